@@ -1,0 +1,44 @@
+"""The errors a user can meet. Every message says what is wrong, where, and what is allowed."""
+
+
+class EdgeInt8Error(Exception):
+    """Base class of all errors that bad input can cause.
+
+    Parameters
+    ----------
+    what
+        One clause that names the wrong value.
+    where
+        The place: a config path such as ``$.workloads.my_net.onnx``, a file, a graph node.
+    allowed
+        What would have been accepted.
+    """
+
+    def __init__(self, what: str, *, where: str = "", allowed: str = "") -> None:
+        self.what, self.where, self.allowed = what, where, allowed
+        message = what
+        if where:
+            message += f" @ {where}"
+        if allowed:
+            message += f"; allowed: {allowed}"
+        super().__init__(message)
+
+
+class ConfigError(EdgeInt8Error):
+    """A study file, a selection or a name is wrong."""
+
+
+class DataError(EdgeInt8Error):
+    """A dataset or an array file is missing, cut off, altered or of the wrong shape."""
+
+
+class ModelError(EdgeInt8Error):
+    """A network cannot be loaded, exported, quantised or executed."""
+
+
+class HardwareError(EdgeInt8Error):
+    """A hardware description is wrong or absurd."""
+
+
+class SimulationError(EdgeInt8Error):
+    """The simulator failed, passed its limit, or left incomplete reports."""

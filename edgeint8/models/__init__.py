@@ -1,0 +1,1 @@
+"""Part A: datasets, networks, training and export."""

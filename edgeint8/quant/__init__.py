@@ -1,0 +1,1 @@
+"""Part B: affine quantisation, calibration, post-training quantisation and its evidence."""

@@ -1,0 +1,1 @@
+"""Tables, figures and text. Knows column names only, never a model."""
