@@ -1,0 +1,210 @@
+"""What a network asks of the array: one `LayerShape` per systolic problem, one `Layer` per node.
+
+All tensors are INT8, one byte an element.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal, Self, get_args
+
+from edgeint8.errors import DataError, ModelError
+
+Operator = Literal["conv", "depthwise", "grouped", "gemm", "matmul", "pool", "elementwise", "other"]
+OPERATORS: tuple[Operator, ...] = get_args(Operator)
+
+_SHAPE_ID = re.compile(r"h(\d+)w(\d+)_r(\d+)s(\d+)_c(\d+)_m(\d+)_u(\d+)v(\d+)")
+_LARGEST_EXTENT = 1 << 30
+
+
+@dataclass(frozen=True)
+class LayerShape:
+    """One convolution as the array sees it, batch 1.
+
+    `ifmap_h` and `ifmap_w` include the padding and are trimmed to what the windows touch:
+    ``(output - 1) * stride + filter`` exactly, so no window overhangs. A 1-D convolution has
+    height 1; a fully connected layer is 1x1; a matrix product is `from_gemm`.
+    """
+
+    ifmap_h: int
+    ifmap_w: int
+    filter_h: int
+    filter_w: int
+    channels: int
+    filters: int
+    stride_h: int
+    stride_w: int
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if not isinstance(value, int) or not 1 <= value <= _LARGEST_EXTENT:
+                raise ModelError(
+                    f"{field.name} is {value!r}", allowed=f"a whole number, 1 to {_LARGEST_EXTENT}"
+                )
+        for axis, extent, window, stride in (
+            ("height", self.ifmap_h, self.filter_h, self.stride_h),
+            ("width", self.ifmap_w, self.filter_w, self.stride_w),
+        ):
+            if extent < window or (extent - window) % stride:
+                raise ModelError(
+                    f"{axis} {extent} does not hold whole steps of {stride} for a window of "
+                    f"{window}",
+                    allowed="(output - 1) * stride + filter",
+                )
+
+    @classmethod
+    def from_output(
+        cls,
+        output_hw: tuple[int, int],
+        filter_hw: tuple[int, int],
+        channels: int,
+        filters: int,
+        stride_hw: tuple[int, int] = (1, 1),
+    ) -> Self:
+        """The shape whose trimmed input yields `output_hw` = (height, width)."""
+        ifmap_h, ifmap_w = (
+            (output - 1) * stride + window
+            for output, window, stride in zip(output_hw, filter_hw, stride_hw, strict=True)
+        )
+        return cls(ifmap_h, ifmap_w, *filter_hw, channels, filters, *stride_hw)
+
+    @classmethod
+    def from_gemm(cls, m: int, n: int, k: int) -> Self:
+        """(m, k) x (k, n): m output pixels, a window of k, n filters; SCALE-Sim's own mapping."""
+        return cls(m, k, 1, k, 1, n, 1, 1)
+
+    @property
+    def output_h(self) -> int:
+        return (self.ifmap_h - self.filter_h) // self.stride_h + 1
+
+    @property
+    def output_w(self) -> int:
+        return (self.ifmap_w - self.filter_w) // self.stride_w + 1
+
+    @property
+    def output_pixels(self) -> int:
+        """P: windows of the input, rows of the im2col matrix."""
+        return self.output_h * self.output_w
+
+    @property
+    def window(self) -> int:
+        """K = R * S * Cin: length of one dot product."""
+        return self.filter_h * self.filter_w * self.channels
+
+    @property
+    def macs(self) -> int:
+        return self.output_pixels * self.window * self.filters
+
+    @property
+    def id(self) -> str:
+        """A file-system name that `parse_shape_id` reads back."""
+        return (
+            f"h{self.ifmap_h}w{self.ifmap_w}_r{self.filter_h}s{self.filter_w}"
+            f"_c{self.channels}_m{self.filters}_u{self.stride_h}v{self.stride_w}"
+        )
+
+
+def parse_shape_id(text: str) -> LayerShape:
+    """The shape that `LayerShape.id` wrote as `text`."""
+    match = _SHAPE_ID.fullmatch(text)
+    if match is None:
+        raise ModelError(
+            f"layer shape id {text!r} does not parse",
+            allowed="h<H>w<W>_r<R>s<S>_c<channels>_m<filters>_u<stride h>v<stride w>",
+        )
+    shape = LayerShape(*map(int, match.groups()))
+    if shape.id != text:  # leading zeros would give one shape two ids
+        raise ModelError(f"layer shape id {text!r} is not canonical", allowed=shape.id)
+    return shape
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One operator of a network with its traffic.
+
+    Parameters
+    ----------
+    shape
+        What one run on the array computes; None when the layer is not on the array.
+    repeats
+        How many times that shape runs: the groups of a grouped convolution, the batch of a
+        batched product.
+    ifmap_bytes, filter_bytes, ofmap_bytes
+        Real tensor sizes, all repeats together; the input without padding.
+    source
+        The ONNX node or the CSV row it comes from.
+    reason
+        Why it is not on the array; empty when it is.
+    note
+        What the mapping leaves out, such as a dilation; empty when nothing.
+    """
+
+    name: str
+    operator: Operator
+    shape: LayerShape | None
+    repeats: int
+    ifmap_bytes: int
+    filter_bytes: int
+    ofmap_bytes: int
+    source: str
+    reason: str = ""
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        if self.operator not in OPERATORS:
+            raise ModelError(
+                f"unknown operator {self.operator!r}",
+                where=self.source,
+                allowed=", ".join(OPERATORS),
+            )
+        if self.repeats < 1:
+            raise ModelError(f"repeats is {self.repeats}", where=self.source, allowed="1 and more")
+        if min(self.ifmap_bytes, self.filter_bytes, self.ofmap_bytes) < 0:
+            raise ModelError("a tensor has a negative size", where=self.source)
+        if (self.shape is None) == (self.reason == ""):
+            raise ModelError(
+                "a layer has either a shape or a reason why it has none", where=self.source
+            )
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of all repeats; 0 when the layer is not on the array."""
+        return 0 if self.shape is None else self.shape.macs * self.repeats
+
+    @property
+    def dram_bytes_minimum(self) -> int:
+        """Compulsory traffic: every tensor moved once."""
+        return self.ifmap_bytes + self.filter_bytes + self.ofmap_bytes
+
+
+def layers_to_json(layers: Iterable[Layer]) -> list[dict[str, Any]]:
+    """Plain dicts; `shape` becomes its id or None."""
+    return [
+        {**asdict(layer), "shape": None if layer.shape is None else layer.shape.id}
+        for layer in layers
+    ]
+
+
+def layers_from_json(entries: Any) -> tuple[Layer, ...]:
+    """The inverse of `layers_to_json`."""
+    if not isinstance(entries, list):
+        raise DataError("layers are not a list")
+    known = {field.name for field in fields(Layer)}
+    layers = []
+    for position, entry in enumerate(entries):
+        if not isinstance(entry, dict) or set(entry) != known:
+            raise DataError(f"layer {position} is malformed", allowed=", ".join(sorted(known)))
+        shape = None if entry["shape"] is None else parse_shape_id(entry["shape"])
+        layers.append(Layer(**{**entry, "shape": shape}))
+    return tuple(layers)
+
+
+def array_layers(layers: Iterable[Layer]) -> tuple[Layer, ...]:
+    """The layers that run on the array."""
+    return tuple(layer for layer in layers if layer.shape is not None)
+
+
+def distinct_shapes(layers: Iterable[Layer]) -> tuple[LayerShape, ...]:
+    """Every shape once, in order of first appearance: what has to be simulated."""
+    return tuple(dict.fromkeys(layer.shape for layer in layers if layer.shape is not None))
