@@ -1,0 +1,105 @@
+"""One way to quantise a network, as the study file writes it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Self
+
+from edgeint8.errors import ConfigError
+
+CALIBRATION_METHODS = ("minmax", "percentile", "entropy", "mse")
+FORMATS = ("qoperator", "qdq")
+# Set before any result was seen: 2,048 bins over [-t, t], as many as TensorRT and PyTorch use, and
+# two tails of 0.005 % each.
+DEFAULT_BINS = 2048
+DEFAULT_PERCENTILE = 99.99
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """A named quantisation strategy.
+
+    symmetric
+        Activations: int8 with zero-point 0 (True) or uint8 with its own (False). Weights are
+        symmetric int8 either way.
+    per_channel
+        One weight scale per output channel (True) or per tensor (False).
+    calibration
+        How activation ranges are chosen, one of ``CALIBRATION_METHODS``.
+    format
+        ``qoperator`` (integer operators) or ``qdq`` (float operators between Q and DQ).
+    calibration_samples, percentile, bins
+        Images seen; mass kept inside the range in percent; histogram bins over [-t, t].
+    bias_bits
+        Raise weight scales until every quantised bias fits this many bits; None: leave them.
+    dynamic
+        Activation scales computed at run time from each batch; calibration is not used.
+    power_of_two
+        Every scale is a power of two, chosen at calibration, so that requantisation is a shift.
+    """
+
+    name: str
+    symmetric: bool = False
+    per_channel: bool = True
+    calibration: str = "minmax"
+    format: str = "qoperator"
+    calibration_samples: int = 512
+    percentile: float = DEFAULT_PERCENTILE
+    bins: int = DEFAULT_BINS
+    bias_bits: int | None = None
+    dynamic: bool = False
+    power_of_two: bool = False
+
+    def __post_init__(self) -> None:
+        for flag in ("symmetric", "per_channel", "dynamic", "power_of_two"):
+            self._require(flag, isinstance(getattr(self, flag), bool), "true or false")
+        methods, formats = ", ".join(CALIBRATION_METHODS), ", ".join(FORMATS)
+        self._require("calibration", self.calibration in CALIBRATION_METHODS, methods)
+        self._require("format", self.format in FORMATS, formats)
+        self._require("calibration_samples", self.calibration_samples >= 1, "1 or more")
+        self._require("percentile", 50 < self.percentile <= 100, "above 50, at most 100")
+        self._require("bins", self.bins >= 2 and self.bins % 2 == 0, "an even number from 2")
+        bias_fits = self.bias_bits is None or 8 <= self.bias_bits <= 32
+        self._require("bias_bits", bias_fits, "8 to 32, or null")
+        if self.dynamic:
+            plain = self.format == "qoperator" and self.bias_bits is None and not self.power_of_two
+            self._require("dynamic", plain, "with no format qdq, bias_bits or power_of_two")
+            self._require("symmetric", not self.symmetric, "false: dynamic activations are uint8")
+
+    @classmethod
+    def from_mapping(cls, name: str, mapping: Mapping[str, Any]) -> Self:
+        """A strategy from its entry in the study file; unknown keys are refused."""
+        known = [field.name for field in fields(cls) if field.name != "name"]
+        if unknown := sorted(set(mapping) - set(known)):
+            raise ConfigError(
+                f"unknown key {unknown[0]}", where=f"$.strategies.{name}", allowed=", ".join(known)
+            )
+        return cls(name=name, **mapping)
+
+    @property
+    def symmetry(self) -> str:
+        """``symmetric`` or ``asymmetric`` activations."""
+        return "symmetric" if self.symmetric else "asymmetric"
+
+    @property
+    def granularity(self) -> str:
+        """``channel`` or ``tensor``: one weight scale per what."""
+        return "channel" if self.per_channel else "tensor"
+
+    @property
+    def description(self) -> str:
+        """One line for tables and the report."""
+        source = "dynamic" if self.dynamic else self.calibration
+        extras = [self.format] if self.format != "qoperator" else []
+        extras += ["power-of-two scales"] if self.power_of_two else []
+        extras += [f"bias in {self.bias_bits} bits"] if self.bias_bits is not None else []
+        return ", ".join(
+            [f"{self.symmetry} activations", f"weights per {self.granularity}", source, *extras]
+        )
+
+    def _require(self, field: str, holds: bool, allowed: str) -> None:
+        if not holds:
+            raise ConfigError(
+                f"{field} = {getattr(self, field)!r}",
+                where=f"$.strategies.{self.name}.{field}",
+                allowed=allowed,
+            )
