@@ -71,8 +71,12 @@ class LayerShape:
 
     @classmethod
     def from_gemm(cls, m: int, n: int, k: int) -> Self:
-        """(m, k) x (k, n): m output pixels, a window of k, n filters; SCALE-Sim's own mapping."""
-        return cls(m, k, 1, k, 1, n, 1, 1)
+        """(m, k) x (k, n) as a 1x1 convolution of m pixels with k channels and n filters.
+
+        SCALE-Sim maps a GEMM row to a 1 x k window on one channel: the same addresses in the
+        same order, so every report is equal.
+        """
+        return cls(m, 1, 1, 1, k, n, 1, 1)
 
     @property
     def output_h(self) -> int:

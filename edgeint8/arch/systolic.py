@@ -1,0 +1,141 @@
+"""Compute cycles of a systolic array, as closed forms (docs/cost_model.md, equations 1 to 12).
+
+A layer is the product of P windows of K inputs with M filters. The dataflow says which two of
+the three dimensions lie on the array's rows and columns; the third streams through in time. What
+does not fit is cut into folds, and SCALE-Sim runs them one after another.
+"""
+
+from dataclasses import dataclass
+
+from edgeint8.arch.hardware import Dataflow, Hardware, parse_hardware_id
+from edgeint8.arch.layers import LayerShape
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """One layer laid out on one array.
+
+    Parameters
+    ----------
+    spatial_rows, spatial_cols
+        What the array's rows and columns hold, before cutting: (P, M) for os, (K, M) for ws,
+        (K, P) for is.
+    temporal
+        What streams: K for os, P for ws, M for is.
+    rows, cols
+        The array.
+    """
+
+    dataflow: Dataflow
+    spatial_rows: int
+    spatial_cols: int
+    temporal: int
+    rows: int
+    cols: int
+
+    @property
+    def row_folds(self) -> int:
+        """Equation 2."""
+        return -(-self.spatial_rows // self.rows)
+
+    @property
+    def col_folds(self) -> int:
+        """Equation 2."""
+        return -(-self.spatial_cols // self.cols)
+
+    @property
+    def folds(self) -> int:
+        return self.row_folds * self.col_folds
+
+    @property
+    def preload_lines(self) -> int:
+        """Lines in which a fold's stationary tile is shifted in; none for os."""
+        return 0 if self.dataflow == "os" else self.rows
+
+    @property
+    def fold_lines(self) -> int:
+        """Lines (one demand a cycle) of one fold: preload, stream, fill and drain. Equation 3."""
+        return self.preload_lines + self.temporal + self.rows + self.cols - 2
+
+    @property
+    def lines(self) -> int:
+        """Lines of the layer: the folds are serial. Equation 4."""
+        return self.folds * self.fold_lines
+
+    @property
+    def macs(self) -> int:
+        return self.spatial_rows * self.spatial_cols * self.temporal
+
+    @property
+    def last_tile_rows(self) -> int:
+        """Rows in use in the last row fold."""
+        return self.spatial_rows - (self.row_folds - 1) * self.rows
+
+    @property
+    def last_tile_cols(self) -> int:
+        """Columns in use in the last column fold."""
+        return self.spatial_cols - (self.col_folds - 1) * self.cols
+
+
+def map_layer(shape: LayerShape, hardware: Hardware) -> Mapping:
+    """Lay `shape` out on the array of `hardware`. Equation 1."""
+    p, k, m = shape.output_pixels, shape.window, shape.filters
+    spatial_rows, spatial_cols, temporal = {
+        "os": (p, m, k),
+        "ws": (k, m, p),
+        "is": (k, p, m),
+    }[hardware.dataflow]
+    return Mapping(
+        hardware.dataflow, spatial_rows, spatial_cols, temporal, hardware.rows, hardware.cols
+    )
+
+
+def serial_cycles(mapping: Mapping) -> int:
+    """Cycles as SCALE-Sim counts them without stalls: one less than the lines. Equation 5."""
+    return mapping.lines - 1
+
+
+def mapping_efficiency_percent(mapping: Mapping) -> float:
+    """Share of the array's cells that hold work, over all folds. Equation 7."""
+    held = mapping.spatial_rows * mapping.spatial_cols
+    return 100 * held / (mapping.folds * mapping.rows * mapping.cols)
+
+
+def overall_utilization_percent(mapping: Mapping, total_cycles: int) -> float:
+    """Share of the MACs that the array could have done in `total_cycles`. Equation 6."""
+    return 100 * mapping.macs / (total_cycles * mapping.rows * mapping.cols)
+
+
+def sram_accesses(mapping: Mapping) -> tuple[int, int, int]:
+    """SRAM (ifmap reads, filter reads, ofmap writes) in bytes, as physics has them. Equation 9.
+
+    A streaming operand passes once for every fold of the dimension that it does not have; a
+    stationary operand is loaded once. Partial sums of every row fold leave the array, except
+    output-stationary, where each output leaves once.
+    """
+    by_rows = mapping.col_folds * mapping.spatial_rows * mapping.temporal
+    by_cols = mapping.row_folds * mapping.temporal * mapping.spatial_cols
+    held = mapping.spatial_rows * mapping.spatial_cols
+    return {
+        "os": (by_rows, by_cols, held),
+        "ws": (by_rows, held, by_cols),
+        "is": (held, by_rows, by_cols),
+    }[mapping.dataflow]
+
+
+def _demonstration() -> None:
+    shape = LayerShape.from_output((32, 32), (3, 3), 16, 16)
+    print(f"conv 3x3, 16 -> 16 channels, 32x32 outputs: {shape.macs:,} MACs")
+    print(f"ideal on 16x16: {shape.macs // 256:,} cycles")
+    for dataflow in ("ws", "os", "is"):
+        mapping = map_layer(shape, parse_hardware_id(f"{dataflow}_16x16_64kB_unlimited"))
+        cycles = serial_cycles(mapping)
+        print(
+            f"{dataflow}: {mapping.row_folds} x {mapping.col_folds} folds of "
+            f"{mapping.fold_lines:,} lines = {cycles:,} cycles, "
+            f"utilisation {overall_utilization_percent(mapping, cycles):.2f} %"
+        )
+
+
+if __name__ == "__main__":
+    _demonstration()
