@@ -1,0 +1,144 @@
+"""Runs a quantised ONNX graph in integers, without ONNX Runtime.
+
+Executor(model).run({"input": images})                       # the outputs
+Executor(model).run({"input": images}, keep=ALL_TENSORS)     # every tensor of the graph
+"""
+
+from collections.abc import Iterable, Mapping
+from enum import Enum
+
+import numpy as np
+import onnx
+
+from edgeint8.errors import ModelError
+from edgeint8.fixed_point.graph import Graph, Node, read_graph
+from edgeint8.fixed_point.kernels import accumulate
+from edgeint8.fixed_point.operands import Operands, with_raw_codes
+from edgeint8.fixed_point.operators import OPERATORS, floating
+from edgeint8.fixed_point.operators.context import Accumulate, Context
+from edgeint8.fixed_point.requantize import Array, Scheme
+
+ALL_TENSORS = "all"
+
+
+class DataPath(Enum):
+    """What the multiplier's activation operand is."""
+
+    ZERO_POINT_FIRST = "zero_point_first"
+    """``x - zp``: nine bits wide for asymmetric codes; the border is 0."""
+    RAW_CODES = "raw_codes"
+    """``x`` itself: eight bits; ``-zp * sum(w)`` sits in the bias; the border is zp."""
+
+
+def exact_accumulate(node: Node, operands: Operands) -> Array:
+    """The default accumulator: zero-point first, never overflows."""
+    return accumulate(operands)
+
+
+def raw_accumulate(node: Node, operands: Operands) -> Array:
+    """The same numbers by way of raw codes."""
+    if operands.geometry is None and operands.w.ndim > 2:
+        return accumulate(operands)
+    return accumulate(with_raw_codes(operands))
+
+
+class Executor:
+    """One model, ready to run.
+
+    Parameters
+    ----------
+    model
+        A QOperator model, or the graph that ORT's optimiser saved of a QDQ model.
+    scheme
+        How accumulators are rounded; ORT's own by default.
+    data_path
+        Centred or raw activation codes; the results are the same.
+    accumulate
+        Replaces the sum of products, for overflow studies and for looking at accumulators.
+
+    Raises `ModelError` that names node and operator where the graph holds an unknown operator.
+    """
+
+    def __init__(
+        self,
+        model: onnx.ModelProto,
+        scheme: Scheme = Scheme.ORT_FLOAT32,
+        data_path: DataPath = DataPath.ZERO_POINT_FIRST,
+        accumulate: Accumulate | None = None,
+    ) -> None:
+        self.graph: Graph = read_graph(model)
+        self.scheme = scheme
+        raw = data_path is DataPath.RAW_CODES
+        self.accumulate = accumulate or (raw_accumulate if raw else exact_accumulate)
+        for node in self.graph.nodes:
+            if node.op_type not in OPERATORS:
+                raise ModelError(
+                    f"operator {node.op_type} is not supported",
+                    where=f"node {node.name}",
+                    allowed=", ".join(sorted(OPERATORS)),
+                )
+        self._last_use = {name: k for k, n in enumerate(self.graph.nodes) for name in n.inputs}
+
+    def run(
+        self,
+        feeds: Mapping[str, Array],
+        keep: Iterable[str] = (),
+        substitute: Mapping[str, Array] | None = None,
+    ) -> dict[str, Array]:
+        """Tensors by name: the outputs, and those in `keep` (`ALL_TENSORS` for every one).
+
+        A tensor in `substitute` is kept as computed, but its consumers read the substitute: so a
+        layer can be fed a reference's tensors instead of its own.
+        """
+        missing = set(self.graph.inputs) - set(feeds)
+        if missing:
+            raise ModelError(f"no input {sorted(missing)}", allowed=str(self.graph.inputs))
+        wanted = None if keep == ALL_TENSORS else {*keep, *self.graph.outputs}
+        values: dict[str, Array] = {**self.graph.constants, **feeds}
+        kept: dict[str, Array] = {}
+        for position, node in enumerate(self.graph.nodes):
+            outputs = self._execute(node, [values[n] if n else None for n in node.inputs])
+            for name, value in zip(node.outputs, outputs, strict=False):
+                if wanted is None or name in wanted:
+                    kept[name] = value
+                values[name] = substitute.get(name, value) if substitute else value
+            for name in set(node.inputs):
+                if self._last_use[name] == position and name not in self.graph.constants:
+                    values.pop(name, None)
+        for name in self.graph.outputs:
+            if name not in kept and name in values:
+                kept[name] = values[name]
+        return kept
+
+    def _execute(self, node: Node, inputs: list[Array | None]) -> tuple[Array, ...]:
+        """One node; an error names it and the shapes it met."""
+        context = Context(node, self.graph.opset, self.scheme, self.accumulate)
+        try:
+            result = OPERATORS[node.op_type](context, *inputs)
+        except (ModelError, ValueError, TypeError, IndexError, KeyError) as error:
+            shapes = [None if x is None else (str(x.dtype), x.shape) for x in inputs]
+            raise ModelError(
+                f"{node.op_type} failed on {shapes}: {error}", where=f"node {node.name}"
+            ) from error
+        return result if isinstance(result, tuple) else (result,)
+
+
+def float_nodes(model: onnx.ModelProto) -> list[str]:
+    """Names of the nodes that compute in floating point: what the quantiser left behind.
+
+    Quantize, dequantize and operators that only move elements are not listed.
+    """
+    return [node.name for node in read_graph(model).nodes if node.op_type in floating_types()]
+
+
+def floating_types() -> frozenset[str]:
+    """Operator types that do float arithmetic."""
+    return frozenset({*floating.OPERATORS, "AveragePool", "GlobalAveragePool"})
+
+
+def as_feeds(model: onnx.ModelProto, images: Array) -> dict[str, Array]:
+    """Feeds for a model with one input."""
+    names = read_graph(model).inputs
+    if len(names) != 1:
+        raise ModelError(f"the model has inputs {names}", allowed="one input")
+    return {names[0]: np.ascontiguousarray(images)}

@@ -1,0 +1,146 @@
+"""Operators that a quantiser left in float32.
+
+Relu and Clip only compare, Add and Mul round once: these equal ORT bit for bit. The others use
+ORT-like formulas and agree within rounding (2 units in the last place, more for long sums).
+"""
+
+import numpy as np
+
+from edgeint8.fixed_point.geometry import ConvGeometry
+from edgeint8.fixed_point.operators.context import Context
+from edgeint8.fixed_point.operators.elementwise import sigmoid as logistic
+from edgeint8.fixed_point.requantize import Array
+
+F32 = np.float32
+
+BITWISE = frozenset({"Relu", "Clip", "Add", "Sub", "Mul", "Div", "MaxPool", "GlobalAveragePool"})
+"""Float operators that must equal ORT in every bit; others are compared with a tolerance."""
+
+
+def relu(context: Context, x: Array) -> Array:
+    """``max(x, 0)``, also of codes with zero-point 0."""
+    return np.maximum(x, x.dtype.type(0))
+
+
+def clip(context: Context, x: Array, low: Array | None = None, high: Array | None = None) -> Array:
+    """Limits from inputs (opset 11 and later) or attributes (before)."""
+    lowest = context.attribute("min", None) if low is None else low
+    highest = context.attribute("max", None) if high is None else high
+    return np.clip(x, lowest, highest).astype(x.dtype)
+
+
+def add(context: Context, a: Array, b: Array) -> Array:
+    """Sum with broadcasting."""
+    return a + b
+
+
+def sub(context: Context, a: Array, b: Array) -> Array:
+    """Difference with broadcasting."""
+    return a - b
+
+
+def mul(context: Context, a: Array, b: Array) -> Array:
+    """Product with broadcasting."""
+    return a * b
+
+
+def div(context: Context, a: Array, b: Array) -> Array:
+    """Quotient with broadcasting."""
+    return a / b
+
+
+def leaky_relu(context: Context, x: Array) -> Array:
+    """``x`` where positive, ``alpha * x`` elsewhere."""
+    return np.where(x >= 0, x, F32(context.attribute("alpha", 0.01)) * x)
+
+
+def sigmoid(context: Context, x: Array) -> Array:
+    """Logistic function."""
+    return logistic(x)
+
+
+def tanh(context: Context, x: Array) -> Array:
+    """Hyperbolic tangent through float64."""
+    return np.tanh(x.astype(np.float64)).astype(F32)
+
+
+def hard_sigmoid(context: Context, x: Array) -> Array:
+    """``clip(alpha * x + beta, 0, 1)``."""
+    alpha, beta = F32(context.attribute("alpha", 0.2)), F32(context.attribute("beta", 0.5))
+    return np.clip(alpha * x + beta, F32(0), F32(1))
+
+
+def hard_swish(context: Context, x: Array) -> Array:
+    """``x * clip(x / 6 + 1/2, 0, 1)``."""
+    return x * np.clip(F32(1 / 6) * x + F32(0.5), F32(0), F32(1))
+
+
+def softmax(context: Context, x: Array) -> Array:
+    """Exponentials over their sum; before opset 13 over all axes from `axis` on."""
+    axis = context.attribute("axis", -1 if context.opset >= 13 else 1)
+    flat = x if context.opset >= 13 else x.reshape(int(np.prod(x.shape[:axis], dtype=int)), -1)
+    along = axis if context.opset >= 13 else -1
+    power = np.exp((flat - flat.max(axis=along, keepdims=True)).astype(np.float64))
+    return (power / power.sum(axis=along, keepdims=True)).astype(F32).reshape(x.shape)
+
+
+def reduce_mean(context: Context, x: Array, axes: Array | None = None) -> Array:
+    """Mean over axes, through float64."""
+    given = context.attribute("axes", None) if axes is None else axes.tolist()
+    chosen = None if given is None else tuple(int(axis) for axis in given)
+    keep = bool(context.attribute("keepdims", 1))
+    return x.mean(axis=chosen, keepdims=keep, dtype=np.float64).astype(F32)
+
+
+def matmul(context: Context, a: Array, b: Array) -> Array:
+    """Float matrix product, summed in float64."""
+    return np.matmul(a, b, dtype=np.float64).astype(F32)
+
+
+def gemm(context: Context, a: Array, b: Array, c: Array | None = None) -> Array:
+    """``alpha * A @ B + beta * C``, summed in float64."""
+    a = a.T if context.attribute("transA", 0) else a
+    b = b.T if context.attribute("transB", 0) else b
+    total = context.attribute("alpha", 1.0) * np.matmul(a, b, dtype=np.float64)
+    if c is not None:
+        total = total + context.attribute("beta", 1.0) * c
+    return total.astype(F32)
+
+
+def conv(context: Context, x: Array, w: Array, bias: Array | None = None) -> Array:
+    """Float convolution, summed in float64, for layers the user kept out of quantisation."""
+    geometry = ConvGeometry.from_attributes(context.node.attributes, w.shape[2:], x.shape[2:])
+    geometry.check_shapes(x.shape, w.shape)
+    sizes = geometry.output_size(x.shape[2:])
+    padded = geometry.pad(np.moveaxis(x, 1, -1).astype(np.float64), 0, channels_last=True)
+    groups, per_group = geometry.groups, w.shape[1]
+    parts = []
+    for g in range(groups):
+        block = w[g * len(w) // groups : (g + 1) * len(w) // groups]
+        weights = np.moveaxis(block, 1, -1).reshape(len(block), -1).T.astype(np.float64)
+        part = padded[..., g * per_group : (g + 1) * per_group]
+        columns = geometry.windows(part, sizes).reshape(len(x), *sizes, -1)
+        parts.append(columns @ weights)
+    total = np.concatenate(parts, axis=-1)
+    total = total if bias is None else total + bias
+    return np.moveaxis(total.astype(F32), -1, 1)
+
+
+OPERATORS = {
+    "Relu": relu,
+    "Clip": clip,
+    "Add": add,
+    "Sub": sub,
+    "Mul": mul,
+    "Div": div,
+    "LeakyRelu": leaky_relu,
+    "Sigmoid": sigmoid,
+    "Tanh": tanh,
+    "HardSigmoid": hard_sigmoid,
+    "HardSwish": hard_swish,
+    "Softmax": softmax,
+    "ReduceMean": reduce_mean,
+    "MatMul": matmul,
+    "Gemm": gemm,
+    "Conv": conv,
+}

@@ -1,0 +1,61 @@
+"""Between floats and codes: QuantizeLinear, DequantizeLinear, DynamicQuantizeLinear."""
+
+import numpy as np
+
+from edgeint8.fixed_point.operators.context import Context
+from edgeint8.fixed_point.requantize import Array, code_range
+
+
+def along_axis(values: Array, ndim: int, axis: int) -> Array:
+    """A per-axis parameter (C,) shaped to broadcast over `ndim` axes; scalars pass."""
+    if values.size == 1:
+        return values.reshape(())
+    shape = [1] * ndim
+    shape[axis] = -1
+    return values.reshape(shape)
+
+
+def to_level(x: Array, scale: Array, zero_point: Array) -> Array:
+    """The one function that rounds a float to a code: ``saturate(rint(f32(x / scale)) + zp)``.
+
+    A true division, not a product with 1/scale; ties to even; the zero-point after the rounding.
+    """
+    low, high = code_range(zero_point.dtype)
+    level = np.rint(np.divide(x, scale, dtype=np.float32)).astype(np.float64)
+    return np.clip(level + zero_point, low, high).astype(zero_point.dtype)
+
+
+def quantize_linear(
+    context: Context, x: Array, y_scale: Array, y_zero_point: Array | None = None
+) -> Array:
+    """Codes of a float tensor, per tensor or per axis."""
+    axis = context.attribute("axis", 1)
+    zero = np.zeros(y_scale.shape, np.uint8) if y_zero_point is None else y_zero_point
+    return to_level(x, along_axis(y_scale, x.ndim, axis), along_axis(zero, x.ndim, axis))
+
+
+def dequantize_linear(
+    context: Context, x: Array, x_scale: Array, x_zero_point: Array | None = None
+) -> Array:
+    """``f32(x - zp) * scale``, per tensor or per axis."""
+    axis = context.attribute("axis", 1)
+    zero = np.zeros(1, x.dtype) if x_zero_point is None else x_zero_point
+    centred = x.astype(np.int64) - along_axis(zero, x.ndim, axis).astype(np.int64)
+    return centred.astype(np.float32) * along_axis(x_scale, x.ndim, axis)
+
+
+def dynamic_quantize_linear(context: Context, x: Array) -> tuple[Array, Array, Array]:
+    """uint8 codes whose scale and zero-point come from this very tensor's range with 0."""
+    lowest = np.minimum(x.min(), np.float32(0))
+    highest = np.maximum(x.max(), np.float32(0))
+    scale = np.float32(highest - lowest) / np.float32(255)
+    scale = np.float32(1) if scale == 0 else scale
+    zero = np.clip(np.rint(np.float32(0) - np.float32(lowest / scale)), 0, 255).astype(np.uint8)
+    return to_level(x, np.asarray(scale), np.asarray(zero)), np.asarray(scale), np.asarray(zero)
+
+
+OPERATORS = {
+    "QuantizeLinear": quantize_linear,
+    "DequantizeLinear": dequantize_linear,
+    "DynamicQuantizeLinear": dynamic_quantize_linear,
+}

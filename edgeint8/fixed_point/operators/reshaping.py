@@ -1,0 +1,131 @@
+"""Operators that move elements and compute nothing; they serve codes and floats alike."""
+
+import numpy as np
+import onnx
+
+from edgeint8.fixed_point.operators.context import Context
+from edgeint8.fixed_point.requantize import Array
+
+
+def _axes(context: Context, axes: Array | None) -> tuple[int, ...] | None:
+    """Axes from the input (opset 13 and later) or the attribute (before)."""
+    given = context.attribute("axes", None) if axes is None else axes.tolist()
+    return None if given is None else tuple(int(axis) for axis in given)
+
+
+def identity(context: Context, x: Array, *rest: Array) -> Array:
+    """The same tensor: Identity, and Dropout in inference."""
+    return x
+
+
+def flatten(context: Context, x: Array) -> Array:
+    """Two axes: everything before `axis`, everything from it."""
+    axis = context.attribute("axis", 1)
+    return x.reshape(int(np.prod(x.shape[:axis], dtype=int)), -1)
+
+
+def reshape(context: Context, x: Array, shape: Array) -> Array:
+    """New shape; 0 keeps an axis unless allowzero, -1 is inferred."""
+    keep_zero = context.attribute("allowzero", 0)
+    sizes = [
+        x.shape[k] if size == 0 and not keep_zero else int(size) for k, size in enumerate(shape)
+    ]
+    return x.reshape(sizes)
+
+
+def transpose(context: Context, x: Array) -> Array:
+    """Axes in the order of `perm`; reversed without it."""
+    return np.transpose(x, context.attribute("perm", None))
+
+
+def squeeze(context: Context, x: Array, axes: Array | None = None) -> Array:
+    """Without the axes of size 1."""
+    return np.squeeze(x, _axes(context, axes))
+
+
+def unsqueeze(context: Context, x: Array, axes: Array | None = None) -> Array:
+    """With new axes of size 1."""
+    return np.expand_dims(x, _axes(context, axes) or ())
+
+
+def concat(context: Context, *parts: Array) -> Array:
+    """Tensors side by side."""
+    return np.concatenate(parts, axis=context.attribute("axis", 0))
+
+
+def pad(
+    context: Context,
+    x: Array,
+    pads: Array | None = None,
+    value: Array | None = None,
+    axes: Array | None = None,
+) -> Array:
+    """A border, constant, reflected or repeated; negative pads cut."""
+    chosen = range(x.ndim) if axes is None else [int(a) % x.ndim for a in axes]
+    given = context.attribute("pads", ()) if pads is None else pads.tolist()
+    widths = [(0, 0)] * x.ndim
+    for k, axis in enumerate(chosen):
+        widths[axis] = (int(given[k]), int(given[k + len(given) // 2]))
+    cut = tuple(
+        slice(max(-begin, 0), size - max(-end, 0))
+        for (begin, end), size in zip(widths, x.shape, strict=True)
+    )
+    grow = [(max(begin, 0), max(end, 0)) for begin, end in widths]
+    mode = context.attribute("mode", "constant")
+    if mode != "constant":
+        return np.pad(x[cut], grow, mode=mode)
+    fill = context.attribute("value", 0) if value is None else value.reshape(-1)[0]
+    return np.pad(x[cut], grow, constant_values=fill)
+
+
+def slice_(
+    context: Context,
+    x: Array,
+    starts: Array | None = None,
+    ends: Array | None = None,
+    axes: Array | None = None,
+    steps: Array | None = None,
+) -> Array:
+    """Part of a tensor, NumPy's own rules for bounds."""
+    first = context.attribute("starts", ()) if starts is None else starts.tolist()
+    last = context.attribute("ends", ()) if ends is None else ends.tolist()
+    chosen = _axes(context, axes) or tuple(range(len(first)))
+    stride = [1] * len(first) if steps is None else steps.tolist()
+    cut = [slice(None)] * x.ndim
+    for axis, begin, end, step in zip(chosen, first, last, stride, strict=True):
+        stop = None if step < 0 and end < -x.shape[axis] else end
+        cut[axis] = slice(begin, stop, step)
+    return x[tuple(cut)]
+
+
+def gather(context: Context, x: Array, indices: Array) -> Array:
+    """Entries of one axis."""
+    return np.take(x, indices, axis=context.attribute("axis", 0))
+
+
+def shape(context: Context, x: Array) -> Array:
+    """The shape as int64."""
+    begin, end = context.attribute("start", 0), context.attribute("end", None)
+    return np.array(x.shape[begin:end], np.int64)
+
+
+def cast(context: Context, x: Array) -> Array:
+    """Another element type; only those that NumPy and ONNX share."""
+    return x.astype(onnx.helper.tensor_dtype_to_np_dtype(context.node.attributes["to"]))
+
+
+OPERATORS = {
+    "Identity": identity,
+    "Dropout": identity,
+    "Flatten": flatten,
+    "Reshape": reshape,
+    "Transpose": transpose,
+    "Squeeze": squeeze,
+    "Unsqueeze": unsqueeze,
+    "Concat": concat,
+    "Pad": pad,
+    "Slice": slice_,
+    "Gather": gather,
+    "Shape": shape,
+    "Cast": cast,
+}
