@@ -34,14 +34,22 @@ SYMMETRIC = IntegerGrid(8, signed=True, restricted=True)
 
 @dataclass(frozen=True)
 class TensorRange:
-    """[low, high] for asymmetric activations and [-limit, limit] for symmetric ones."""
+    """[low, high] for asymmetric activations and [-limit, limit] for symmetric ones.
+
+    minimum and maximum are what was observed, so that clipping can be seen from the range alone.
+    """
 
     low: float
     high: float
     limit: float
+    minimum: float
+    maximum: float
 
     def __post_init__(self) -> None:
-        if not (np.isfinite([self.low, self.high, self.limit]).all() and self.low <= self.high):
+        if not (
+            np.isfinite([self.low, self.high, self.limit, self.minimum, self.maximum]).all()
+            and self.low <= self.high
+        ):
             raise DataError(f"range {self}", allowed="finite numbers, low <= high")
         if self.limit < 0:
             raise DataError(f"limit {self.limit}", allowed="0 or more")
@@ -49,6 +57,11 @@ class TensorRange:
     def bounds(self, *, symmetric: bool) -> tuple[float, float]:
         """The range that a strategy's activations use."""
         return (-self.limit, self.limit) if symmetric else (self.low, self.high)
+
+    def is_full(self, *, symmetric: bool) -> bool:
+        """Whether nothing that was observed is clipped, so that minmax would do the same."""
+        low, high = self.bounds(symmetric=symmetric)
+        return low <= min(self.minimum, 0.0) and high >= max(self.maximum, 0.0)
 
 
 @dataclass(frozen=True)
@@ -68,6 +81,10 @@ class Calibration:
     def __post_init__(self) -> None:
         if self.method not in CALIBRATION_METHODS:
             raise ConfigError(f"calibration {self.method}", allowed=", ".join(CALIBRATION_METHODS))
+
+    def full_ranges(self, *, symmetric: bool) -> tuple[str, ...]:
+        """Tensors whose range is that of minmax calibration."""
+        return tuple(n for n, entry in self.ranges.items() if entry.is_full(symmetric=symmetric))
 
     def to_json(self) -> dict[str, Any]:
         """A JSON value; floats are written so that they read back exactly."""
@@ -130,7 +147,7 @@ def calibrate_from(
 
 def minmax_range(histogram: TensorHistogram) -> TensorRange:
     """The observed extremes."""
-    return TensorRange(histogram.minimum, histogram.maximum, histogram.limit)
+    return _range(histogram, histogram.minimum, histogram.maximum, histogram.limit)
 
 
 def percentile_range(histogram: TensorHistogram, percentile: float) -> TensorRange:
@@ -250,14 +267,19 @@ def mse_range(histogram: TensorHistogram) -> TensorRange:
         low, high = best_low, best_high
     limits = histogram.limit * MSE_FRACTIONS
     limit = float(min(limits, key=lambda end: error(-end, end, symmetric=True)))
-    return TensorRange(_single(low), _single(high), _single(limit))
+    return _range(histogram, low, high, limit)
 
 
 def _inside(histogram: TensorHistogram, low: Any, high: Any) -> TensorRange:
     """Clip a range to the observed extremes."""
     low = max(_single(low), histogram.minimum)
     high = max(min(_single(high), histogram.maximum), low)
-    return TensorRange(low, high, max(abs(low), abs(high)))
+    return _range(histogram, low, high, max(abs(low), abs(high)))
+
+
+def _range(histogram: TensorHistogram, low: float, high: float, limit: float) -> TensorRange:
+    ends = (_single(low), _single(high), _single(limit))
+    return TensorRange(*ends, histogram.minimum, histogram.maximum)
 
 
 def _single(value: Any) -> float:

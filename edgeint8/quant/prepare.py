@@ -12,26 +12,13 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 from onnx import helper, numpy_helper, version_converter
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from edgeint8.errors import ModelError
+from edgeint8.quant.graph import attribute, initializer_values, opset_of
 
 MINIMUM_OPSET = 13
-
-
-def opset_of(model: onnx.ModelProto) -> int:
-    """Version of the default operator set."""
-    versions = [entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")]
-    if len(versions) != 1:
-        raise ModelError(f"{len(versions)} default operator sets", allowed="one")
-    return int(versions[0])
-
-
-def initializer_values(model: onnx.ModelProto) -> dict[str, NDArray]:
-    """Every initializer of the graph as an array, by name."""
-    return {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
 
 
 def prepare_model(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -118,7 +105,7 @@ def _rewrite_batch_normalization(model: onnx.ModelProto) -> int:
         if node.op_type != "BatchNormalization" or rank < 3 or not constant:
             continue
         gamma, beta, mean, variance = (values[name].astype(np.float64) for name in node.input[1:])
-        epsilon = next((a.f for a in node.attribute if a.name == "epsilon"), 1e-5)
+        epsilon = attribute(node, "epsilon", 1e-5)
         weight = gamma / np.sqrt(variance + epsilon)
         bias = beta - mean * weight
         prefix = node.output[0]
