@@ -4,7 +4,7 @@ minmax      the observed extremes.
 percentile  the narrowest run of bins that leaves (100 - p) / 2 percent outside on either side.
 entropy     the range whose quantised histogram loses the least information (KL divergence),
             searched over all central stretches of the histogram.
-mse         the range with the least expected squared error of (2) and (3) in ``quant.affine``.
+mse         the range with the least expected squared error: rounding inside, clipping outside.
 
 The first three give one range that serves asymmetric and symmetric activations alike; the MSE
 depends on the grid, so both optima are kept.
@@ -19,15 +19,15 @@ import onnx
 from numpy.typing import NDArray
 
 from edgeint8.errors import ConfigError, DataError
-from edgeint8.quant.affine import IntegerGrid, fake_quantize, parameters_from_range
+from edgeint8.quant.affine import IntegerGrid
 from edgeint8.quant.histogram import TensorHistogram, observe
 from edgeint8.quant.session import DEFAULT_BATCH
 from edgeint8.quant.strategy import CALIBRATION_METHODS, DEFAULT_BINS, DEFAULT_PERCENTILE
 
 # Levels that the entropy search merges its bins into: those of 8 bits. Set before any result.
 QUANTIZED_BINS = 256
-# Fractions of the full range that the MSE search tries for either end.
-MSE_FRACTIONS = np.linspace(0.02, 1.0, 99)
+# Fractions of the observed extreme that the MSE search tries for either end of the range.
+FRACTIONS = np.arange(1, 101) / 100
 ASYMMETRIC = IntegerGrid(8, signed=False)
 SYMMETRIC = IntegerGrid(8, signed=True, restricted=True)
 
@@ -239,35 +239,41 @@ def _smoothed(counts: NDArray[np.int64], epsilon: float = 1e-4) -> NDArray[np.fl
 
 
 def mse_range(histogram: TensorHistogram) -> TensorRange:
-    """The ranges with the least expected squared error on the asymmetric and the symmetric grid.
+    """The ranges with the least expected squared error, of the asymmetric and the symmetric grid.
 
-    Values are taken at their bin's centre. Either end of the asymmetric range is a fraction of the
-    observed extreme; the ends are searched in turn, high first, until neither moves.
+    Either end is a fraction of the observed extreme, and all pairs of ends are compared. A value
+    inside costs s^2 / 12 (equation 6), a value outside its squared distance to the end, taken at
+    the centre of its bin; exact zeros, half of what a ReLU puts out, cost nothing on any grid.
     """
     if histogram.limit == 0:
         return minmax_range(histogram)
     edges = histogram.edges.astype(np.float64)
-    occupied = histogram.counts > 0
-    centres = ((edges[:-1] + edges[1:]) / 2)[occupied].astype(np.float32)
-    weights = histogram.counts[occupied].astype(np.float64)
+    centres = (edges[:-1] + edges[1:]) / 2
+    counts = histogram.counts.astype(np.float64)
+    inside = counts.sum() - histogram.zeros
 
-    def error(low: float, high: float, *, symmetric: bool = False) -> float:
-        grid = SYMMETRIC if symmetric else ASYMMETRIC
-        parameters = parameters_from_range(low, high, grid, symmetric=symmetric)
-        return float(weights @ np.square(centres - fake_quantize(centres, parameters), dtype=float))
+    lows, highs = (
+        np.unique(end * FRACTIONS) for end in (min(histogram.minimum, 0), max(histogram.maximum, 0))
+    )
+    lost_below, cost_below = _clipped(-centres, counts, -lows)
+    lost_above, cost_above = _clipped(centres, counts, highs)
+    steps = (highs - lows[:, None]) / (ASYMMETRIC.qmax - ASYMMETRIC.qmin)
+    rounded = (inside - lost_below[:, None] - lost_above) * np.square(steps) / 12
+    error = rounded + cost_below[:, None] + cost_above
+    low, high = np.unravel_index(int(np.argmin(error)), error.shape)
 
-    lows = np.unique(min(histogram.minimum, 0.0) * MSE_FRACTIONS)
-    highs = np.unique(max(histogram.maximum, 0.0) * MSE_FRACTIONS)
-    low, high = float(lows[0]), float(highs[-1])
-    while True:
-        best_high = float(min(highs, key=lambda end: error(low, end)))
-        best_low = float(min(lows, key=lambda end: error(end, best_high)))
-        if (best_low, best_high) == (low, high):
-            break
-        low, high = best_low, best_high
-    limits = histogram.limit * MSE_FRACTIONS
-    limit = float(min(limits, key=lambda end: error(-end, end, symmetric=True)))
-    return _range(histogram, low, high, limit)
+    limits = histogram.limit * FRACTIONS
+    lost, cost = _clipped(np.abs(centres), counts, limits)
+    error = (inside - lost) * np.square(limits / SYMMETRIC.qmax) / 12 + cost
+    return _range(histogram, lows[low], highs[high], limits[int(np.argmin(error))])
+
+
+def _clipped(
+    distances: NDArray[np.float64], counts: NDArray[np.float64], ends: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """For each end: how many values lie beyond it, and the sum of their squared distances to it."""
+    excess = np.maximum(distances - ends[:, None], 0.0)  # (ends, bins)
+    return (excess > 0) @ counts, np.square(excess) @ counts
 
 
 def _inside(histogram: TensorHistogram, low: Any, high: Any) -> TensorRange:

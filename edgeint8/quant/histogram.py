@@ -23,12 +23,14 @@ class TensorHistogram:
     """Extremes of a tensor and its counts.
 
     minimum, maximum: float32 values held as Python floats; counts: int64, (bins,), over
-    [-limit, limit]; empty when only the extremes were asked for.
+    [-limit, limit]; empty when only the extremes were asked for; zeros: how many of the counted
+    values are exactly 0.
     """
 
     minimum: float
     maximum: float
     counts: NDArray[np.int64]
+    zeros: int = 0
 
     def __post_init__(self) -> None:
         if not self.minimum <= self.maximum:  # also refuses NaN
@@ -70,12 +72,15 @@ def observe(
         lows[name] = min(low, lows.get(name, low))
         highs[name] = max(high, highs.get(name, high))
     counts = {name: np.zeros(bins, np.int64) for name in lows}
+    zeros = dict.fromkeys(lows, 0)
     if bins:
         limits = {name: max(abs(lows[name]), abs(highs[name])) for name in lows}
         for name, values in _activations(model, inputs, batch)[1]:
             if values.size:
                 counts[name] += count(values, limits[name], bins)
-    return {n: TensorHistogram(lows[n], highs[n], counts[n]) for n in names if n in lows}
+                zeros[name] += values.size - int(np.count_nonzero(values))
+    seen = [name for name in names if name in lows]
+    return {n: TensorHistogram(lows[n], highs[n], counts[n], zeros[n]) for n in seen}
 
 
 def count(values: NDArray[np.float32], limit: float, bins: int) -> NDArray[np.int64]:
