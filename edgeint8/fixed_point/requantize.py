@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import numpy.typing as npt
 
@@ -155,8 +156,11 @@ def _integer_round(acc: Array, scale: Array, scheme: Scheme) -> Array:
 
 
 def code_range(dtype: npt.DTypeLike) -> tuple[int, int]:
-    """Lowest and highest code of an integer type."""
-    info = np.iinfo(dtype)
+    """Lowest and highest code of an integer type, of 2 and 4 bits too."""
+    try:
+        info = ml_dtypes.iinfo(dtype)
+    except ValueError:
+        raise ModelError(f"{np.dtype(dtype)} is not an integer type", allowed="integers") from None
     return int(info.min), int(info.max)
 
 

@@ -140,7 +140,8 @@ def qlinear_softmax(
     values = table[codes + 255 - codes.max(axis=-1, keepdims=True)]
     total = np.cumsum(values, axis=-1, dtype=F32)[..., -1:]
     inverse = np.floor(F32(1) / y_scale.reshape(())).astype(F32)
-    level = np.rint(values * inverse / total).astype(np.int64) + scalar(y_zero_point)
+    with np.errstate(over="ignore", invalid="ignore"):  # an infinity casts to 0x80..00, as in C++
+        level = np.rint(values * inverse / total).astype(np.int64) + scalar(y_zero_point)
     highest = code_range(x.dtype)[1]
     return np.moveaxis(np.minimum(level, highest).astype(x.dtype), -1, axis)
 

@@ -4,6 +4,9 @@ Relu and Clip only compare, Add and Mul round once: these equal ORT bit for bit.
 ORT-like formulas and agree within rounding (2 units in the last place, more for long sums).
 """
 
+import functools
+from typing import Any
+
 import numpy as np
 
 from edgeint8.fixed_point.geometry import ConvGeometry
@@ -13,7 +16,10 @@ from edgeint8.fixed_point.requantize import Array
 
 F32 = np.float32
 
-BITWISE = frozenset({"Relu", "Clip", "Add", "Sub", "Mul", "Div", "MaxPool", "GlobalAveragePool"})
+BITWISE = frozenset(
+    {"Relu", "Clip", "Add", "Sub", "Mul", "Div", "Min", "Max", "Round", "ReduceMin", "ReduceMax"}
+    | {"AveragePool", "GlobalAveragePool"}
+)
 """Float operators that must equal ORT in every bit; others are compared with a tolerance."""
 
 
@@ -47,6 +53,21 @@ def mul(context: Context, a: Array, b: Array) -> Array:
 def div(context: Context, a: Array, b: Array) -> Array:
     """Quotient with broadcasting."""
     return a / b
+
+
+def minimum(context: Context, *parts: Array) -> Array:
+    """Smallest of several tensors, element by element."""
+    return functools.reduce(np.minimum, parts)
+
+
+def maximum(context: Context, *parts: Array) -> Array:
+    """Largest of several tensors, element by element."""
+    return functools.reduce(np.maximum, parts)
+
+
+def round_(context: Context, x: Array) -> Array:
+    """Nearest integer, ties to even."""
+    return np.rint(x)
 
 
 def leaky_relu(context: Context, x: Array) -> Array:
@@ -84,12 +105,26 @@ def softmax(context: Context, x: Array) -> Array:
     return (power / power.sum(axis=along, keepdims=True)).astype(F32).reshape(x.shape)
 
 
-def reduce_mean(context: Context, x: Array, axes: Array | None = None) -> Array:
-    """Mean over axes, through float64."""
+def _reduction(context: Context, axes: Array | None) -> dict[str, Any]:
+    """NumPy's axis and keepdims from the input or the attributes."""
     given = context.attribute("axes", None) if axes is None else axes.tolist()
     chosen = None if given is None else tuple(int(axis) for axis in given)
-    keep = bool(context.attribute("keepdims", 1))
-    return x.mean(axis=chosen, keepdims=keep, dtype=np.float64).astype(F32)
+    return {"axis": chosen, "keepdims": bool(context.attribute("keepdims", 1))}
+
+
+def reduce_mean(context: Context, x: Array, axes: Array | None = None) -> Array:
+    """Mean over axes, through float64."""
+    return x.mean(dtype=np.float64, **_reduction(context, axes)).astype(F32)
+
+
+def reduce_min(context: Context, x: Array, axes: Array | None = None) -> Array:
+    """Smallest element over axes."""
+    return np.asarray(x.min(**_reduction(context, axes)))
+
+
+def reduce_max(context: Context, x: Array, axes: Array | None = None) -> Array:
+    """Largest element over axes."""
+    return np.asarray(x.max(**_reduction(context, axes)))
 
 
 def matmul(context: Context, a: Array, b: Array) -> Array:
@@ -133,6 +168,9 @@ OPERATORS = {
     "Sub": sub,
     "Mul": mul,
     "Div": div,
+    "Min": minimum,
+    "Max": maximum,
+    "Round": round_,
     "LeakyRelu": leaky_relu,
     "Sigmoid": sigmoid,
     "Tanh": tanh,
@@ -140,6 +178,8 @@ OPERATORS = {
     "HardSwish": hard_swish,
     "Softmax": softmax,
     "ReduceMean": reduce_mean,
+    "ReduceMin": reduce_min,
+    "ReduceMax": reduce_max,
     "MatMul": matmul,
     "Gemm": gemm,
     "Conv": conv,

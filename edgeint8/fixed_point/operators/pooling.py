@@ -87,17 +87,25 @@ def average_pool(context: Context, x: Array) -> Array:
     return total / count
 
 
-def global_average_pool(context: Context, x: Array) -> Array:
-    """float32 mean over all spatial axes: a sum in memory order, then one division.
+def lane_sum(values: Array) -> Array:
+    """float32 sum over the last axis in the order of MLAS: four lanes, then (0+2)+(1+3), the rest.
 
-    ORT at its default optimisation level adds element after element in float32 (below it, in four
-    lanes); ``np.mean`` adds pairwise. Each order gives other last bits.
+    Lane i adds elements i, i+4, i+8 ...; elements after the last full four join one by one.
     """
+    full = values.shape[-1] // 4 * 4
+    lanes = np.zeros((*values.shape[:-1], 4), F32)
+    for k in range(0, full, 4):
+        lanes += values[..., k : k + 4]
+    total = (lanes[..., 0] + lanes[..., 2]) + (lanes[..., 1] + lanes[..., 3])
+    for k in range(full, values.shape[-1]):
+        total = total + values[..., k]
+    return total
+
+
+def global_average_pool(context: Context, x: Array) -> Array:
+    """float32 mean over all spatial axes, bit for bit as ORT up to its level EXTENDED."""
     flat = x.reshape(*x.shape[:2], -1)
-    total = np.zeros(flat.shape[:2], F32)
-    for k in range(flat.shape[-1]):
-        total += flat[..., k]
-    return (total / F32(flat.shape[-1])).reshape(x.shape[:2] + (1,) * (x.ndim - 2))
+    return (lane_sum(flat) / F32(flat.shape[-1])).reshape(x.shape[:2] + (1,) * (x.ndim - 2))
 
 
 def qlinear_global_average_pool(

@@ -1,16 +1,22 @@
 """Between floats and codes: QuantizeLinear, DequantizeLinear, DynamicQuantizeLinear."""
 
 import numpy as np
+import onnx
 
 from edgeint8.fixed_point.operators.context import Context
 from edgeint8.fixed_point.requantize import Array, code_range
 
+UINT8 = onnx.TensorProto.UINT8
 
-def along_axis(values: Array, ndim: int, axis: int) -> Array:
-    """A per-axis parameter (C,) shaped to broadcast over `ndim` axes; scalars pass."""
+
+def spread(context: Context, values: Array, x: Array) -> Array:
+    """A scale or zero-point shaped to broadcast over `x`: per tensor, per axis or per block."""
+    axis, block = context.attribute("axis", 1), context.attribute("block_size", 0)
     if values.size == 1:
         return values.reshape(())
-    shape = [1] * ndim
+    if block:
+        return np.repeat(values, block, axis=axis).take(range(x.shape[axis]), axis=axis)
+    shape = [1] * x.ndim
     shape[axis] = -1
     return values.reshape(shape)
 
@@ -22,26 +28,26 @@ def to_level(x: Array, scale: Array, zero_point: Array) -> Array:
     """
     low, high = code_range(zero_point.dtype)
     level = np.rint(np.divide(x, scale, dtype=np.float32)).astype(np.float64)
-    return np.clip(level + zero_point, low, high).astype(zero_point.dtype)
+    return np.clip(level + zero_point.astype(np.float64), low, high).astype(zero_point.dtype)
 
 
 def quantize_linear(
     context: Context, x: Array, y_scale: Array, y_zero_point: Array | None = None
 ) -> Array:
-    """Codes of a float tensor, per tensor or per axis."""
-    axis = context.attribute("axis", 1)
-    zero = np.zeros(y_scale.shape, np.uint8) if y_zero_point is None else y_zero_point
-    return to_level(x, along_axis(y_scale, x.ndim, axis), along_axis(zero, x.ndim, axis))
+    """Codes of a float tensor; uint8 where neither zero-point nor output_dtype says otherwise."""
+    declared = onnx.helper.tensor_dtype_to_np_dtype(context.attribute("output_dtype", 0) or UINT8)
+    zero = np.zeros(y_scale.shape, declared) if y_zero_point is None else y_zero_point
+    return to_level(x, spread(context, y_scale, x), spread(context, zero, x))
 
 
 def dequantize_linear(
     context: Context, x: Array, x_scale: Array, x_zero_point: Array | None = None
 ) -> Array:
-    """``f32(x - zp) * scale``, per tensor or per axis."""
-    axis = context.attribute("axis", 1)
+    """``f32(x - zp) * scale``; float codes (float8, float4) are refused."""
+    code_range(x.dtype)
     zero = np.zeros(1, x.dtype) if x_zero_point is None else x_zero_point
-    centred = x.astype(np.int64) - along_axis(zero, x.ndim, axis).astype(np.int64)
-    return centred.astype(np.float32) * along_axis(x_scale, x.ndim, axis)
+    centred = x.astype(np.int64) - spread(context, zero, x).astype(np.int64)
+    return centred.astype(np.float32) * spread(context, x_scale, x)
 
 
 def dynamic_quantize_linear(context: Context, x: Array) -> tuple[Array, Array, Array]:
