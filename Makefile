@@ -1,0 +1,56 @@
+# The two commands: `make run` (the study) and `make test`. Both set up what they need.
+PYTHON ?= python3
+CORES ?= $(shell nproc 2>/dev/null || echo 2)
+CONFIG ?=
+# A CPU-only torch where the default index serves CUDA builds:
+#   make env TORCH_INDEX=https://download.pytorch.org/whl/cpu
+TORCH_INDEX ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG))
+
+.PHONY: run test test-slow env lint format report dag clean
+
+run: $(VENV)/run.stamp
+	$(SNAKEMAKE)
+
+test: $(VENV)/dev.stamp
+	$(BIN)/python -m pytest -m "not slow" -n $(CORES)
+
+test-slow: $(VENV)/dev.stamp
+	$(BIN)/python -m pytest -m slow
+
+env: $(VENV)/dev.stamp
+
+lint: $(VENV)/dev.stamp
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/snakemake --lint
+
+format: $(VENV)/dev.stamp
+	$(BIN)/ruff check --fix . && $(BIN)/ruff format . && $(BIN)/snakefmt Snakefile workflow
+
+# Snakemake's HTML report of the finished study.
+report: run
+	$(SNAKEMAKE) --report report.html
+
+dag: $(VENV)/run.stamp
+	$(SNAKEMAKE) --rulegraph | dot -Tsvg > dag.svg
+
+clean:
+	rm -rf $(VENV) .snakemake .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+
+$(VENV)/run.stamp: envs/requirements.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "error: Python 3.11 or newer is needed, $(PYTHON) is " + sys.version.split()[0])'
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) $(shell grep '^torch==' envs/requirements.txt) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))
+	$(PIP) -r envs/requirements.txt
+	$(PIP) --no-deps -e .
+	@touch $@
+
+$(VENV)/dev.stamp: $(VENV)/run.stamp envs/requirements-dev.txt
+	$(PIP) -r envs/requirements-dev.txt
+	@touch $@

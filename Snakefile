@@ -1,0 +1,25 @@
+# The EdgeINT8 study: what it runs is said in config/config.yaml, how in workflow/rules/.
+import os
+
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+configfile: os.path.join(workflow.basedir, "config", "config.yaml")
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/quantize.smk"
+include: "workflow/rules/golden.smk"
+include: "workflow/rules/simulate.smk"
+include: "workflow/rules/explore.smk"
+include: "workflow/rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        f"{RESULTS}/report.md",

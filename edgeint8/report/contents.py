@@ -1,0 +1,8 @@
+"""What the report is made of: its tables, and the table each figure draws. Imports nothing."""
+
+TABLES_OF_REPORT = ("baseline", "quantization", "golden", "bit_growth", "crosscheck", "roofline")
+FIGURE_TABLES = {
+    "accuracy": "quantization",
+    "accumulator_width": "bit_growth",
+    "roofline": "roofline",
+}

@@ -1,0 +1,44 @@
+"""Small pieces of Markdown."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+
+def table(frame: pd.DataFrame, columns: Mapping[str, str], digits: int = 2) -> str:
+    """A Markdown table of `columns` (name in the frame -> heading); floats get `digits` digits."""
+    head = "| " + " | ".join(columns.values()) + " |"
+    rule = "|" + "|".join("---" for _ in columns) + "|"
+    lines = [
+        "| " + " | ".join(cell(row[name], digits) for name in columns) + " |"
+        for row in frame.to_dict("records")
+    ]
+    return "\n".join([head, rule, *lines])
+
+
+def cell(value: object, digits: int = 2) -> str:
+    """One value: thousands separated, floats rounded, nothing for a missing one."""
+    if value is None or (isinstance(value, float) and value != value):
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:.{digits}f}" if abs(value) >= 10**-digits or value == 0 else f"{value:.1e}"
+    return str(value).replace("|", "\\|")
+
+
+def figure(name: str, caption: str) -> str:
+    """A figure with its caption and the vector version behind it."""
+    return f"[![{caption}](figures/{name}.png)](figures/{name}.svg)\n\n*{caption}*"
+
+
+def link(table_name: str) -> str:
+    """A link to a table."""
+    return f"[tables/{table_name}.csv](tables/{table_name}.csv)"
+
+
+def percent(share: float, digits: int = 2) -> str:
+    """A share as per cent."""
+    return f"{100 * share:.{digits}f} %"

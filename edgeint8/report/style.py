@@ -1,0 +1,59 @@
+"""How every figure looks: readable in print, for the colour-blind, the same bytes every time."""
+
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from edgeint8.files import atomic_path
+
+# Okabe and Ito's palette: distinct under all common colour deficiencies and in grey.
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+HATCHES = ("", "//", "..", "xx", "\\\\", "++", "oo", "--")
+
+STYLE = {
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "axes.axisbelow": True,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlesize": 10,
+    "font.size": 9,
+    "grid.alpha": 0.35,
+    "legend.frameon": False,
+    "savefig.dpi": 160,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "edgeint8",  # otherwise the ids in an SVG are random
+}
+
+
+def new_figure(
+    columns: int = 1, width: float = 6.4, height: float = 3.6
+) -> tuple[Figure, list[Axes]]:
+    """A figure with `columns` axes side by side; sizes in inches."""
+    plt.rcParams.update(STYLE)
+    figure, axes = plt.subplots(
+        1, columns, figsize=(width, height), squeeze=False, layout="constrained"
+    )
+    return figure, list(axes[0])
+
+
+def legend_below(figure: Figure, axes: Axes) -> None:
+    """One legend for all panels, under them, with the entries of `axes`."""
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), fontsize=8)
+
+
+def save_figure(figure: Figure, svg: str | Path, png: str | Path) -> None:
+    """Write both formats, without a date, each whole or not at all."""
+    with atomic_path(svg) as temporary:
+        figure.savefig(temporary, format="svg", metadata={"Date": None})
+    with atomic_path(png) as temporary:
+        figure.savefig(temporary, format="png", metadata={"Software": None})
+    plt.close(figure)

@@ -1,0 +1,86 @@
+"""Tables: the columns each promises, and the one way rows become a CSV file.
+
+Listed columns come first and in this order; more may follow on the right. Only columns that begin
+with ``latency_`` or ``time_`` may differ between two runs on one machine type.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from edgeint8.errors import DataError
+from edgeint8.files import atomic_path
+
+COLUMNS: dict[str, str] = {
+    "baseline": (
+        "workload, dataset, data_source, parameters, macs, accuracy, latency_ms_median, "
+        "latency_ms_mean, latency_ms_p95, size_bytes, peak_memory_bytes, torch_ort_max_abs_diff"
+    ),
+    "quantization": (
+        "workload, strategy, symmetry, granularity, calibration, bins, format, accuracy, "
+        "accuracy_low, accuracy_high, accuracy_delta, mcnemar_p_fp32, mcnemar_p_best, sqnr_db, "
+        "agreement, latency_ratio, latency_resolved, size_bytes, float_nodes, note"
+    ),
+    "golden": (
+        "workload, strategy, images, tensors, elements, mismatches, max_abs_diff, float_nodes"
+    ),
+    "bit_growth": (
+        "workload, strategy, layer, k, bits_rule, bits_exact, bits_exact_with_bias, bits_tile, "
+        "bits_observed"
+    ),
+    "crosscheck": ("workload, layer, hardware, mode, quantity, simulated, predicted, difference"),
+    "roofline": (
+        "workload, layer, hardware, macs, bytes, intensity, ridge, attainable, achieved, bound"
+    ),
+}
+
+
+def columns_of(table: str) -> list[str]:
+    """The promised columns of a table, in order."""
+    return COLUMNS[table].split(", ")
+
+
+def write_table(path: str | Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write rows as CSV; if the file is named after a known table, its columns are checked.
+
+    Raises
+    ------
+    DataError
+        If a promised column is missing.
+    """
+    frame = pd.DataFrame(list(rows))
+    table = Path(path).stem
+    if table in COLUMNS:
+        frame = _in_order(frame, columns_of(table), str(path))
+    with atomic_path(path) as temporary:
+        frame.to_csv(temporary, index=False, lineterminator="\n")
+
+
+def read_table(path: str | Path) -> pd.DataFrame:
+    """Read a CSV that `write_table` wrote; an empty one has no rows and no columns."""
+    try:
+        return pd.read_csv(path)
+    except pd.errors.EmptyDataError:
+        return pd.DataFrame()
+    except FileNotFoundError:
+        raise DataError("table does not exist", where=str(path)) from None
+
+
+def concatenate(paths: Sequence[str | Path]) -> list[dict[str, Any]]:
+    """The rows of several tables, in the order of the paths."""
+    frames = [frame for frame in map(read_table, paths) if len(frame)]
+    return pd.concat(frames).to_dict("records") if frames else []
+
+
+def _in_order(frame: pd.DataFrame, columns: list[str], where: str) -> pd.DataFrame:
+    if frame.empty:
+        return pd.DataFrame(columns=pd.Index(columns))
+    missing = [name for name in columns if name not in frame.columns]
+    if missing:
+        raise DataError(
+            f"column {missing[0]!r} is missing", where=where, allowed=", ".join(columns)
+        )
+    extra = [name for name in frame.columns if name not in columns]
+    return frame[columns + extra]

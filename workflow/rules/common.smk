@@ -1,0 +1,76 @@
+# What all other files use (the validated study, paths, the hash of the code behind a script).
+import sys
+from pathlib import Path
+
+# Results must not depend on the number of cores, and two BLAS threads on a busy machine are slower
+# than one: every job computes on one thread.
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(variable, "1")
+
+ROOT = Path(workflow.basedir)
+sys.path.insert(0, str(ROOT))
+
+from edgeint8.config import load_study
+from edgeint8.errors import EdgeInt8Error
+from edgeint8.source_hash import source_hash
+
+try:
+    STUDY = load_study(config, ROOT / "workflow/schemas/config.schema.yaml")
+except EdgeInt8Error as error:
+    sys.exit(f"error: {error}")
+
+RESULTS = STUDY.results_dir
+TABLES, FIGURES = f"{RESULTS}/tables", f"{RESULTS}/figures"
+LOGS, BENCHMARKS = f"{RESULTS}/logs", f"{RESULTS}/benchmarks"
+NETWORK, STRATEGY = f"{RESULTS}/{{workload}}", f"{RESULTS}/{{workload}}/{{strategy}}"
+
+
+wildcard_constraints:
+    workload="[a-z][a-z0-9_]*",
+    strategy="[a-z][a-z0-9_]*",
+    dataset="[a-z][a-z0-9_]*",
+    hardware="[a-z][A-Za-z0-9_]*",
+
+
+def code(script):
+    """Hash of the package modules behind workflow/scripts/<script>.py: see source_hash."""
+    return source_hash(ROOT / f"workflow/scripts/{script}.py")
+
+
+def per_network(pattern):
+    """One path per workload that has a model."""
+    return expand(pattern, workload=STUDY.networks)
+
+
+def per_strategy(pattern):
+    """One path per (workload with a model, strategy)."""
+    return expand(pattern, workload=STUDY.networks, strategy=STUDY.strategies)
+
+
+def per_dataset(file):
+    """One path per workload that has a model: a file of its dataset."""
+    return [f"{RESULTS}/data/{STUDY.workload(name).dataset}/{file}" for name in STUDY.networks]
+
+
+def options_of(wildcards):
+    """The options of the workload that a job belongs to."""
+    return dict(STUDY.workload(wildcards.workload).options)
+
+
+def dataset_of(wildcards):
+    """The arrays that a trained network uses."""
+    return f"{RESULTS}/data/{STUDY.workload(wildcards.workload).dataset}/arrays.npz"
+
+
+def calibration_key(strategy):
+    """Name of the calibration that a strategy shares with all others of the same options."""
+    options = STUDY.strategies[strategy]
+    return f"{options['calibration']}_{options['calibration_samples']}"
+
+
+def layers_source(wildcards):
+    """What a workload's layers are read from: its ONNX file or its topology."""
+    workload = STUDY.workload(wildcards.workload)
+    if workload.kind == "topology":
+        return workload.options["topology"]
+    return f"{RESULTS}/{wildcards.workload}/model.onnx"

@@ -1,0 +1,53 @@
+# Tables -> figures -> report. Nothing here reads a model.
+from edgeint8.report.contents import FIGURE_TABLES, TABLES_OF_REPORT
+
+
+rule figure:
+    input:
+        table=lambda wildcards: f"{TABLES}/{FIGURE_TABLES[wildcards.figure]}.csv",
+    output:
+        svg=f"{FIGURES}/{{figure}}.svg",
+        png=f"{FIGURES}/{{figure}}.png",
+    log:
+        f"{LOGS}/figure/{{figure}}.log",
+    benchmark:
+        f"{BENCHMARKS}/figure/{{figure}}.tsv"
+    wildcard_constraints:
+        figure="|".join(FIGURE_TABLES),
+    conda:
+        "../../envs/edgeint8.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        code=code("figure"),
+    script:
+        "../scripts/figure.py"
+
+
+rule report_text:
+    input:
+        tables=expand(f"{TABLES}/{{table}}.csv", table=TABLES_OF_REPORT),
+        figures=expand(f"{FIGURES}/{{figure}}.png", figure=FIGURE_TABLES),
+        provenance=sorted(set(per_dataset("provenance.json"))),
+    output:
+        report=f"{RESULTS}/report.md",
+    log:
+        f"{LOGS}/report.log",
+    benchmark:
+        f"{BENCHMARKS}/report.tsv"
+    conda:
+        "../../envs/edgeint8.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        code=code("report"),
+        seed=STUDY.seed,
+    script:
+        "../scripts/report.py"
+
+
+rule report:
+    input:
+        f"{RESULTS}/report.md",

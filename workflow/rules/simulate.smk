@@ -1,0 +1,72 @@
+# Part D, the witness: layers -> SCALE-Sim per (layer shape, hardware) -> crosscheck
+
+
+rule layers:
+    input:
+        source=layers_source,
+    output:
+        layers=f"{NETWORK}/layers.json",
+    log:
+        f"{LOGS}/layers/{{workload}}.log",
+    benchmark:
+        f"{BENCHMARKS}/layers/{{workload}}.tsv"
+    conda:
+        "../../envs/edgeint8.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        code=code("layers"),
+    script:
+        "../scripts/layers.py"
+
+
+rule simulate:
+    input:
+        layers=f"{NETWORK}/layers.json",
+    output:
+        table=f"{NETWORK}/hw/{{hardware}}.csv",
+        crosscheck=f"{NETWORK}/hw/{{hardware}}.crosscheck.csv",
+    log:
+        f"{LOGS}/simulate/{{workload}}/{{hardware}}.log",
+    benchmark:
+        f"{BENCHMARKS}/simulate/{{workload}}/{{hardware}}.tsv"
+    conda:
+        "../../envs/edgeint8.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+    params:
+        code=code("simulate"),
+        cache=f"{RESULTS}/simulations",
+    script:
+        "../scripts/simulate.py"
+
+
+rule crosscheck_table:
+    input:
+        expand(
+            f"{RESULTS}/{{workload}}/hw/{{hardware}}.crosscheck.csv",
+            workload=STUDY.names,
+            hardware=STUDY.hardware,
+        ),
+    output:
+        table=f"{TABLES}/crosscheck.csv",
+    log:
+        f"{LOGS}/crosscheck_table.log",
+    benchmark:
+        f"{BENCHMARKS}/crosscheck_table.tsv"
+    conda:
+        "../../envs/edgeint8.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        code=code("concatenate"),
+    script:
+        "../scripts/concatenate.py"
+
+
+rule crosscheck:
+    input:
+        f"{TABLES}/crosscheck.csv",

@@ -1,0 +1,7 @@
+"""Rules that gather per-job tables into one."""
+
+from edgeint8.job import job
+from edgeint8.report.tables import concatenate, write_table
+
+with job(snakemake.log[0]):
+    write_table(snakemake.output.table, concatenate(snakemake.input))

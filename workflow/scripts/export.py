@@ -1,0 +1,15 @@
+"""Rule export: weights to ONNX, and the difference between torch and ONNX Runtime."""
+
+from edgeint8.files import write_json
+from edgeint8.job import job
+from edgeint8.models.datasets import load_dataset
+from edgeint8.models.export import export_facts, export_onnx, load_weights, torch_ort_max_abs_diff
+
+COMPARED_INPUTS = 256
+
+with job(snakemake.log[0]):
+    model = load_weights(snakemake.params.options["model"], snakemake.input.weights)
+    inputs = load_dataset(snakemake.input.dataset).test().inputs[:COMPARED_INPUTS]
+    export_onnx(model, snakemake.output.model)
+    difference = torch_ort_max_abs_diff(model, snakemake.output.model, inputs)
+    write_json(snakemake.output.facts, export_facts(model, snakemake.output.model, difference))

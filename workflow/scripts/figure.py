@@ -1,0 +1,11 @@
+"""Rule figure: draw one table."""
+
+from edgeint8.job import job
+from edgeint8.report.figures import FIGURES
+from edgeint8.report.style import save_figure
+from edgeint8.report.tables import read_table
+
+with job(snakemake.log[0]):
+    draw = FIGURES[snakemake.wildcards.figure]
+    figure = draw(read_table(snakemake.input.table))
+    save_figure(figure, snakemake.output.svg, snakemake.output.png)

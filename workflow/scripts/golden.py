@@ -1,0 +1,22 @@
+"""Rule golden_compare: the integer executor against ONNX Runtime, tensor by tensor."""
+
+from dataclasses import asdict
+
+import onnx
+
+from edgeint8.fixed_point.bit_growth import model_widths
+from edgeint8.fixed_point.compare import compare_model
+from edgeint8.job import job
+from edgeint8.models.datasets import load_dataset
+from edgeint8.quant.ort_witness import batches
+from edgeint8.report.tables import write_table
+
+with job(snakemake.log[0]):
+    key = {name: snakemake.wildcards[name] for name in ("workload", "strategy")}
+    model = onnx.load(snakemake.input.model)
+    inputs = load_dataset(snakemake.input.dataset).test().inputs[: snakemake.params.images]
+    feeds = {model.graph.input[0].name: inputs}
+    comparison = compare_model(model, batches(model, feeds))
+    widths = model_widths(model, (feed for feed, _ in batches(model, feeds)))
+    write_table(snakemake.output.golden, [key | comparison.row()])
+    write_table(snakemake.output.bit_growth, [key | asdict(width) for width in widths])

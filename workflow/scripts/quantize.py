@@ -1,0 +1,21 @@
+"""Rule quantize_strategy: quantise a network with a shared calibration."""
+
+import onnx
+
+from edgeint8.files import atomic_path, read_json, write_json
+from edgeint8.job import job
+from edgeint8.quant.evidence import quantization_facts
+from edgeint8.quant.ptq import Calibration, Strategy, prepare_model, quantize
+
+with job(snakemake.log[0]):
+    strategy = Strategy.from_mapping(snakemake.wildcards.strategy, snakemake.params.options)
+    calibration = Calibration.from_json(read_json(snakemake.input.calibration))
+    model = prepare_model(onnx.load(snakemake.input.model))
+    quantized = quantize(model, calibration, strategy)
+    for path, graph in (
+        (snakemake.output.model, quantized.model),
+        (snakemake.output.executable, quantized.executable),
+    ):
+        with atomic_path(path) as temporary:
+            onnx.save(graph, temporary)
+    write_json(snakemake.output.facts, quantization_facts(quantized, calibration))

@@ -1,0 +1,15 @@
+"""Rule report_text: write report.md from the tables."""
+
+from pathlib import Path
+
+from edgeint8.files import read_json, write_text
+from edgeint8.job import job
+from edgeint8.report.environment import describe_environment
+from edgeint8.report.tables import read_table
+from edgeint8.report.text import write_report
+
+with job(snakemake.log[0]):
+    tables = {Path(path).stem: read_table(path) for path in snakemake.input.tables}
+    provenance = [read_json(path) for path in snakemake.input.provenance]
+    environment = describe_environment() | {"seed": str(snakemake.params.seed)}
+    write_text(snakemake.output.report, write_report(tables, provenance, environment))

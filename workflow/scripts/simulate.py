@@ -1,0 +1,18 @@
+"""Rule simulate: every layer of a workload on one machine, by SCALE-Sim and by its replica."""
+
+from edgeint8.arch.hardware import parse_hardware_id
+from edgeint8.arch.layers import layers_from_json
+from edgeint8.arch.scale_sim.study import simulate_network
+from edgeint8.files import read_json
+from edgeint8.job import job
+from edgeint8.report.tables import write_table
+
+with job(snakemake.log[0]):
+    rows, crosscheck = simulate_network(
+        snakemake.wildcards.workload,
+        layers_from_json(read_json(snakemake.input.layers)),
+        parse_hardware_id(snakemake.wildcards.hardware),
+        snakemake.params.cache,
+    )
+    write_table(snakemake.output.table, rows)
+    write_table(snakemake.output.crosscheck, crosscheck)

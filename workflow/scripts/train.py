@@ -1,0 +1,23 @@
+"""Rule train: train a built-in network and keep its best weights."""
+
+from edgeint8.job import job
+from edgeint8.models.datasets import load_dataset
+from edgeint8.models.export import save_weights
+from edgeint8.models.registry import build_model
+from edgeint8.models.training import TrainingOptions, log_rows, train_model
+from edgeint8.report.tables import write_table
+
+with job(snakemake.log[0]):
+    options, seed = snakemake.params.options, snakemake.params.seed
+    model = build_model(options["model"], seed)
+    training = TrainingOptions(
+        epochs=options["epochs"],
+        learning_rate=options["learning_rate"],
+        batch_size=options["batch_size"],
+        augment=options["augment"],
+        precision=options["precision"],
+        seed=seed,
+    )
+    log = train_model(model, load_dataset(snakemake.input.dataset), training)
+    write_table(snakemake.output.training_log, log_rows(log))
+    save_weights(model, snakemake.output.weights)
