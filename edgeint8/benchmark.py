@@ -82,7 +82,7 @@ def compare(
     warm_ups: int = WARM_UPS,
     clock: Clock = time.perf_counter_ns,
 ) -> LatencyRatio:
-    """Time of `second` over time of `first`, interleaved A B B A, with the A/A control in between."""
+    """Time of `second` over time of `first`, interleaved A B B A, with A against A in between."""
     if blocks < 1 or pairs < 2 or pairs % 2:
         raise ConfigError(
             f"{blocks} blocks of {pairs} pairs", allowed="1 or more of an even number"

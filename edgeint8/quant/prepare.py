@@ -2,23 +2,29 @@
 
 1. Opsets below 13 lose per-channel weights or become invalid: converted to 13.
 2. Weights in Constant nodes are taken for activations: made initializers.
-3. BatchNormalization after a Conv is folded into it by ONNX Runtime; one that follows a ReLU cannot
-   be, and would stay float: it becomes the 1x1 depthwise Conv that computes the same.
-4. Nodes without a name could not be listed or excluded: named after their operator.
+3. BatchNormalization behind a Conv is folded into it by ONNX Runtime; one that follows a ReLU
+   cannot be, and would stay float: it becomes the 1x1 depthwise Conv that computes the same.
+4. A ReduceMean over the image, torch's newer way to write a global average, would stay float: it
+   becomes a GlobalAveragePool.
+5. Nodes without a name could not be listed or excluded: named after their operator.
+6. Models of an IR version that ONNX Runtime does not read yet are marked with the newest it reads.
 """
 
 import tempfile
 from pathlib import Path
 
-import numpy as np
 import onnx
-from onnx import helper, numpy_helper, version_converter
-from onnxruntime.quantization.shape_inference import quant_pre_process
+from onnx import version_converter
+from onnxruntime.quantization.quant_utils import add_pre_process_metadata
 
 from edgeint8.errors import ModelError
-from edgeint8.quant.graph import attribute, initializer_values, opset_of
+from edgeint8.quant.graph import opset_of
+from edgeint8.quant.rewrites import rewrite_for_quantizer
+from edgeint8.quant.session import make_session
 
 MINIMUM_OPSET = 13
+OLDEST_IR = 4  # below it every initializer must be a graph input, which forbids folding
+NEWEST_IR = 13  # what ONNX Runtime 1.31 reads; onnx 1.23 writes 14, which adds nothing used here
 
 
 def prepare_model(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -33,10 +39,11 @@ def prepare_model(model: onnx.ModelProto) -> onnx.ModelProto:
         prepared = _convert_opset(prepared)
     _constants_to_initializers(prepared.graph)
     _drop_initializers_from_inputs(prepared.graph)
-    prepared = _pre_process(prepared)
-    if _rewrite_batch_normalization(prepared):
-        prepared = _pre_process(prepared)
+    prepared = _fold(prepared)
+    if rewrite_for_quantizer(prepared):
+        prepared = _fold(prepared)
     _name_nodes(prepared.graph)
+    add_pre_process_metadata(prepared)
     return prepared
 
 
@@ -52,7 +59,9 @@ def _convert_opset(model: onnx.ModelProto) -> onnx.ModelProto:
 
 def _constants_to_initializers(graph: onnx.GraphProto) -> None:
     constants = [
-        n for n in graph.node if n.op_type == "Constant" and n.attribute[0].name == "value"
+        node
+        for node in graph.node
+        if node.op_type == "Constant" and node.attribute[0].name == "value"
     ]
     for node in constants:
         tensor = onnx.TensorProto()
@@ -69,64 +78,25 @@ def _drop_initializers_from_inputs(graph: onnx.GraphProto) -> None:
         graph.input.remove(value)
 
 
-def _pre_process(model: onnx.ModelProto) -> onnx.ModelProto:
-    """ONNX Runtime's own preparation: folding at the basic level, then shape inference."""
-    model.ir_version = max(model.ir_version, 4)  # below 4 every initializer must be an input
-    with tempfile.TemporaryDirectory() as directory:
-        source, target = Path(directory) / "model.onnx", Path(directory) / "prepared.onnx"
-        onnx.save(model, source)
-        try:
-            quant_pre_process(str(source), str(target), skip_symbolic_shape=True)
-            prepared = onnx.load(target)
-        except Exception as error:  # every failure here means that the graph is not usable
-            raise ModelError(f"the graph cannot be prepared ({error})") from error
-    used = {node.domain for node in prepared.graph.node} | {""}
-    imports = [entry for entry in prepared.opset_import if entry.domain in used]
-    del prepared.opset_import[:]
-    prepared.opset_import.extend(imports)
-    return prepared
+def _fold(model: onnx.ModelProto) -> onnx.ModelProto:
+    """ONNX Runtime's folding at the basic level, then shape inference.
 
-
-def _rewrite_batch_normalization(model: onnx.ModelProto) -> int:
-    """Turn each BatchNormalization of a (N, C, spatial...) tensor into a 1x1 depthwise Conv.
-
-    y = gamma (x - mean) / sqrt(var + eps) + beta = w x + b per channel: a Conv with C groups,
-    weight w of shape (C, 1, 1...) and bias b. Returns how many were rewritten.
+    Not ``quant_pre_process``: it swallows the failure of its optimiser and goes on unfolded.
     """
-    ranks = {
-        v.name: len(v.type.tensor_type.shape.dim)
-        for v in (*model.graph.value_info, *model.graph.input)
-    }
-    values = initializer_values(model)
-    rewritten = 0
-    for index, node in enumerate(model.graph.node):
-        rank = ranks.get(node.input[0], 0)
-        constant = all(name in values for name in node.input[1:])
-        if node.op_type != "BatchNormalization" or rank < 3 or not constant:
-            continue
-        gamma, beta, mean, variance = (values[name].astype(np.float64) for name in node.input[1:])
-        epsilon = attribute(node, "epsilon", 1e-5)
-        weight = gamma / np.sqrt(variance + epsilon)
-        bias = beta - mean * weight
-        prefix = node.output[0]
-        shaped = weight.reshape(-1, *[1] * (rank - 1)).astype(np.float32)
-        model.graph.initializer.extend(
-            [
-                numpy_helper.from_array(shaped, f"{prefix}_weight"),
-                numpy_helper.from_array(bias.astype(np.float32), f"{prefix}_bias"),
-            ]
-        )
-        conv = helper.make_node(
-            "Conv",
-            [node.input[0], f"{prefix}_weight", f"{prefix}_bias"],
-            [node.output[0]],
-            name=node.name,
-            group=weight.size,
-            kernel_shape=[1] * (rank - 2),
-        )
-        model.graph.node[index].CopyFrom(conv)
-        rewritten += 1
-    return rewritten
+    model.ir_version = min(max(model.ir_version, OLDEST_IR), NEWEST_IR)
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "folded.onnx"
+        make_session(model, optimization="basic", save_optimized=path)
+        folded = onnx.load(path)
+    try:
+        folded = onnx.shape_inference.infer_shapes(folded)
+    except onnx.shape_inference.InferenceError as error:
+        raise ModelError(f"shapes cannot be inferred ({error})") from error
+    used = {node.domain for node in folded.graph.node} | {""}
+    imports = [entry for entry in folded.opset_import if entry.domain in used]
+    del folded.opset_import[:]
+    folded.opset_import.extend(imports)
+    return folded
 
 
 def _name_nodes(graph: onnx.GraphProto) -> None:
