@@ -19,9 +19,10 @@ import onnx
 
 from edgeint8.errors import ModelError
 from edgeint8.fixed_point.executor import Executor, exact_accumulate
+from edgeint8.fixed_point.geometry import ConvGeometry
 from edgeint8.fixed_point.graph import Node
 from edgeint8.fixed_point.operands import Operands, with_raw_codes
-from edgeint8.fixed_point.requantize import Array
+from edgeint8.fixed_point.requantize import Array, code_range
 
 DEFAULT_TILE_ROWS = 16
 
@@ -85,10 +86,48 @@ def tile_width(weights: Array, x_range: tuple[int, int], rows: int) -> int:
     )
 
 
-def vertex_input(weights: Array, x_range: tuple[int, int], channel: int, highest: bool) -> Array:
-    """The centred activations (K,) that reach (3), or (4), in one channel of weights (K, M)."""
-    low, high = x_range if highest else x_range[::-1]
-    return np.where(weights[:, channel] > 0, high, low)
+def vertex_input(operands: Operands, channel: int, highest: bool) -> tuple[Array, tuple[int, ...]]:
+    """An input that reaches (3), or (4), in one channel, and the output position where it does.
+
+    Returns codes shaped like one image of ``operands.x``, (1, C, *S) or (1, K), and the index of
+    the accumulator, (0, *position, channel), channels last. Outside the window stands the
+    zero-point. The bound is reached only if one window has every tap inside the image.
+    """
+    low, high = code_range(operands.x.dtype)
+    group, column = divmod(channel, operands.channels // operands.groups)
+    weights = operands.weight_matrix()[group][:, column]
+    codes = np.where((weights > 0) == highest, high, low).astype(operands.x.dtype)
+    geometry = operands.geometry
+    if geometry is None:
+        return codes[None], (0, channel)
+    position = inner_position(geometry, operands.x.shape[2:])
+    image = np.full((1, *operands.x.shape[1:]), operands.x_zero_point, operands.x.dtype)
+    window = tuple(
+        slice(p * s - before, p * s - before + extent, dilation)
+        for p, s, before, extent, dilation in zip(
+            position, geometry.strides, geometry.pads_begin, geometry.extent, geometry.dilations,
+            strict=True,
+        )
+    )  # fmt: skip
+    per_group = operands.w.shape[1]
+    block = codes.reshape(*geometry.kernel, per_group)
+    channels = slice(group * per_group, (group + 1) * per_group)
+    image[(0, channels, *window)] = np.moveaxis(block, -1, 0)
+    return image, (0, *position, channel)
+
+
+def inner_position(geometry: ConvGeometry, spatial: tuple[int, ...]) -> tuple[int, ...]:
+    """The first output position whose window lies inside the image on every axis."""
+    position = tuple(
+        -(-before // stride)
+        for before, stride in zip(geometry.pads_begin, geometry.strides, strict=True)
+    )
+    for p, s, before, extent, size in zip(
+        position, geometry.strides, geometry.pads_begin, geometry.extent, spatial, strict=True
+    ):
+        if p * s - before + extent > size:
+            raise ModelError(f"no window of {geometry.extent} lies inside an image {spatial}")
+    return position
 
 
 @dataclass(frozen=True)
@@ -160,6 +199,40 @@ def model_widths(
         for name, operands in observer.operands.items()
         if operands.geometry is not None or operands.w.ndim == 2
     ]
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """Accumulator width of a whole network, in bits.
+
+    guaranteed : no overflow for any input; the largest exact bound with bias
+    observed : no overflow of a final sum on the data seen; wraparound needs no more than this
+    tile : inside the array, for the tile height the widths were computed with
+    limiting_layer : the layer that sets `guaranteed`
+    """
+
+    guaranteed: int
+    observed: int
+    tile: int
+    limiting_layer: str
+
+
+def recommend(widths: Iterable[LayerWidth], raw_codes: bool = False) -> Recommendation:
+    """The narrowest safe accumulator for all layers, on the chosen data path.
+
+    The observed width is one of final sums, which are the same on both data paths.
+    """
+    rows = list(widths)
+    if not rows:
+        raise ModelError("no integer layer", allowed="at least one convolution or matrix product")
+    attribute = "bits_raw_with_bias" if raw_codes else "bits_exact_with_bias"
+    widest = max(rows, key=lambda row: getattr(row, attribute))
+    return Recommendation(
+        guaranteed=getattr(widest, attribute),
+        observed=max(row.bits_observed for row in rows),
+        tile=max(row.bits_raw_tile if raw_codes else row.bits_tile for row in rows),
+        limiting_layer=widest.layer,
+    )
 
 
 def depth_table(depths: Iterable[int] = (27, 576, 4096, 4608)) -> str:
