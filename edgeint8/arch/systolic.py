@@ -6,9 +6,20 @@ does not fit is cut into folds, and SCALE-Sim runs them one after another.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 from edgeint8.arch.hardware import Dataflow, Hardware, parse_hardware_id
 from edgeint8.arch.layers import LayerShape
+
+Role = Literal["rows", "columns", "held"]
+"""How an operand meets the array: it streams into the rows or the columns, or is held in it."""
+
+OPERAND_ROLES: dict[Dataflow, tuple[Role, Role]] = {
+    "ws": ("rows", "held"),
+    "os": ("rows", "columns"),
+    "is": ("held", "rows"),
+}
+"""Roles of (ifmap, filter) in each dataflow."""
 
 
 @dataclass(frozen=True)
@@ -113,14 +124,14 @@ def sram_accesses(mapping: Mapping) -> tuple[int, int, int]:
     stationary operand is loaded once. Partial sums of every row fold leave the array, except
     output-stationary, where each output leaves once.
     """
-    by_rows = mapping.col_folds * mapping.spatial_rows * mapping.temporal
-    by_cols = mapping.row_folds * mapping.temporal * mapping.spatial_cols
-    held = mapping.spatial_rows * mapping.spatial_cols
-    return {
-        "os": (by_rows, by_cols, held),
-        "ws": (by_rows, held, by_cols),
-        "is": (held, by_rows, by_cols),
-    }[mapping.dataflow]
+    accesses = {
+        "rows": mapping.col_folds * mapping.spatial_rows * mapping.temporal,
+        "columns": mapping.row_folds * mapping.temporal * mapping.spatial_cols,
+        "held": mapping.spatial_rows * mapping.spatial_cols,
+    }
+    ifmap, filter_ = OPERAND_ROLES[mapping.dataflow]
+    ofmap = "held" if mapping.dataflow == "os" else "columns"
+    return accesses[ifmap], accesses[filter_], accesses[ofmap]
 
 
 def _demonstration() -> None:

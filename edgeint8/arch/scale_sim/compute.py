@@ -5,7 +5,7 @@ Where SCALE-Sim departs from physics the departure is repeated here and named.
 
 from dataclasses import dataclass
 
-from edgeint8.arch.systolic import Mapping, sram_accesses
+from edgeint8.arch.systolic import Mapping, Role, sram_accesses
 
 
 @dataclass(frozen=True)
@@ -38,52 +38,36 @@ def reported_sram_accesses(mapping: Mapping) -> tuple[int, int, int]:
     return ifmap, filter_, ofmap
 
 
-def ifmap_lines(mapping: Mapping) -> PortLines:
-    """Lines of the first and last ifmap demand. Equation 11."""
-    return _stationary_lines(mapping) if mapping.dataflow == "is" else _row_stream_lines(mapping)
+def read_lines(mapping: Mapping, role: Role) -> PortLines:
+    """Lines of an operand's first and last demand. Equation 11.
 
-
-def filter_lines(mapping: Mapping) -> PortLines:
-    """Lines of the first and last filter demand. Equation 11."""
-    if mapping.dataflow == "ws":
-        return _stationary_lines(mapping)
-    if mapping.dataflow == "is":
-        return _row_stream_lines(mapping)
-    last = _last_fold_line(mapping) + mapping.temporal - 1 + mapping.last_tile_cols - 1
-    return PortLines(0, last)
+    A held tile enters bottom row first, and the rows that a short tile lacks come first, empty.
+    A stream reaches each row, or column, one line after its neighbour (the skew).
+    """
+    last_fold = _last_fold_line(mapping)
+    if role == "held":
+        empty_rows = mapping.rows - min(mapping.rows, mapping.spatial_rows)
+        return PortLines(empty_rows, last_fold + mapping.rows - 1)
+    skew = mapping.last_tile_rows if role == "rows" else mapping.last_tile_cols
+    first = mapping.preload_lines
+    return PortLines(first, last_fold + first + mapping.temporal - 1 + skew - 1)
 
 
 def ofmap_lines(mapping: Mapping) -> PortLines:
     """Lines of the first and last output. Equation 12.
 
-    Outputs fall out of the array's bottom one column after another. Output-stationary they are
-    shifted down first, so a tile of fewer rows starts later; ws and is, the first output has
-    crossed all rows.
+    Outputs leave at the bottom, one column a line after its neighbour. Held outputs (os) are
+    shifted down after the last step, so a tile of fewer rows starts later; otherwise the first
+    output has crossed all rows, and one follows in every step.
     """
-    first_rows = min(mapping.rows, mapping.spatial_rows)
     if mapping.dataflow == "os":
-        fill = mapping.temporal - 1 + mapping.rows
-        first, stream = fill - first_rows, 0
+        bottom = mapping.temporal - 1 + mapping.rows
+        first, last = bottom - min(mapping.rows, mapping.spatial_rows), bottom - 1
     else:
-        fill = first = 2 * mapping.rows - 1
-        stream = mapping.temporal - 1
-    last_column = mapping.last_tile_cols - 1
-    drained = fill - 1 if mapping.dataflow == "os" else fill + stream
-    return PortLines(first, _last_fold_line(mapping) + drained + last_column)
+        first = 2 * mapping.rows - 1
+        last = first + mapping.temporal - 1
+    return PortLines(first, _last_fold_line(mapping) + last + mapping.last_tile_cols - 1)
 
 
 def _last_fold_line(mapping: Mapping) -> int:
     return (mapping.folds - 1) * mapping.fold_lines
-
-
-def _stationary_lines(mapping: Mapping) -> PortLines:
-    """A tile enters bottom row first; the rows that a short tile lacks come first, empty."""
-    first_rows = min(mapping.rows, mapping.spatial_rows)
-    return PortLines(mapping.rows - first_rows, _last_fold_line(mapping) + mapping.rows - 1)
-
-
-def _row_stream_lines(mapping: Mapping) -> PortLines:
-    """A stream along the rows, each row one line after its neighbour (the skew)."""
-    first = mapping.preload_lines
-    last = first + mapping.temporal - 1 + mapping.last_tile_rows - 1
-    return PortLines(first, _last_fold_line(mapping) + last)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from edgeint8.arch.hardware import Hardware
 from edgeint8.arch.layers import Layer
 from edgeint8.arch.scale_sim.adapter import SimulationResult
-from edgeint8.arch.scale_sim.replica import predict_quantities
+from edgeint8.arch.scale_sim.replica import predict
 from edgeint8.arch.scale_sim.reports import LayerReports
 from edgeint8.errors import SimulationError
 
@@ -39,16 +39,14 @@ def crosscheck_rows(
         raise SimulationError(f"layer {layer.name} is not on the array: {layer.reason}")
     if simulated.reports is None:
         return ()
-    return tuple(
-        _rows(layer.name, hardware, simulated.reports, predict_quantities(layer.shape, hardware))
-    )
+    return tuple(_rows(layer.name, hardware, simulated.reports, predict(layer.shape, hardware)))
 
 
 def _rows(
-    layer: str, hardware: Hardware, simulated: LayerReports, predicted: dict[str, int | float]
+    layer: str, hardware: Hardware, simulated: LayerReports, predicted: LayerReports
 ) -> Iterator[CrosscheckRow]:
     reported = simulated.quantities()
-    for quantity, expected in predicted.items():
+    for quantity, expected in predicted.quantities().items():
         yield CrosscheckRow(
             layer,
             hardware.id,

@@ -1,46 +1,133 @@
-"""What SCALE-Sim will report of one layer on one machine, without running it."""
+"""What SCALE-Sim will report of one layer on one machine, without running it.
+
+`predict` answers for one machine, `predict_bandwidths` for a sweep: the misses do not depend on
+bandwidth and are found once.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from edgeint8.arch.hardware import Hardware
 from edgeint8.arch.layers import LayerShape
-from edgeint8.arch.scale_sim.compute import (
-    compute_utilization_percent,
-    filter_lines,
-    ifmap_lines,
-    ofmap_lines,
-    reported_sram_accesses,
-)
-from edgeint8.arch.systolic import (
-    map_layer,
-    mapping_efficiency_percent,
-    overall_utilization_percent,
-    serial_cycles,
-)
+from edgeint8.arch.scale_sim import compute, epochs, misses
+from edgeint8.arch.scale_sim.assemble import assemble_reports
+from edgeint8.arch.scale_sim.copies import NO_COPIES, Im2col, ifmap_im2col
+from edgeint8.arch.scale_sim.epochs import Addresses
+from edgeint8.arch.scale_sim.misses import NO_MISSES, Misses
+from edgeint8.arch.scale_sim.outputs import output_schedule
+from edgeint8.arch.scale_sim.read_port import ReadPort, Reads
+from edgeint8.arch.scale_sim.reports import LayerReports
+from edgeint8.arch.scale_sim.stack import operand_stack
+from edgeint8.arch.scale_sim.timeline import walk
+from edgeint8.arch.scale_sim.window import read_window
+from edgeint8.arch.scale_sim.write_buffer import write_port
+from edgeint8.arch.systolic import OPERAND_ROLES, Mapping, Role, map_layer
 
 
-def predict_quantities(shape: LayerShape, hardware: Hardware) -> dict[str, int | float]:
-    """The reported quantities that are predicted, by their names in `LayerReports`."""
+class ReadMisses(NamedTuple):
+    """Misses of both operands of a layer on an array with its buffers, at any bandwidth."""
+
+    ifmap: Misses
+    filter: Misses
+
+
+def predict(shape: LayerShape, hardware: Hardware) -> LayerReports:
+    """All that SCALE-Sim would report of `shape` on `hardware`."""
+    if hardware.bandwidth_bpc is None:
+        return predict_calc(shape, hardware)
+    return predict_user(shape, hardware, hardware.bandwidth_bpc, read_misses(shape, hardware))
+
+
+def predict_bandwidths(
+    shape: LayerShape, hardware: Hardware, bandwidths_bpc: Iterable[int]
+) -> tuple[LayerReports, ...]:
+    """The reports of `shape` on `hardware` with each of several bandwidths."""
+    found = read_misses(shape, hardware)
+    return tuple(predict_user(shape, hardware, each, found) for each in bandwidths_bpc)
+
+
+def predict_calc(shape: LayerShape, hardware: Hardware) -> LayerReports:
+    """CALC mode: reads never stall; addresses are fetched once, or epoch by epoch."""
     mapping = map_layer(shape, hardware)
-    predicted: dict[str, int | float] = {
-        "mapping_efficiency_percent": mapping_efficiency_percent(mapping),
-        "compute_utilization_percent": compute_utilization_percent(mapping),
-    }
-    ifmap, filter_, ofmap = reported_sram_accesses(mapping)
-    predicted |= {
-        "ifmap_sram_reads": ifmap,
-        "filter_sram_reads": filter_,
-        "ofmap_sram_writes": ofmap,
-    }
-    if hardware.mode == "calc":
-        cycles = serial_cycles(mapping)
-        predicted |= {
-            "total_cycles": cycles,
-            "stall_cycles": 0,
-            "overall_utilization_percent": overall_utilization_percent(mapping, cycles),
-            "ifmap_sram_start_cycle": ifmap_lines(mapping).first + 1,
-            "ifmap_sram_stop_cycle": ifmap_lines(mapping).last + 1,
-            "filter_sram_start_cycle": filter_lines(mapping).first + 1,
-            "filter_sram_stop_cycle": filter_lines(mapping).last + 1,
-            "ofmap_sram_start_cycle": ofmap_lines(mapping).first,
-            "ofmap_sram_stop_cycle": ofmap_lines(mapping).last,
-        }
-    return predicted
+    port = write_port(hardware.ofmap_sram_kb * 1024, mapping.cols)
+    timeline = walk(output_schedule(mapping), port, NO_MISSES, 1, NO_MISSES, 1)
+    ifmap = _ifmap_epochs(shape, mapping, hardware.ifmap_sram_kb * 1024)
+    filter_ = _filter_epochs(shape, mapping, hardware.filter_sram_kb * 1024)
+    return assemble_reports(mapping, timeline, (NO_MISSES, NO_MISSES), (ifmap, filter_))
+
+
+def _ifmap_epochs(shape: LayerShape, mapping: Mapping, buffer_bytes: int) -> Reads:
+    touched = epochs.ifmap_bytes_touched(shape)
+    if touched < epochs.epoch_capacity_bytes(buffer_bytes):
+        return epochs.single_fetch(touched, buffer_bytes)
+    role, _ = OPERAND_ROLES[mapping.dataflow]
+    addresses = epochs.ifmap_addresses(shape, pixels_across=mapping.dataflow != "ws")
+    return _epoch_reads(mapping, role, addresses, buffer_bytes)
+
+
+def _filter_epochs(shape: LayerShape, mapping: Mapping, buffer_bytes: int) -> Reads:
+    weights = shape.window * shape.filters
+    if weights < epochs.epoch_capacity_bytes(buffer_bytes):
+        return epochs.single_fetch(weights, buffer_bytes)
+    _, role = OPERAND_ROLES[mapping.dataflow]
+    addresses = epochs.filter_addresses(shape, filters_across=mapping.dataflow != "is")
+    return _epoch_reads(mapping, role, addresses, buffer_bytes)
+
+
+def _epoch_reads(mapping: Mapping, role: Role, addresses: Addresses, buffer_bytes: int) -> Reads:
+    stack = operand_stack(mapping, role)
+    capacity = epochs.epoch_capacity_bytes(buffer_bytes)
+    if role == "held":
+        tiles = misses.held_tiles(mapping)
+        reads, flush_line = epochs.tile_epochs(stack, addresses, tiles, capacity)
+    else:
+        passes = misses.stream_passes(mapping, role)
+        reads, flush_line = epochs.stream_epochs(stack, addresses, passes, capacity)
+    first_line = compute.read_lines(mapping, role).first
+    return epochs.repeated_fetch(first_line, flush_line, reads, capacity)
+
+
+def read_misses(shape: LayerShape, hardware: Hardware) -> ReadMisses:
+    """USER mode: the demand lines that miss."""
+    mapping = map_layer(shape, hardware)
+    ifmap_role, filter_role = OPERAND_ROLES[mapping.dataflow]
+    im2col = ifmap_im2col(shape, pixels_across=mapping.dataflow != "ws")
+    return ReadMisses(
+        _operand_misses(mapping, ifmap_role, im2col, hardware.ifmap_sram_kb * 1024),
+        _operand_misses(mapping, filter_role, NO_COPIES, hardware.filter_sram_kb * 1024),
+    )
+
+
+def _operand_misses(mapping: Mapping, role: Role, im2col: Im2col, buffer_bytes: int) -> Misses:
+    stack = operand_stack(mapping, role)
+    window = read_window(buffer_bytes, stack.cells)
+    if window.step == 0:
+        return NO_MISSES
+    if role == "held":
+        return misses.tile_misses(stack, im2col, window, misses.held_tiles(mapping))
+    return misses.stream_misses(stack, im2col, window, misses.stream_passes(mapping, role))
+
+
+def predict_user(
+    shape: LayerShape, hardware: Hardware, bandwidth_bpc: int, found: ReadMisses
+) -> LayerReports:
+    """USER mode with `bandwidth_bpc` bytes per cycle and port."""
+    mapping = map_layer(shape, hardware)
+    sizes = (hardware.ifmap_sram_kb * 1024, hardware.filter_sram_kb * 1024)
+    ifmap, filter_ = (
+        ReadPort(size, bandwidth_bpc, operand_stack(mapping, role).padded_cells)
+        for size, role in zip(sizes, OPERAND_ROLES[mapping.dataflow], strict=True)
+    )
+    timeline = walk(
+        output_schedule(mapping),
+        write_port(hardware.ofmap_sram_kb * 1024, bandwidth_bpc),
+        found.ifmap,
+        ifmap.prefetch_cycles,
+        found.filter,
+        filter_.prefetch_cycles,
+    )
+    reads = (
+        ifmap.reads(int(found.ifmap.counts.sum()), timeline.ifmap_prefetched),
+        filter_.reads(int(found.filter.counts.sum()), timeline.filter_prefetched),
+    )
+    return assemble_reports(mapping, timeline, (found.ifmap, found.filter), reads)

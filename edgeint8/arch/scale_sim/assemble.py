@@ -1,0 +1,108 @@
+"""From mapping, timeline and DRAM traffic to the three reports."""
+
+import numpy as np
+
+from edgeint8.arch.scale_sim.compute import (
+    compute_utilization_percent,
+    ofmap_lines,
+    read_lines,
+    reported_sram_accesses,
+)
+from edgeint8.arch.scale_sim.misses import Misses
+from edgeint8.arch.scale_sim.read_port import Reads
+from edgeint8.arch.scale_sim.reports import (
+    AccessReport,
+    BandwidthReport,
+    ComputeReport,
+    LayerReports,
+)
+from edgeint8.arch.scale_sim.stack import Int64
+from edgeint8.arch.scale_sim.timeline import HIT_CYCLES, Timeline
+from edgeint8.arch.systolic import (
+    OPERAND_ROLES,
+    Mapping,
+    mapping_efficiency_percent,
+    overall_utilization_percent,
+)
+
+
+def assemble_reports(
+    mapping: Mapping,
+    timeline: Timeline,
+    misses: tuple[Misses, Misses],
+    reads: tuple[Reads, Reads],
+) -> LayerReports:
+    """`misses` and `reads` are those of (ifmap, filter)."""
+    ifmap, filter_ = reads
+    total_cycles = timeline.last_cycle
+    last_write = timeline.last_write_cycle
+    sram = reported_sram_accesses(mapping)
+    dram = (ifmap.reads, filter_.reads, timeline.writes)
+    spans = (
+        ifmap.stop_cycle - ifmap.start_cycle + 1,
+        filter_.stop_cycle - filter_.start_cycle + 1,
+        last_write - timeline.first_write_cycle + 1,
+    )
+    lines = _sram_cycles(mapping, timeline, misses)
+    return LayerReports(
+        ComputeReport(
+            last_write - min(ifmap.start_cycle, filter_.start_cycle),
+            total_cycles,
+            int(timeline.stall_cycles.sum()),
+            overall_utilization_percent(mapping, total_cycles),
+            mapping_efficiency_percent(mapping),
+            compute_utilization_percent(mapping),
+        ),
+        BandwidthReport(
+            *(count / total_cycles for count in sram),
+            *(count / span for count, span in zip(dram, spans, strict=True)),
+        ),
+        AccessReport(
+            *lines[0],
+            sram[0],
+            *lines[1],
+            sram[1],
+            *lines[2],
+            sram[2],
+            *ifmap,
+            *filter_,
+            timeline.first_write_cycle,
+            last_write,
+            timeline.writes,
+        ),
+    )
+
+
+def _sram_cycles(
+    mapping: Mapping, timeline: Timeline, misses: tuple[Misses, Misses]
+) -> tuple[tuple[int, int], ...]:
+    """(first, last) cycle in which each port's SRAM serves a demand. Equation 27."""
+    served = (timeline.ifmap_served, timeline.filter_served)
+    cycles = []
+    for role, missed, delays in zip(OPERAND_ROLES[mapping.dataflow], misses, served, strict=True):
+        ends = read_lines(mapping, role)
+        first, last = (
+            line + _stalls_before(timeline, line) + _at(missed.lines, delays, line, HIT_CYCLES)
+            for line in (ends.first, ends.last)
+        )
+        cycles.append((first, last))
+    ends = ofmap_lines(mapping)
+    own = timeline.output_stall_cycles
+    first, last = (
+        line + _stalls_before(timeline, line) + _at(timeline.stall_lines, own, line, 0)
+        for line in (ends.first, ends.last)
+    )
+    return *cycles, (first, last)
+
+
+def _stalls_before(timeline: Timeline, line: int) -> int:
+    """Stall cycles of the lines before `line`."""
+    if not len(timeline.stall_lines):
+        return 0
+    return int(timeline.stall_cycles[: np.searchsorted(timeline.stall_lines, line)].sum())
+
+
+def _at(lines: Int64, values: Int64, line: int, default: int) -> int:
+    """The value that stands beside `line`, or the default."""
+    index = int(np.searchsorted(lines, line)) if len(lines) else 0
+    return int(values[index]) if index < len(lines) and lines[index] == line else default

@@ -1,0 +1,225 @@
+"""Which demand lines miss, and how often (docs/cost_model.md, equations 18 to 22).
+
+The answer depends on the layer, the array, the dataflow and the buffer's size; not on time and
+not on bandwidth, so one answer serves a whole bandwidth sweep.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from edgeint8.arch.scale_sim.copies import Im2col, steps_to_copy
+from edgeint8.arch.scale_sim.stack import Int64, Stack, cell_rank, line_rank
+from edgeint8.arch.scale_sim.window import Window, sets_ahead, slide, steps_to, window_end_rank
+from edgeint8.arch.systolic import Mapping, Role
+
+
+class Misses(NamedTuple):
+    """Demand lines with misses, ascending, and the misses of each."""
+
+    lines: Int64
+    counts: Int64
+
+
+class Passes(NamedTuple):
+    """The order in which a streaming operand's blocks are demanded.
+
+    `span` consecutive blocks are streamed `repeats` times over, then the next `span`. Each
+    block takes one fold of `fold_lines` lines and begins `first_line` lines into it.
+    """
+
+    groups: int
+    repeats: int
+    span: int
+    fold_lines: int
+    first_line: int
+
+
+def stream_passes(mapping: Mapping, role: Role) -> Passes:
+    """A stream into the rows passes all row folds, once for each column fold; a stream into the
+    columns passes one column fold, once for each row fold.
+    """
+    row_folds, col_folds = mapping.row_folds, mapping.col_folds
+    groups, repeats, span = (
+        (1, col_folds, row_folds) if role == "rows" else (col_folds, row_folds, 1)
+    )
+    return Passes(groups, repeats, span, mapping.fold_lines, mapping.preload_lines)
+
+
+class Tiles(NamedTuple):
+    """The order in which a held operand is demanded: every tile of `rows` rows once."""
+
+    row_folds: int
+    rows: int
+    fold_lines: int
+
+
+def held_tiles(mapping: Mapping) -> Tiles:
+    """Tiles of the operand that stays in the array."""
+    return Tiles(mapping.row_folds, mapping.rows, mapping.fold_lines)
+
+
+NO_MISSES = Misses(np.zeros(0, np.int64), np.zeros(0, np.int64))
+
+
+@njit(cache=True)
+def no_integers() -> list[int]:
+    """An empty list; compiled code takes the element's type from the one that is removed."""
+    integers = [0]
+    integers.pop()
+    return integers
+
+
+@njit(cache=True)
+def cell_steps(
+    stack: Stack, im2col: Im2col, window: Window, start: int, block: int, along: int, column: int
+) -> int:
+    """Misses that one demanded cell causes. Equations 18 to 21."""
+    rank = cell_rank(stack, block * stack.block_rows + along, column)
+    steps = steps_to(window, sets_ahead(window, start, rank))
+    if steps and im2col.overlapping:
+        across = block * stack.width + column
+        return steps_to_copy(stack, im2col, window, start, across, along, steps)
+    return steps
+
+
+@njit(cache=True)
+def used_width(stack: Stack, block: int) -> int:
+    return stack.last_width if block == stack.blocks - 1 else stack.width
+
+
+@njit(cache=True)
+def next_line_outside(stack: Stack, window: Window, start: int, line: int, end: int) -> int:
+    """The first line from `line` on that reaches outside the window, or `end`.
+
+    Ranks rise from line to line, so lines stay inside until the window's end is passed.
+    """
+    rank = line_rank(stack, line)
+    if sets_ahead(window, start, rank) >= window.active:
+        return line
+    limit = window_end_rank(window, start, rank)
+    if line_rank(stack, end) <= limit:
+        return end
+    low, high = line, end
+    while low < high:
+        middle = (low + high) // 2
+        if line_rank(stack, middle + 1) > limit:
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+@njit(cache=True)
+def stream_block(
+    stack: Stack,
+    im2col: Im2col,
+    window: Window,
+    start: int,
+    block: int,
+    demand_line: int,
+    lines: list[int],
+    counts: list[int],
+) -> int:
+    """Stream one block; append its misses; return the window's new start.
+
+    Anti-diagonal x of the block is demanded in line ``demand_line + x``.
+    """
+    top = block * stack.block_rows
+    width = used_width(stack, block)
+    end = stack.block_rows + width - 1
+    x = next_line_outside(stack, window, start, top, top + end) - top
+    while x < end:
+        count = 0
+        for column in range(max(0, x - stack.block_rows + 1), min(width - 1, x) + 1):
+            steps = cell_steps(stack, im2col, window, start, block, x - column, column)
+            if steps:
+                start = slide(window, start, steps)
+                count += steps
+        if count:
+            lines.append(demand_line + x)
+            counts.append(count)
+        x = next_line_outside(stack, window, start, top + x + 1, top + end) - top
+    return start
+
+
+@njit(cache=True)
+def stream_misses(stack: Stack, im2col: Im2col, window: Window, passes: Passes) -> Misses:
+    """Misses of a streaming operand.
+
+    A pass begins with nothing but the window's start to remember. As soon as a pass begins
+    where an earlier one began, the passes between them repeat until the group ends.
+    """
+    lines, counts = no_integers(), no_integers()
+    pass_lines = passes.span * passes.fold_lines
+    start = 0
+    for group in range(passes.groups):
+        seen = np.full(window.sets, -1, np.int64)  # pass that began with the window here
+        begins = np.zeros(passes.repeats + 1, np.int64)
+        first_miss = np.zeros(passes.repeats + 1, np.int64)
+        for turn in range(passes.repeats):
+            begins[turn], first_miss[turn] = start, len(lines)
+            earlier = seen[start]
+            if earlier >= 0:
+                period = turn - earlier
+                repeat_passes(lines, counts, first_miss, earlier, turn, passes.repeats, pass_lines)
+                start = begins[earlier + (passes.repeats - earlier) % period]
+                break
+            seen[start] = turn
+            for member in range(passes.span):
+                fold = (group * passes.repeats + turn) * passes.span + member
+                demand_line = fold * passes.fold_lines + passes.first_line
+                block = group * passes.span + member
+                start = stream_block(
+                    stack, im2col, window, start, block, demand_line, lines, counts
+                )
+    return Misses(np.array(lines), np.array(counts))
+
+
+@njit(cache=True)
+def repeat_passes(
+    lines: list[int],
+    counts: list[int],
+    first_miss: Int64,
+    earlier: int,
+    turn: int,
+    repeats: int,
+    pass_lines: int,
+) -> None:
+    """Append the misses of passes `turn` to the last, which repeat `earlier` to ``turn - 1``."""
+    period = turn - earlier
+    for later in range(turn, repeats):
+        model = earlier + (later - earlier) % period
+        for index in range(first_miss[model], first_miss[model + 1]):
+            lines.append(lines[index] + (later - model) * pass_lines)
+            counts.append(counts[index])
+
+
+@njit(cache=True)
+def tile_misses(stack: Stack, im2col: Im2col, window: Window, tiles: Tiles) -> Misses:
+    """Misses of a held operand: tiles top to bottom, each tile's rows bottom to top."""
+    lines, counts = no_integers(), no_integers()
+    start = 0
+    for block in range(stack.blocks):
+        top = block * stack.block_rows
+        for fold in range(tiles.row_folds):
+            demand_line = (block * tiles.row_folds + fold) * tiles.fold_lines
+            last = (fold + 1) * tiles.rows - 1
+            for line in range(tiles.rows):
+                along = last - line
+                if along >= stack.block_rows:
+                    continue
+                row = top + along
+                if next_line_outside(stack, window, start, row, row + 1) > row:
+                    continue
+                count = 0
+                for column in range(used_width(stack, block)):
+                    steps = cell_steps(stack, im2col, window, start, block, along, column)
+                    if steps:
+                        start = slide(window, start, steps)
+                        count += steps
+                if count:
+                    lines.append(demand_line + line)
+                    counts.append(count)
+    return Misses(np.array(lines), np.array(counts))
