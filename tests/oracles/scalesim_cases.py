@@ -57,6 +57,6 @@ def random_cases(count: int, seed: int, most_cells: int) -> list[tuple[LayerShap
         shape, hardware = random_shape(rng), random_hardware(rng)
         mapping = map_layer(shape, hardware)
         cells = mapping.lines * (mapping.rows + mapping.cols)
-        if 1 < mapping.lines and cells <= most_cells:
+        if mapping.lines > 1 and cells <= most_cells:
             cases.append((shape, hardware))
     return cases
