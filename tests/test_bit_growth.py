@@ -36,8 +36,14 @@ def test_the_rule_is_too_small_for_nine_bit_operands(depth, bits):
 
 @pytest.mark.parametrize(
     "x, w, depth",
-    [(S8, S8, 131_071), (S8, W127, 132_104), (U8, W127, 66_311), (U8, S8, 65_793), (NINE, NINE, 33_025)],
-)  # fmt: skip
+    [
+        (S8, S8, 131_071),
+        (S8, W127, 132_104),
+        (U8, W127, 66_311),
+        (U8, S8, 65_793),
+        (NINE, NINE, 33_025),
+    ],
+)
 def test_int32_is_safe_up_to_the_published_depth(x, w, depth):
     assert bit_growth.worst_case_width(depth, x, w) == 32
     assert bit_growth.worst_case_width(depth + 1, x, w) == 33

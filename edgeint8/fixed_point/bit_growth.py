@@ -101,6 +101,8 @@ def vertex_input(operands: Operands, channel: int, highest: bool) -> tuple[Array
     if geometry is None:
         return codes[None], (0, channel)
     position = inner_position(geometry, operands.x.shape[2:])
+    if position is None:
+        raise ModelError(f"no window of {geometry.extent} lies inside {operands.x.shape[2:]}")
     image = np.full((1, *operands.x.shape[1:]), operands.x_zero_point, operands.x.dtype)
     window = tuple(
         slice(p * s - before, p * s - before + extent, dilation)
@@ -112,12 +114,12 @@ def vertex_input(operands: Operands, channel: int, highest: bool) -> tuple[Array
     per_group = operands.w.shape[1]
     block = codes.reshape(*geometry.kernel, per_group)
     channels = slice(group * per_group, (group + 1) * per_group)
-    image[(0, channels, *window)] = np.moveaxis(block, -1, 0)
+    image[0, channels][(slice(None), *window)] = np.moveaxis(block, -1, 0)
     return image, (0, *position, channel)
 
 
-def inner_position(geometry: ConvGeometry, spatial: tuple[int, ...]) -> tuple[int, ...]:
-    """The first output position whose window lies inside the image on every axis."""
+def inner_position(geometry: ConvGeometry, spatial: tuple[int, ...]) -> tuple[int, ...] | None:
+    """The first output position whose window lies inside the image on every axis, if any."""
     position = tuple(
         -(-before // stride)
         for before, stride in zip(geometry.pads_begin, geometry.strides, strict=True)
@@ -126,7 +128,7 @@ def inner_position(geometry: ConvGeometry, spatial: tuple[int, ...]) -> tuple[in
         position, geometry.strides, geometry.pads_begin, geometry.extent, spatial, strict=True
     ):
         if p * s - before + extent > size:
-            raise ModelError(f"no window of {geometry.extent} lies inside an image {spatial}")
+            return None
     return position
 
 

@@ -120,6 +120,6 @@ def design_rule(row: RequantizeRow) -> str:
     flips = 10_000 * row.top1_changed / row.images
     share = row.differing / max(row.elements, 1)
     return (
-        f"{row.scheme}: {share:.2g} of the unclamped elements differ (at most {row.max_lsb} steps), "
+        f"{row.scheme}: {share:.2g} of unclamped elements differ (at most {row.max_lsb} steps), "
         f"{flips:.0f} of 10,000 decisions flip ({row.images} images)"
     )
