@@ -9,6 +9,7 @@ many images there are.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import onnx
@@ -88,9 +89,9 @@ def count(values: NDArray[np.float32], limit: float, bins: int) -> NDArray[np.in
     return np.histogram(values.ravel(), bins, range=_range(limit))[0].astype(np.int64)
 
 
-def _range(limit: float) -> tuple[float, float]:
-    """Bounds that are exact in float32, so that NumPy computes the edges in float32 as well."""
-    return -limit, limit
+def _range(limit: float) -> tuple[Any, Any]:
+    """Bounds as float32 scalars: NumPy then computes the edges in float32, not only stores them."""
+    return np.float32(-limit), np.float32(limit)
 
 
 def _activations(
