@@ -17,7 +17,7 @@ run: $(VENV)/run.stamp
 	$(SNAKEMAKE)
 
 test: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest -m "not slow" -n $(CORES)
+	$(BIN)/python -m pytest -m "not slow" -n $(CORES) --dist loadgroup
 
 test-slow: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -m slow

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -165,5 +166,5 @@ def load_dataset(path: str | Path) -> Dataset:
             )
     except FileNotFoundError:
         raise DataError("file does not exist", where=str(path)) from None
-    except (KeyError, ValueError, OSError, EOFError) as error:
+    except (KeyError, ValueError, OSError, EOFError, BadZipFile) as error:
         raise DataError(f"not a dataset file ({error})", where=str(path)) from None

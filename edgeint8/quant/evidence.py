@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import onnx
@@ -38,7 +39,7 @@ def load_logits(path: str | Path, split: str) -> Logits:
     try:
         with np.load(path, allow_pickle=False) as file:
             return np.asarray(file[split])
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, KeyError, ValueError, EOFError, BadZipFile) as error:
         raise DataError(f"no logits of split {split!r} ({error})", where=str(path)) from None
 
 

@@ -25,11 +25,16 @@ LOGS, BENCHMARKS = f"{RESULTS}/logs", f"{RESULTS}/benchmarks"
 NETWORK, STRATEGY = f"{RESULTS}/{{workload}}", f"{RESULTS}/{{workload}}/{{strategy}}"
 
 
+PRESETS = {path.stem: path for path in sorted((ROOT / "config/hardware").glob("*.yaml"))}
+
+
 wildcard_constraints:
     workload="[a-z][a-z0-9_]*",
     strategy="[a-z][a-z0-9_]*",
     dataset="[a-z][a-z0-9_]*",
-    hardware="[a-z][A-Za-z0-9_]*",
+    hardware="|".join(
+        [r"(?:ws|os|is)_[1-9]\d*x[1-9]\d*_[1-9]\d*kB_(?:unlimited|[1-9]\d*Bpc)", *PRESETS]
+    ),
 
 
 def code(script):

@@ -23,8 +23,8 @@ def row(strategy, call, fp32):
         "latency_ms_mean": latency.mean_ms,
         "latency_ms_p95": latency.p95_ms,
         "latency_ratio": ratio.ratio,
-        "latency_ratio_low": ratio.low,
-        "latency_ratio_high": ratio.high,
+        "latency_ratio_p5": ratio.p5,
+        "latency_ratio_p95": ratio.p95,
         "latency_control": ratio.control,
         "latency_resolved": ratio.resolved,
     }

@@ -1,0 +1,66 @@
+"""What several tests share: a copy of the project and the test study, run once a session."""
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True)
+class Project:
+    """A copy of the working tree, and a directory where its studies run."""
+
+    root: Path
+    run_dir: Path
+
+    def snakemake(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run Snakemake of this copy in the run directory; targets go before options."""
+        command = [sys.executable, "-m", "snakemake", *arguments]
+        command += ["--snakefile", str(self.root / "Snakefile"), "--directory", str(self.run_dir)]
+        command += [] if any(a in ("--cores", "-n") for a in arguments) else ["--cores", "2"]
+        result = subprocess.run(
+            command, capture_output=True, text=True, env=self.environment, cwd=self.run_dir
+        )
+        if check and result.returncode:
+            raise AssertionError(result.stdout[-4000:] + result.stderr[-8000:])
+        return result
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The scripts of the copy import the package of the copy."""
+        return {**os.environ, "PYTHONPATH": str(self.root)}
+
+
+def copy_project(target: Path) -> None:
+    """Copy every file that git tracks or would track."""
+    listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(listing, cwd=ROOT, capture_output=True, check=True).stdout
+    for name in names.decode().split("\0"):
+        if name and (ROOT / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, target / name)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """A fresh copy of the project in which nothing has run."""
+    copy_project(tmp_path / "project")
+    (tmp_path / "run").mkdir()
+    return Project(tmp_path / "project", tmp_path / "run")
+
+
+@pytest.fixture(scope="session")
+def studied(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A copy of the project in which the test study has run. Do not change its results."""
+    folder = tmp_path_factory.mktemp("studied")
+    copy_project(folder / "project")
+    (folder / "run").mkdir()
+    project = Project(folder / "project", folder / "run")
+    project.snakemake("--configfile", str(project.root / "config/test.yaml"))
+    return project
