@@ -49,7 +49,9 @@ class Accesses:
 
 
 def count_accesses(cost: LayerCost, hardware: Hardware, elements: ElementBytes = INT8) -> Accesses:
-    """Equations 26 and 27: reads by the array, fills from DRAM, sums written, added to, read out.
+    """Equations 26 and 27: reads by the array and fills from DRAM; sums written and read back.
+
+    Every sum that leaves the array is read once: to be added to, or to leave for good.
 
     A layer that is not on the array writes its inputs into a buffer and reads them once.
     """
@@ -59,13 +61,11 @@ def count_accesses(cost: LayerCost, hardware: Hardware, elements: ElementBytes =
         return Accesses(0, *buffered, cost.dram_bytes)
     mapping = map_layer(layer.shape, hardware)
     ifmap, filter_, sums = (count * layer.repeats for count in sram_accesses(mapping))
-    drained = layer.shape.output_pixels * layer.shape.filters * layer.repeats
-    revisited = sums - drained  # a sum that comes again is read before it is added to
     return Accesses(
         layer.macs,
         ifmap * elements.ifmap + cost.ifmap_bytes,
         filter_ * elements.filter + cost.filter_bytes,
-        (sums + revisited + drained) * elements.accumulator + cost.psum_bytes,
+        2 * sums * elements.accumulator + cost.psum_bytes,
         cost.dram_bytes,
     )
 

@@ -15,7 +15,7 @@ from edgeint8.arch.hardware import Hardware
 from edgeint8.arch.layers import Layer
 from edgeint8.arch.systolic import Mapping, map_layer
 
-Count = TypeVar("Count", int, NDArray[np.int64])
+Count = TypeVar("Count", int, NDArray[np.signedinteger])
 
 
 @dataclass(frozen=True)

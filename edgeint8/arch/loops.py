@@ -1,6 +1,7 @@
 """One run of a layer as the loops around the array, with the sizes of its real tensors."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from edgeint8.arch.layers import Layer, LayerShape
 from edgeint8.errors import ModelError
@@ -75,6 +76,7 @@ def _fold_columns(shape: LayerShape) -> LayerShape:
     )
 
 
+@lru_cache(maxsize=4096)
 def real_extent(shape: LayerShape, ifmap_elements: int) -> tuple[int, int]:
     """Height and width of the unpadded input, recovered from its size.
 

@@ -1,0 +1,210 @@
+"""The designs that are explored: every combination of a few lists, each design with a number."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from edgeint8.arch.hardware import DATAFLOWS, Dataflow, Hardware
+from edgeint8.errors import ConfigError
+
+Sram = tuple[int, int, int]
+
+_LIMITS = ("area_mm2", "power_mw", "latency_ms", "fps")
+
+
+@dataclass(frozen=True)
+class DesignSpace:
+    """All combinations of its fields.
+
+    Parameters
+    ----------
+    rows, cols
+        Array sizes, ascending.
+    sram_kb
+        (ifmap, filter, ofmap) KiB.
+    bandwidths_bpc
+        DRAM bytes per cycle and port, ascending; None (unlimited) last.
+    pipelined
+        Fold pipelining, off or on or both.
+    """
+
+    rows: tuple[int, ...]
+    cols: tuple[int, ...]
+    sram_kb: tuple[Sram, ...]
+    bandwidths_bpc: tuple[int | None, ...]
+    dataflows: tuple[Dataflow, ...] = DATAFLOWS
+    pipelined: tuple[bool, ...] = (False, True)
+    shared_bus: bool = True
+    clock_hz: float = 1e9
+
+    def __post_init__(self) -> None:
+        for name in ("rows", "cols", "sram_kb", "bandwidths_bpc", "dataflows", "pipelined"):
+            if not getattr(self, name):
+                raise ConfigError(f"{name} is empty", where="$.explore", allowed="at least one")
+        for name in ("rows", "cols"):
+            values = getattr(self, name)
+            if list(values) != sorted(set(values)):
+                raise ConfigError(f"{name} is {values}", where="$.explore", allowed="ascending")
+        rank = [math.inf if value is None else value for value in self.bandwidths_bpc]
+        if rank != sorted(set(rank)):
+            raise ConfigError(
+                f"bandwidths are {self.bandwidths_bpc}",
+                where="$.explore",
+                allowed="ascending, unlimited last",
+            )
+        for sram_kb in self.sram_kb:  # a Hardware refuses what is absurd
+            for bandwidth in self.bandwidths_bpc:
+                self.machine("ws", self.rows[0], self.cols[0], sram_kb, bandwidth, False)
+        self.hardware(self.size - 1)
+
+    @property
+    def shape(self) -> tuple[int, int, int, int, int, int]:
+        """Lengths of (bandwidths, dataflows, sram, pipelined, rows, cols): slowest axis first."""
+        return (
+            len(self.bandwidths_bpc),
+            len(self.dataflows),
+            len(self.sram_kb),
+            len(self.pipelined),
+            len(self.rows),
+            len(self.cols),
+        )
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)
+
+    def hardware(self, number: int) -> Hardware:
+        """The machine with this number."""
+        if not 0 <= number < self.size:
+            raise ConfigError(f"design {number}", where="$.explore", allowed=f"0..{self.size - 1}")
+        places = []
+        for length in reversed(self.shape):
+            number, place = divmod(number, length)
+            places.append(place)
+        col, row, pipe, sram, flow, band = places
+        return self.machine(
+            self.dataflows[flow],
+            self.rows[row],
+            self.cols[col],
+            self.sram_kb[sram],
+            self.bandwidths_bpc[band],
+            self.pipelined[pipe],
+        )
+
+    def machine(
+        self,
+        dataflow: Dataflow,
+        rows: int,
+        cols: int,
+        sram_kb: Sram,
+        bandwidth_bpc: int | None,
+        pipelined: bool,
+    ) -> Hardware:
+        """A machine of this space, named by what distinguishes it."""
+        band = "unlimited" if bandwidth_bpc is None else f"{bandwidth_bpc}bpc"
+        folds = "pipelined" if pipelined else "serial"
+        sizes = "_".join(map(str, sram_kb))
+        return Hardware(
+            dataflow,
+            rows,
+            cols,
+            *sram_kb,
+            bandwidth_bpc=bandwidth_bpc,
+            clock_hz=self.clock_hz,
+            shared_bus=self.shared_bus,
+            pipelined_folds=pipelined,
+            name=f"{dataflow}_{rows}x{cols}_{sizes}kb_{band}_{folds}",
+        )
+
+
+@dataclass(frozen=True)
+class Constraints:
+    """Upper limits on a design; None is no limit. `fps` is a lower limit on frames per second."""
+
+    area_mm2: float | None = None
+    power_mw: float | None = None
+    latency_ms: float | None = None
+    fps: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in _LIMITS:
+            value = getattr(self, name)
+            good = isinstance(value, int | float) and not isinstance(value, bool)
+            if value is not None and not (good and 0 < value < math.inf):
+                raise ConfigError(
+                    f"{name} is {value!r}",
+                    where="$.explore.constraints",
+                    allowed="a number above 0, or null",
+                )
+
+    @property
+    def longest_ms(self) -> float:
+        """The tighter of `latency_ms` and `fps`."""
+        limits = [math.inf if self.latency_ms is None else self.latency_ms]
+        if self.fps is not None:
+            limits.append(1e3 / self.fps)
+        return min(limits)
+
+
+NO_LIMITS = Constraints()
+_KEYS = ("rows", "cols", "step", "sram_kb", "bandwidth", "pipelined", "clock_mhz", "constraints")
+
+
+def design_space(settings: dict[str, Any]) -> tuple[DesignSpace, Constraints]:
+    """The config's `explore` section: ``{rows: [4, 256], cols: [4, 256], step: 4, ...}``.
+
+    `rows` and `cols` are first and last, `sram_kb` a list of sizes (each taken for all operands,
+    and with half and double for one operand at a time) or of triples, `bandwidth` a list of
+    bytes per cycle and port or ``unlimited``.
+    """
+    limits = settings.get("constraints") or {}
+    _check_keys(settings, _KEYS, "$.explore")
+    _check_keys(limits, _LIMITS, "$.explore.constraints")
+    step = settings.get("step", 4)
+    bandwidths = [
+        None if value == "unlimited" else value
+        for value in settings.get("bandwidth", [1, 2, 4, 8, 16, 32, "unlimited"])
+    ]
+    space = DesignSpace(
+        rows=_range(settings.get("rows", [4, 256]), step, "rows"),
+        cols=_range(settings.get("cols", [4, 256]), step, "cols"),
+        sram_kb=_splits(settings.get("sram_kb", [16, 32, 64, 128, 256, 512])),
+        bandwidths_bpc=tuple(bandwidths),
+        pipelined=tuple(settings.get("pipelined", [False, True])),
+        clock_hz=settings.get("clock_mhz", 1000) * 1e6,
+    )
+    return space, Constraints(**limits)
+
+
+def _check_keys(given: dict[str, Any], known: tuple[str, ...], where: str) -> None:
+    if unknown := sorted(set(given) - set(known)):
+        raise ConfigError(
+            f"unknown keys {', '.join(unknown)}", where=where, allowed=", ".join(known)
+        )
+
+
+def _range(ends: Any, step: Any, name: str) -> tuple[int, ...]:
+    good = isinstance(ends, list | tuple) and len(ends) == 2 and isinstance(step, int) and step > 0
+    if not good or not all(isinstance(end, int) for end in ends) or not 1 <= ends[0] <= ends[1]:
+        raise ConfigError(
+            f"{ends!r} in steps of {step!r}",
+            where=f"$.explore.{name}",
+            allowed="[first, last] with 1 <= first <= last, and a step of at least 1",
+        )
+    return tuple(range(ends[0], ends[1] + 1, step))
+
+
+def _splits(sizes: list[Any]) -> tuple[Sram, ...]:
+    """Each size for all operands, and twice that for one operand at a time."""
+    triples: list[Sram] = []
+    for size in sizes:
+        if isinstance(size, list | tuple):
+            if len(size) != 3:
+                raise ConfigError(
+                    f"{size!r}", where="$.explore.sram_kb", allowed="a size, or three of them"
+                )
+            triples.append((size[0], size[1], size[2]))
+            continue
+        triples += [(size, size, size), (2 * size, size, size)]
+        triples += [(size, 2 * size, size), (size, size, 2 * size)]
+    return tuple(dict.fromkeys(triples))
