@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 SIDE = 32
 ORIENTATIONS_DEG = (0.0, 36.0, 72.0, 108.0, 144.0)
-ORIENTATION_JITTER_DEG = 14.0
-NOISE_STD = 55.0
+ORIENTATION_JITTER_DEG = 11.0
+NOISE_STD = 40.0
 
 
 def draw_images(
@@ -40,7 +40,9 @@ def _draw(labels: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.uin
     along = np.cos(angle) * x + np.sin(angle) * y  # (N, 32, 32)
     grating = np.sin(2 * np.pi * along / uniform(5, 9) + uniform(0, 2 * np.pi))
     inside = _shape_mask(labels // 5, x, y, rng)
-    pattern = grating * uniform(10, 60) + inside * uniform(-50, 50)
+    pattern = grating * uniform(20, 60) + inside * uniform(20, 70) * rng.choice(
+        [-1, 1], (count, 1, 1)
+    )
     colours = rng.uniform(-60, 60, (count, 3, 1, 1))
     noise = NOISE_STD * rng.standard_normal((count, 3, SIDE, SIDE))
     images = 128 + colours + pattern[:, None] + noise
@@ -53,14 +55,15 @@ def _shape_mask(
     y: NDArray[np.float64],
     rng: np.random.Generator,
 ) -> NDArray[np.bool_]:
-    """A disc (kind 0) or a square of equal area (kind 1) at a random place: (N, 32, 32)."""
+    """A disc (kind 0) or a cross of about its area (kind 1) at a random place: (N, 32, 32)."""
     count = len(kind)
     dx = x - _each(rng.uniform(-6, 6, count))
     dy = y - _each(rng.uniform(-6, 6, count))
     radius = _each(rng.uniform(6, 10, count))
     disc = dx**2 + dy**2 <= radius**2
-    square = np.maximum(np.abs(dx), np.abs(dy)) <= radius * np.sqrt(np.pi) / 2
-    return np.where(_each(kind) == 0, disc, square)
+    narrow, wide = (np.minimum(abs(dx), abs(dy)), np.maximum(abs(dx), abs(dy)))
+    cross = (narrow <= 0.45 * radius) & (wide <= 1.2 * radius)
+    return np.where(_each(kind) == 0, disc, cross)
 
 
 def _each(values: NDArray[Any]) -> NDArray[Any]:

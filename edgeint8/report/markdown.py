@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+Tables = Mapping[str, pd.DataFrame]
+
 
 def table(frame: pd.DataFrame, columns: Mapping[str, str], digits: int = 2) -> str:
     """A Markdown table of `columns` (name in the frame -> heading); floats get `digits` digits."""

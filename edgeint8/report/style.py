@@ -7,6 +7,7 @@ import matplotlib
 matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -57,3 +58,14 @@ def save_figure(figure: Figure, svg: str | Path, png: str | Path) -> None:
     with atomic_path(png) as temporary:
         figure.savefig(temporary, format="png", metadata={"Software": None})
     plt.close(figure)
+
+
+def data_source(rows: pd.DataFrame) -> str:
+    source = str(rows["data_source"].iloc[0])
+    return "STAND-IN data" if source == "stand_in" else f"data: {source}"
+
+
+def short_name(layer: str) -> str:
+    """The telling part of a node name: ``/features/features.0/Conv_quant`` -> features.0."""
+    parts = [part for part in layer.split("/") if part]
+    return parts[-2] if len(parts) > 1 else parts[0]

@@ -1,0 +1,40 @@
+"""Figures of Part C: accumulator width, overflow, rounding."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from edgeint8.report.style import COLOURS, HATCHES, legend_below, new_figure, short_name
+
+
+def accumulator_width(table: pd.DataFrame) -> Figure:
+    """Accumulator width by layer, the widest of all strategies: rule, exact bound, seen on data."""
+    series = (
+        ("bits_rule", "textbook rule"),
+        ("bits_exact_with_bias", "exact bound from the weights, bias included"),
+        ("bits_observed", "seen on test images"),
+    )
+    widest = table.groupby(["workload", "layer"], sort=False)[[name for name, _ in series]].max()
+    workloads = list(dict.fromkeys(table["workload"]))
+    figure, axes = new_figure(len(workloads), width=4.6 * len(workloads), height=3.6)
+    for ax, workload in zip(axes, workloads, strict=True):
+        rows = widest.loc[workload]
+        x = np.arange(len(rows))
+        for k, (column, label) in enumerate(series):
+            bars = ax.bar(
+                x + (k - 1) * 0.27,
+                rows[column],
+                0.27,
+                label=label,
+                color=COLOURS[k],
+                hatch=HATCHES[k],
+                edgecolor="white",
+            )
+            ax.bar_label(bars, fontsize=7)
+        ax.set_xticks(x, [short_name(name) for name in rows.index])
+        ax.set_ylim(0, 34)
+        ax.axhline(32, color=COLOURS[7], linewidth=0.8, linestyle=":")
+        ax.set_ylabel("accumulator width (bits)")
+        ax.set_title(f"{workload}, widest of all strategies")
+    legend_below(figure, axes[0])
+    return figure
