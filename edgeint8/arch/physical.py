@@ -203,7 +203,11 @@ def _all_repeats(
 def network_cost(
     layers: Sequence[Layer], hardware: Hardware, options: Options = DEFAULT
 ) -> tuple[LayerCost, ...]:
-    """Costs of all layers in order, fused and with tensors kept on chip as `options` say."""
+    """Costs of all layers in order, fused and with tensors kept on chip as `options` say.
+
+    Layers that neither compute nor move anything, such as a reshape, have no cost and no entry.
+    """
+    layers = [layer for layer in layers if layer.shape is not None or layer.dram_bytes_minimum]
     if options.fused:
         layers = fuse(layers)
     stays = _stays(layers, hardware, options) if options.on_chip else [False] * len(layers)
