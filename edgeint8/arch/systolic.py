@@ -8,9 +8,13 @@ does not fit is cut into folds, and SCALE-Sim runs them one after another.
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from edgeint8.arch.hardware import Dataflow, Hardware, parse_hardware_id
 from edgeint8.arch.layers import LayerShape
 
+Int64 = NDArray[np.int64]
 Role = Literal["rows", "columns", "held"]
 """How an operand meets the array: it streams into the rows or the columns, or is held in it."""
 
@@ -104,6 +108,22 @@ def map_layer(shape: LayerShape, hardware: Hardware) -> Mapping:
 def serial_cycles(mapping: Mapping) -> int:
     """Cycles as SCALE-Sim counts them without stalls: one less than the lines. Equation 5."""
     return mapping.lines - 1
+
+
+def serial_cycles_grid(mapping: Mapping, rows: Int64, cols: Int64) -> Int64:
+    """`serial_cycles` of a mapping's layer and dataflow on all arrays rows x cols at once.
+
+    `rows` (R,) and `cols` (C,) are array sizes; the result is (R, C). Row folds depend on rows
+    alone and column folds on columns alone, so a cell costs two products.
+    """
+    row_folds = -(-mapping.spatial_rows // rows)
+    col_folds = -(-mapping.spatial_cols // cols)
+    passes = 1 if mapping.dataflow == "os" else 2  # ws and is: preload, then fill
+    by_rows = row_folds * (mapping.temporal + passes * rows - 2)
+    cycles = np.multiply.outer(by_rows, col_folds)
+    cycles += np.multiply.outer(row_folds, col_folds * cols)
+    cycles -= 1
+    return cycles
 
 
 def mapping_efficiency_percent(mapping: Mapping) -> float:

@@ -9,9 +9,16 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from edgeint8.arch.scale_sim.copies import Im2col, steps_to_copy
+from edgeint8.arch.scale_sim.copies import Im2col, Shift, steps_to_copy
 from edgeint8.arch.scale_sim.stack import Int64, Stack, cell_rank, line_rank
-from edgeint8.arch.scale_sim.window import Window, sets_ahead, slide, steps_to, window_end_rank
+from edgeint8.arch.scale_sim.window import (
+    Window,
+    in_window,
+    sets_ahead,
+    slide,
+    steps_to,
+    window_end_rank,
+)
 from edgeint8.arch.systolic import Mapping, Role
 
 
@@ -72,16 +79,42 @@ def no_integers() -> list[int]:
 
 
 @njit(cache=True)
-def cell_steps(
-    stack: Stack, im2col: Im2col, window: Window, start: int, block: int, along: int, column: int
-) -> int:
-    """Misses that one demanded cell causes. Equations 18 to 21."""
-    rank = cell_rank(stack, block * stack.block_rows + along, column)
-    steps = steps_to(window, sets_ahead(window, start, rank))
-    if steps and im2col.overlapping:
-        across = block * stack.width + column
-        return steps_to_copy(stack, im2col, window, start, across, along, steps)
-    return steps
+def line_misses(
+    stack: Stack,
+    im2col: Im2col,
+    window: Window,
+    start: int,
+    block: int,
+    columns: tuple[int, int],
+    along: int,
+    skew: int,
+    likely: Shift,
+) -> tuple[int, int, Shift]:
+    """Demand one line of a block: each of `columns` in row ``along - column * skew``.
+
+    Returns the line's misses, the window's new start and the shift to try first next time.
+    Equations 18 to 21.
+    """
+    misses = 0
+    top = block * stack.block_rows
+    column, end = columns
+    while column < end:
+        row = along - column * skew
+        rank = cell_rank(stack, top + row, column)  # one more in each column that follows
+        if in_window(window, start, rank):
+            column += window_end_rank(window, start, rank) - rank
+            continue
+        steps, run = steps_to(window, sets_ahead(window, start, rank)), 1
+        if im2col.overlapping:
+            across = block * stack.width + column
+            steps, run, likely = steps_to_copy(
+                stack, im2col, window, start, across, row, skew, steps, likely
+            )
+        if steps:
+            start = slide(window, start, steps)
+            misses += steps
+        column += run
+    return misses, start, likely
 
 
 @njit(cache=True)
@@ -129,14 +162,13 @@ def stream_block(
     top = block * stack.block_rows
     width = used_width(stack, block)
     end = stack.block_rows + width - 1
+    likely = (1, 0)
     x = next_line_outside(stack, window, start, top, top + end) - top
     while x < end:
-        count = 0
-        for column in range(max(0, x - stack.block_rows + 1), min(width - 1, x) + 1):
-            steps = cell_steps(stack, im2col, window, start, block, x - column, column)
-            if steps:
-                start = slide(window, start, steps)
-                count += steps
+        columns = (max(0, x - stack.block_rows + 1), min(width, x + 1))
+        count, start, likely = line_misses(
+            stack, im2col, window, start, block, columns, x, 1, likely
+        )
         if count:
             lines.append(demand_line + x)
             counts.append(count)
@@ -201,6 +233,7 @@ def tile_misses(stack: Stack, im2col: Im2col, window: Window, tiles: Tiles) -> M
     """Misses of a held operand: tiles top to bottom, each tile's rows bottom to top."""
     lines, counts = no_integers(), no_integers()
     start = 0
+    likely = (1, 0)
     for block in range(stack.blocks):
         top = block * stack.block_rows
         for fold in range(tiles.row_folds):
@@ -213,12 +246,10 @@ def tile_misses(stack: Stack, im2col: Im2col, window: Window, tiles: Tiles) -> M
                 row = top + along
                 if next_line_outside(stack, window, start, row, row + 1) > row:
                     continue
-                count = 0
-                for column in range(used_width(stack, block)):
-                    steps = cell_steps(stack, im2col, window, start, block, along, column)
-                    if steps:
-                        start = slide(window, start, steps)
-                        count += steps
+                columns = (0, used_width(stack, block))
+                count, start, likely = line_misses(
+                    stack, im2col, window, start, block, columns, along, 0, likely
+                )
                 if count:
                     lines.append(demand_line + line)
                     counts.append(count)

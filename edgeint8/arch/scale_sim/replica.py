@@ -17,9 +17,9 @@ from edgeint8.arch.scale_sim.misses import NO_MISSES, Misses
 from edgeint8.arch.scale_sim.outputs import output_schedule
 from edgeint8.arch.scale_sim.read_port import ReadPort, Reads
 from edgeint8.arch.scale_sim.reports import LayerReports
-from edgeint8.arch.scale_sim.stack import operand_stack
+from edgeint8.arch.scale_sim.stack import Stack, operand_stack
 from edgeint8.arch.scale_sim.timeline import walk
-from edgeint8.arch.scale_sim.window import read_window
+from edgeint8.arch.scale_sim.window import Window, read_window
 from edgeint8.arch.scale_sim.write_buffer import write_port
 from edgeint8.arch.systolic import OPERAND_ROLES, Mapping, Role, map_layer
 
@@ -91,18 +91,23 @@ def read_misses(shape: LayerShape, hardware: Hardware) -> ReadMisses:
     """USER mode: the demand lines that miss."""
     mapping = map_layer(shape, hardware)
     ifmap_role, filter_role = OPERAND_ROLES[mapping.dataflow]
-    im2col = ifmap_im2col(shape, pixels_across=mapping.dataflow != "ws")
+    ifmap = operand_stack(mapping, ifmap_role)
+    ifmap_window = read_window(hardware.ifmap_sram_kb * 1024, ifmap.cells)
+    filter_ = operand_stack(mapping, filter_role)
+    filter_window = read_window(hardware.filter_sram_kb * 1024, filter_.cells)
     return ReadMisses(
-        _operand_misses(mapping, ifmap_role, im2col, hardware.ifmap_sram_kb * 1024),
-        _operand_misses(mapping, filter_role, NO_COPIES, hardware.filter_sram_kb * 1024),
+        _operand_misses(mapping, ifmap_role, ifmap, ifmap_window, ifmap_im2col(shape, mapping))
+        if ifmap_window.step
+        else NO_MISSES,
+        _operand_misses(mapping, filter_role, filter_, filter_window, NO_COPIES)
+        if filter_window.step
+        else NO_MISSES,
     )
 
 
-def _operand_misses(mapping: Mapping, role: Role, im2col: Im2col, buffer_bytes: int) -> Misses:
-    stack = operand_stack(mapping, role)
-    window = read_window(buffer_bytes, stack.cells)
-    if window.step == 0:
-        return NO_MISSES
+def _operand_misses(
+    mapping: Mapping, role: Role, stack: Stack, window: Window, im2col: Im2col
+) -> Misses:
     if role == "held":
         return misses.tile_misses(stack, im2col, window, misses.held_tiles(mapping))
     return misses.stream_misses(stack, im2col, window, misses.stream_passes(mapping, role))

@@ -35,6 +35,14 @@ def read_window(buffer_bytes: int, cells: int) -> Window:
 
 
 @njit(cache=True)
+def in_window(window: Window, start: int, rank: int) -> bool:
+    """Whether a cell lies in the window: `sets_ahead` below `active`, without the division."""
+    first = start * window.set_cells
+    end = first + window.active * window.set_cells
+    return first <= rank < end or rank < end - window.sets * window.set_cells
+
+
+@njit(cache=True)
 def sets_ahead(window: Window, start: int, rank: int) -> int:
     """How many sets the cell lies after the window's start, going round. Equation 18."""
     ahead = rank // window.set_cells - start
