@@ -131,6 +131,11 @@ def test_strategy_names_its_parts() -> None:
     assert (strategy.symmetry, strategy.granularity) == ("symmetric", "tensor")
     assert strategy.calibration_samples == 512
     assert strategy.description == "symmetric activations, weights per tensor, minmax"
+    assert strategy.calibration_id == "minmax_512"
+    options = {"calibration": "percentile", "percentile": 99.9, "bins": 1024, "symmetric": True}
+    assert Strategy.from_mapping("p", options).calibration_id == "percentile_512_1024_99.9"
+    options = {"calibration": "entropy", "calibration_samples": 64, "per_channel": False}
+    assert Strategy.from_mapping("e", options).calibration_id == "entropy_64_2048"
 
 
 # --- the quantised graph --------------------------------------------------------------------------
@@ -197,6 +202,11 @@ def test_calibration_of_another_method_is_refused(
     for given_calibration in (calibration, None):
         with pytest.raises(ModelError, match="entropy"):
             quantize(network, given_calibration, Strategy("s", calibration="entropy"))
+    percentile = calibrate(network, images(8), "percentile", bins=512, percentile=99.0)
+    options = {"calibration": "percentile", "bins": 512}
+    quantize(network, percentile, Strategy("s", percentile=99.0, **options))
+    with pytest.raises(ModelError, match=r"percentile.*512.*99\.9"):
+        quantize(network, percentile, Strategy("s", percentile=99.9, **options))
 
 
 def test_outputs_depend_on_neither_batch_nor_threads(

@@ -108,12 +108,21 @@ def quantize(
 
 
 def _matching(calibration: Calibration | None, strategy: Strategy) -> Calibration:
-    if calibration is None or calibration.method != strategy.calibration:
-        given = "no" if calibration is None else f"a {calibration.method}"
-        raise ModelError(
-            f"{given} calibration", where=f"strategy {strategy.name}", allowed=strategy.calibration
-        )
-    return calibration
+    """Refuse a calibration by another method, or with other bins or another percentile."""
+    method = strategy.calibration
+    wanted = (
+        method,
+        None if method == "minmax" else strategy.bins,
+        strategy.percentile if method == "percentile" else None,
+    )
+    if calibration is not None:
+        given = (calibration.method, calibration.bins, calibration.percentile)
+        if given == wanted:
+            return calibration
+    described = "no calibration" if calibration is None else f"calibration {given}"
+    raise ModelError(
+        described, where=f"strategy {strategy.name}", allowed=f"(method, bins, percentile) {wanted}"
+    )
 
 
 def _numeric_notes(

@@ -86,6 +86,14 @@ class Strategy:
         return "channel" if self.per_channel else "tensor"
 
     @property
+    def calibration_id(self) -> str:
+        """Names the calibration this strategy needs: equal for strategies that can share one."""
+        parts = [self.calibration, str(self.calibration_samples)]
+        parts += [] if self.calibration == "minmax" else [str(self.bins)]
+        parts += [f"{self.percentile:g}"] if self.calibration == "percentile" else []
+        return "_".join(parts)
+
+    @property
     def description(self) -> str:
         """One line for tables and the report."""
         source = "dynamic" if self.dynamic else self.calibration
