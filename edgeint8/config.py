@@ -50,7 +50,10 @@ class Study:
     detail_strategies: tuple[str, ...]
     hardware: tuple[str, ...]
     datasets: Mapping[str, Mapping[str, Any]]
-    golden_images: int | None
+    golden: Mapping[str, Any]
+    requantize: Mapping[str, Any]
+    overflow: Mapping[str, Any]
+    vectors: Mapping[str, Any]
 
     @property
     def networks(self) -> tuple[str, ...]:
@@ -98,6 +101,11 @@ def load_study(config: Mapping[str, Any], schema_path: str | Path) -> Study:
                 allowed=_listed(strategies),
             )
     _refuse_shared_names(workloads, strategies)
+    low, high = values["overflow"]["bits"]
+    if low > high:
+        raise ConfigError(
+            f"{low} bits to {high} bits", where="$.overflow.bits", allowed="narrowest, then widest"
+        )
     return Study(
         seed=values["seed"],
         data_dir=Path(values["data_dir"]),
@@ -107,7 +115,10 @@ def load_study(config: Mapping[str, Any], schema_path: str | Path) -> Study:
         detail_strategies=tuple(run["detail_strategies"]),
         hardware=hardware_ids(values["hardware"]),
         datasets=values["datasets"],
-        golden_images=values["golden"]["images"],
+        golden=values["golden"],
+        requantize=values["requantize"],
+        overflow=values["overflow"],
+        vectors=values["vectors"],
     )
 
 

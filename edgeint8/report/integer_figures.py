@@ -4,7 +4,22 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from edgeint8.report.style import COLOURS, HATCHES, legend_below, new_figure, short_name
+from edgeint8.report.style import (
+    COLOURS,
+    HATCHES,
+    LINES,
+    MARKERS,
+    legend_below,
+    new_figure,
+    short_name,
+)
+
+POLICY_LABELS = {
+    "wrap": "wraparound",
+    "saturate_final": "saturate the final sum",
+    "saturate_step": "saturate every step",
+    "saturate_tile": "saturate every K-tile",
+}
 
 
 def accumulator_width(table: pd.DataFrame) -> Figure:
@@ -36,5 +51,30 @@ def accumulator_width(table: pd.DataFrame) -> Figure:
         ax.axhline(32, color=COLOURS[7], linewidth=0.8, linestyle=":")
         ax.set_ylabel("accumulator width (bits)")
         ax.set_title(f"{workload}, widest of all strategies")
+    legend_below(figure, axes[0])
+    return figure
+
+
+def overflow(table: pd.DataFrame) -> Figure:
+    """Accuracy of the whole network by accumulator width, one line a policy, a panel a network."""
+    panels = list(table.groupby(["workload", "strategy"], sort=False))
+    figure, axes = new_figure(
+        min(2, len(panels)), width=4.6 * min(2, len(panels)), rows=-(-len(panels) // 2)
+    )
+    for ax, ((workload, strategy), rows) in zip(axes, panels, strict=False):
+        for k, (policy, line) in enumerate(rows.groupby("policy", sort=False)):
+            ax.plot(
+                line["accumulator_bits"],
+                100 * line["accuracy"],
+                color=COLOURS[k],
+                marker=MARKERS[k],
+                linestyle=LINES[k],
+                markersize=4,
+                label=POLICY_LABELS[str(policy)],
+            )
+        ax.set_xlabel("accumulator width (bits)")
+        ax.set_ylabel(f"top-1 accuracy (%), n = {rows['images'].iloc[0]:,}")
+        ax.set_title(f"{workload}, {strategy}")
+        ax.set_ylim(0, 100)
     legend_below(figure, axes[0])
     return figure

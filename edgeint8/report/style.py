@@ -16,6 +16,7 @@ from edgeint8.files import atomic_path
 # Okabe and Ito's palette: distinct under all common colour deficiencies and in grey.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (7, 3)))
 HATCHES = ("", "//", "..", "xx", "\\\\", "++", "oo", "--")
 
 STYLE = {
@@ -35,14 +36,14 @@ STYLE = {
 
 
 def new_figure(
-    columns: int = 1, width: float = 6.4, height: float = 3.6
+    columns: int = 1, width: float = 6.4, height: float = 3.6, rows: int = 1
 ) -> tuple[Figure, list[Axes]]:
-    """A figure with `columns` axes side by side; sizes in inches."""
+    """A figure with `rows` x `columns` axes, row by row; `height` is of one row, in inches."""
     plt.rcParams.update(STYLE)
     figure, axes = plt.subplots(
-        1, columns, figsize=(width, height), squeeze=False, layout="constrained"
+        rows, columns, figsize=(width, height * rows), squeeze=False, layout="constrained"
     )
-    return figure, list(axes[0])
+    return figure, list(axes.flat)
 
 
 def legend_below(figure: Figure, axes: Axes) -> None:

@@ -30,6 +30,18 @@ COLUMNS: dict[str, str] = {
         "workload, strategy, layer, k, bits_rule, bits_exact, bits_exact_with_bias, bits_tile, "
         "bits_observed"
     ),
+    "requantize": (
+        "workload, strategy, scheme, elements, differing, max_lsb, logits_differing, top1_changed"
+    ),
+    "overflow": (
+        "workload, strategy, accumulator_bits, policy, images, accuracy, overflow_rate, "
+        "max_error, mean_error"
+    ),
+    "accumulator": (
+        "workload, strategy, bits_guaranteed, bits_observed, bits_tile, "
+        "bits_guaranteed_raw_codes, bits_tile_raw_codes, limiting_layer, narrowest_wrap, "
+        "narrowest_saturate_final, narrowest_saturate_step, narrowest_saturate_tile"
+    ),
     "crosscheck": ("workload, layer, hardware, mode, quantity, simulated, predicted, difference"),
     "roofline": (
         "workload, layer, hardware, macs, bytes, intensity, ridge, attainable, achieved, bound"

@@ -52,6 +52,11 @@ def per_strategy(pattern):
     return expand(pattern, workload=STUDY.networks, strategy=STUDY.strategies)
 
 
+def per_detail(pattern):
+    """One path per (workload with a model, strategy that gets the costly parts)."""
+    return expand(pattern, workload=STUDY.networks, strategy=STUDY.detail_strategies)
+
+
 def per_dataset(file):
     """One path per workload that has a model: a file of its dataset."""
     return [f"{RESULTS}/data/{STUDY.workload(name).dataset}/{file}" for name in STUDY.networks]

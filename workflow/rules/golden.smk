@@ -19,20 +19,93 @@ rule golden_compare:
         mem_mb=4000,
     params:
         code=code("golden"),
-        images=STUDY.golden_images,
+        images=STUDY.golden["images"],
     script:
         "../scripts/golden.py"
 
 
-rule golden_table:
+rule requantize_study:
     input:
-        per_strategy(f"{STRATEGY}/golden.csv"),
+        dataset=dataset_of,
+        model=f"{STRATEGY}/executable.onnx",
     output:
-        table=f"{TABLES}/golden.csv",
+        table=f"{STRATEGY}/requantize.csv",
     log:
-        f"{LOGS}/golden_table.log",
+        f"{LOGS}/requantize/{{workload}}/{{strategy}}.log",
     benchmark:
-        f"{BENCHMARKS}/golden_table.tsv"
+        f"{BENCHMARKS}/requantize/{{workload}}/{{strategy}}.tsv"
+    conda:
+        "../../envs/edgeint8.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        code=code("requantize"),
+        images=STUDY.requantize["images"],
+    script:
+        "../scripts/requantize.py"
+
+
+rule overflow_study:
+    input:
+        dataset=dataset_of,
+        model=f"{STRATEGY}/executable.onnx",
+    output:
+        table=f"{STRATEGY}/overflow.csv",
+    log:
+        f"{LOGS}/overflow/{{workload}}/{{strategy}}.log",
+    benchmark:
+        f"{BENCHMARKS}/overflow/{{workload}}/{{strategy}}.tsv"
+    conda:
+        "../../envs/edgeint8.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        code=code("overflow"),
+        options=STUDY.overflow,
+    script:
+        "../scripts/overflow.py"
+
+
+rule vectors:
+    input:
+        dataset=dataset_of,
+        model=f"{STRATEGY}/executable.onnx",
+    output:
+        directory(f"{STRATEGY}/vectors"),
+    log:
+        f"{LOGS}/vectors/{{workload}}/{{strategy}}.log",
+    benchmark:
+        f"{BENCHMARKS}/vectors/{{workload}}/{{strategy}}.tsv"
+    conda:
+        "../../envs/edgeint8.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        code=code("vectors"),
+        images=STUDY.vectors["images"],
+    script:
+        "../scripts/vectors.py"
+
+
+rule integer_table:
+    """golden, bit_growth (every strategy), requantize and overflow (detail strategies)."""
+    input:
+        lambda wildcards: (
+            per_strategy(f"{STRATEGY}/{wildcards.integer_table}.csv")
+            if wildcards.integer_table in ("golden", "bit_growth")
+            else per_detail(f"{STRATEGY}/{wildcards.integer_table}.csv")
+        ),
+    output:
+        table=f"{TABLES}/{{integer_table}}.csv",
+    log:
+        f"{LOGS}/{{integer_table}}_table.log",
+    benchmark:
+        f"{BENCHMARKS}/{{integer_table}}_table.tsv"
+    wildcard_constraints:
+        integer_table="golden|bit_growth|requantize|overflow",
     conda:
         "../../envs/edgeint8.yaml"
     threads: 1
@@ -44,24 +117,25 @@ rule golden_table:
         "../scripts/concatenate.py"
 
 
-rule bit_growth_table:
+rule accumulator_table:
     input:
-        per_strategy(f"{STRATEGY}/bit_growth.csv"),
+        bit_growth=f"{TABLES}/bit_growth.csv",
+        overflow=f"{TABLES}/overflow.csv",
     output:
-        table=f"{TABLES}/bit_growth.csv",
+        table=f"{TABLES}/accumulator.csv",
     log:
-        f"{LOGS}/bit_growth_table.log",
+        f"{LOGS}/accumulator_table.log",
     benchmark:
-        f"{BENCHMARKS}/bit_growth_table.tsv"
+        f"{BENCHMARKS}/accumulator_table.tsv"
     conda:
         "../../envs/edgeint8.yaml"
     threads: 1
     resources:
         mem_mb=500,
     params:
-        code=code("concatenate"),
+        code=code("accumulator"),
     script:
-        "../scripts/concatenate.py"
+        "../scripts/accumulator.py"
 
 
 rule golden:
@@ -71,5 +145,8 @@ rule golden:
 
 rule part_c:
     input:
-        f"{TABLES}/golden.csv",
-        f"{TABLES}/bit_growth.csv",
+        expand(
+            f"{TABLES}/{{table}}.csv",
+            table=["golden", "bit_growth", "requantize", "overflow", "accumulator"],
+        ),
+        per_detail(f"{STRATEGY}/vectors"),

@@ -1,0 +1,30 @@
+"""Rule accumulator_table: the widths to build, and where each overflow policy breaks."""
+
+from edgeint8.fixed_point.bit_growth import LayerWidth
+from edgeint8.fixed_point.overflow import OverflowRow
+from edgeint8.fixed_point.recommendation import accumulator_row
+from edgeint8.job import job
+from edgeint8.report.tables import read_table, write_table
+
+
+def records(path, kind, key):
+    """Rows of one (workload, strategy), as the records that the table was written from."""
+    frame = read_table(path)
+    if frame.empty:
+        return []
+    mine = frame[(frame["workload"] == key["workload"]) & (frame["strategy"] == key["strategy"])]
+    return [kind(**row) for row in mine.drop(columns=list(key)).to_dict("records")]
+
+
+with job(snakemake.log[0]):
+    widths = read_table(snakemake.input.bit_growth)
+    keys = widths[["workload", "strategy"]].drop_duplicates().to_dict("records")
+    rows = [
+        key
+        | accumulator_row(
+            records(snakemake.input.bit_growth, LayerWidth, key),
+            records(snakemake.input.overflow, OverflowRow, key),
+        )
+        for key in keys
+    ]
+    write_table(snakemake.output.table, rows)

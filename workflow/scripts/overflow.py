@@ -1,0 +1,23 @@
+"""Rule overflow_study: the whole network on narrow accumulators, under every policy."""
+
+from dataclasses import asdict
+
+import onnx
+
+from edgeint8.fixed_point.overflow import overflow_rows
+from edgeint8.job import job
+from edgeint8.models.datasets import load_dataset
+from edgeint8.report.tables import write_table
+
+with job(snakemake.log[0]):
+    key = {name: snakemake.wildcards[name] for name in ("workload", "strategy")}
+    options = snakemake.params.options
+    test = load_dataset(snakemake.input.dataset).test()
+    rows = overflow_rows(
+        onnx.load(snakemake.input.model),
+        test.inputs[: options["images"]],
+        test.labels[: options["images"]],
+        bits=range(options["bits"][0], options["bits"][1] + 1),
+        tile_rows=options["tile_rows"],
+    )
+    write_table(snakemake.output.table, [key | asdict(row) for row in rows])

@@ -1,0 +1,16 @@
+"""Rule requantize_study: what other rounding schemes change."""
+
+from dataclasses import asdict
+
+import onnx
+
+from edgeint8.fixed_point.rounding_study import requantize_rows
+from edgeint8.job import job
+from edgeint8.models.datasets import load_dataset
+from edgeint8.report.tables import write_table
+
+with job(snakemake.log[0]):
+    key = {name: snakemake.wildcards[name] for name in ("workload", "strategy")}
+    images = load_dataset(snakemake.input.dataset).test().inputs[: snakemake.params.images]
+    rows = requantize_rows(onnx.load(snakemake.input.model), images)
+    write_table(snakemake.output.table, [key | asdict(row) for row in rows])
