@@ -6,7 +6,6 @@ bandwidth, dataflow and pipelining) at once, from fold counts looked up by rows 
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,19 +26,11 @@ _INT32_LIMIT = 1 << 31
 
 @dataclass(frozen=True)
 class Designs:
-    """Some designs: their numbers and their places on the axes of the space."""
+    """Some designs of one group, by their places on the other axes of the space."""
 
-    numbers: NDArray[np.int64]
     sram: Places
     rows: Places
     cols: Places
-
-    def chosen(self, which: NDArray[np.intp] | slice) -> "Designs":
-        return Designs(self.numbers[which], self.sram[which], self.rows[which], self.cols[which])
-
-    def chunks(self) -> Iterator["Designs"]:
-        for start in range(0, len(self.numbers), _CHUNK):
-            yield self.chosen(slice(start, start + _CHUNK))
 
 
 @dataclass(frozen=True)
@@ -65,39 +56,47 @@ def explore_random(
 ) -> Exploration:
     """The front of `designs` random designs of `space`, drawn with replacement from `seed`."""
     network, front = Network(layers, space), StagedFront()
+    rng = np.random.default_rng(seed)
     energies = {flow: _energies(network, flow, level) for flow in space.dataflows}
-    areas = np.stack([network.area(sram_kb, level)[0] for sram_kb in space.sram_kb])
+    areas = np.stack([network.area(sram_kb, level)[0] for sram_kb in space.sram_kb]).ravel()
+    groups = space.shape[0] * space.shape[1] * space.shape[3]
+    sizes = iter(rng.multinomial(designs, [1 / groups] * groups).tolist())
     stage = space.size // len(space.bandwidths_bpc)
-    drawn = _draw(space, designs, seed)
-    for place, bandwidth in enumerate(space.bandwidths_bpc):
-        for dataflow in space.dataflows:
-            prices = energies[dataflow][bandwidth is None]
-            for pipelined in space.pipelined:
-                group = _group(network, bandwidth, dataflow, pipelined)
-                for chunk in next(drawn).chunks():
-                    where = (chunk.sram, chunk.rows, chunk.cols)
-                    cycles = group_cycles(group, chunk)
-                    front.running.offer(cycles, prices[where], areas[where], chunk.numbers)
-        front.close_stage(place * stage)
+    for band, flow, pipe in np.ndindex(space.shape[0], space.shape[1], space.shape[3]):
+        bandwidth, dataflow = space.bandwidths_bpc[band], space.dataflows[flow]
+        prices = energies[dataflow][bandwidth is None]
+        group = _group(network, bandwidth, dataflow, space.pipelined[pipe])
+        for chunk in _draw(space, next(sizes), rng):
+            cell = (chunk.sram * len(space.rows) + chunk.rows) * len(space.cols) + chunk.cols
+            numbers = _numbers(space, (band, flow, pipe), chunk)
+            cycles = group_cycles(group, chunk)
+            front.running.offer(cycles, prices[cell], areas[cell], numbers)
+        if (flow, pipe) == (len(space.dataflows) - 1, len(space.pipelined) - 1):
+            front.close_stage(band * stage)
     evaluations = designs * network.layer_count
     return Exploration(space, level, designs, designs, evaluations, *front.columns())
 
 
-def _draw(space: DesignSpace, designs: int, seed: int) -> Iterator[Designs]:
-    """Random designs, one group after another: by bandwidth, then dataflow, then pipelining."""
-    numbers = np.random.default_rng(seed).integers(0, space.size, designs)
-    band, flow, sram, pipe, rows, cols = np.unravel_index(numbers, space.shape)
-    lengths = (len(space.bandwidths_bpc), len(space.dataflows), len(space.pipelined))
-    keys = np.ravel_multi_index((band, flow, pipe), lengths).astype(np.int16)
-    order = np.argsort(keys, kind="stable")  # a radix sort for 16 bits
-    ends = np.searchsorted(keys[order], np.arange(np.prod(lengths) + 1))
-    everything = Designs(numbers, sram, rows, cols)
-    for first, last in pairwise(ends):
-        yield everything.chosen(order[first:last])
+def _draw(space: DesignSpace, count: int, rng: np.random.Generator) -> Iterator[Designs]:
+    """`count` random designs of one group, in chunks."""
+    for start in range(0, count, _CHUNK):
+        size = min(_CHUNK, count - start)
+        lengths = (len(space.sram_kb), len(space.rows), len(space.cols))
+        yield Designs(*(rng.integers(0, length, size) for length in lengths))
+
+
+def _numbers(
+    space: DesignSpace, group: tuple[int, int, int], designs: Designs
+) -> NDArray[np.int64]:
+    """The designs' numbers in the space; the slowest axis comes first."""
+    band, flow, pipe = group
+    _, flows, srams, pipes, rows, cols = space.shape
+    sram = designs.sram + (band * flows + flow) * srams
+    return ((sram * pipes + pipe) * rows + designs.rows) * cols + designs.cols
 
 
 def _energies(network: Network, dataflow: Dataflow, level: Level) -> dict[bool, NDArray[np.int64]]:
-    """Femtojoules by (sram, rows, cols), for limited and for unlimited bandwidth."""
+    """Femtojoules by (sram, rows, cols), flat, for limited and for unlimited bandwidth."""
     space = network.space
     return {
         unlimited: np.stack(
@@ -105,7 +104,7 @@ def _energies(network: Network, dataflow: Dataflow, level: Level) -> dict[bool, 
                 energy_block(network, dataflow, sram_kb, None if unlimited else 1, level)
                 for sram_kb in space.sram_kb
             ]
-        )
+        ).ravel()
         for unlimited in {bandwidth is None for bandwidth in space.bandwidths_bpc}
     }
 
