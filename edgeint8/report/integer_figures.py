@@ -9,6 +9,7 @@ from edgeint8.report.style import (
     HATCHES,
     LINES,
     MARKERS,
+    data_source,
     legend_below,
     new_figure,
     short_name,
@@ -50,7 +51,8 @@ def accumulator_width(table: pd.DataFrame) -> Figure:
         ax.set_ylim(0, 34)
         ax.axhline(32, color=COLOURS[7], linewidth=0.8, linestyle=":")
         ax.set_ylabel("accumulator width (bits)")
-        ax.set_title(f"{workload}, widest of all strategies")
+        source = data_source(table[table["workload"] == workload])
+        ax.set_title(f"{workload}, widest of all strategies ({source})")
     legend_below(figure, axes[0])
     return figure
 
@@ -74,7 +76,7 @@ def overflow(table: pd.DataFrame) -> Figure:
             )
         ax.set_xlabel("accumulator width (bits)")
         ax.set_ylabel(f"top-1 accuracy (%), n = {rows['images'].iloc[0]:,}")
-        ax.set_title(f"{workload}, {strategy}")
+        ax.set_title(f"{workload}, {strategy} ({data_source(rows)})")
         ax.set_ylim(0, 100)
     legend_below(figure, axes[0])
     return figure

@@ -1,5 +1,7 @@
 """Rule accumulator_table: the widths to build, and where each overflow policy breaks."""
 
+from dataclasses import fields
+
 from edgeint8.fixed_point.bit_growth import LayerWidth
 from edgeint8.fixed_point.overflow import OverflowRow
 from edgeint8.fixed_point.recommendation import accumulator_row
@@ -13,12 +15,12 @@ def records(path, kind, key):
     if frame.empty:
         return []
     mine = frame[(frame["workload"] == key["workload"]) & (frame["strategy"] == key["strategy"])]
-    return [kind(**row) for row in mine.drop(columns=list(key)).to_dict("records")]
+    return [kind(**row) for row in mine[[f.name for f in fields(kind)]].to_dict("records")]
 
 
 with job(snakemake.log[0]):
     widths = read_table(snakemake.input.bit_growth)
-    keys = widths[["workload", "strategy"]].drop_duplicates().to_dict("records")
+    keys = widths[["workload", "strategy", "data_source"]].drop_duplicates().to_dict("records")
     rows = [
         key
         | accumulator_row(

@@ -14,9 +14,11 @@ from edgeint8.report.tables import write_table
 with job(snakemake.log[0]):
     key = {name: snakemake.wildcards[name] for name in ("workload", "strategy")}
     model = onnx.load(snakemake.input.model)
-    inputs = load_dataset(snakemake.input.dataset).test().inputs[: snakemake.params.images]
+    dataset = load_dataset(snakemake.input.dataset)
+    source = {"data_source": dataset.source}
+    inputs = dataset.test().inputs[: snakemake.params.images]
     feeds = {model.graph.input[0].name: inputs}
     comparison = compare_model(model, batches(model, feeds))
     widths = model_widths(model, (feed for feed, _ in batches(model, feeds)))
-    write_table(snakemake.output.golden, [key | comparison.row()])
-    write_table(snakemake.output.bit_growth, [key | asdict(width) for width in widths])
+    write_table(snakemake.output.golden, [key | comparison.row() | source])
+    write_table(snakemake.output.bit_growth, [key | asdict(width) | source for width in widths])

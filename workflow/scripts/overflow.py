@@ -12,7 +12,8 @@ from edgeint8.report.tables import write_table
 with job(snakemake.log[0]):
     key = {name: snakemake.wildcards[name] for name in ("workload", "strategy")}
     options = snakemake.params.options
-    test = load_dataset(snakemake.input.dataset).test()
+    dataset = load_dataset(snakemake.input.dataset)
+    test, source = dataset.test(), {"data_source": dataset.source}
     rows = overflow_rows(
         onnx.load(snakemake.input.model),
         test.inputs[: options["images"]],
@@ -20,4 +21,4 @@ with job(snakemake.log[0]):
         bits=range(options["bits"][0], options["bits"][1] + 1),
         tile_rows=options["tile_rows"],
     )
-    write_table(snakemake.output.table, [key | asdict(row) for row in rows])
+    write_table(snakemake.output.table, [key | asdict(row) | source for row in rows])

@@ -11,6 +11,9 @@ from edgeint8.report.tables import write_table
 
 with job(snakemake.log[0]):
     key = {name: snakemake.wildcards[name] for name in ("workload", "strategy")}
-    images = load_dataset(snakemake.input.dataset).test().inputs[: snakemake.params.images]
+    dataset = load_dataset(snakemake.input.dataset)
+    images, source = dataset.test().inputs[: snakemake.params.images], dataset.source
     rows = requantize_rows(onnx.load(snakemake.input.model), images)
-    write_table(snakemake.output.table, [key | asdict(row) for row in rows])
+    write_table(
+        snakemake.output.table, [key | asdict(row) | {"data_source": source} for row in rows]
+    )
