@@ -20,6 +20,7 @@ from onnxruntime.quantization import (
 from edgeint8.errors import ConfigError, DataError, ModelError
 from edgeint8.quant.affine import IntegerGrid, parameters_from_range, sqnr_db
 from edgeint8.quant.calibration import Calibration
+from edgeint8.quant.evaluation import evaluate
 from edgeint8.quant.graph import (
     float_nodes,
     initializer_values,
@@ -40,6 +41,7 @@ from edgeint8.quant.ptq import (
 )
 from edgeint8.quant.scales import power_of_two, power_of_two_range
 from edgeint8.quant.session import cpu_flags, has_exact_u8s8, make_session
+from edgeint8.quant.unsigned import unsigned_twin
 
 FLAVOURS = [
     Strategy(f"{'sym' if s else 'asym'}_{'channel' if c else 'tensor'}_{f}", s, c, format=f)
@@ -599,6 +601,40 @@ def test_signed_qdq_residual_networks_become_integer() -> None:
     quantized = quantized_by(net.model(rank=4), symmetric=True, format="qdq")
     assert quantized.float_nodes == ()
     assert "QLinearAdd" in {node.op_type for node in quantized.executable.graph.node}
+
+
+# --- the unsigned twin ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("strategy", FLAVOURS, ids=lambda s: s.name)
+def test_evaluation_is_bit_identical_to_the_reference_level(
+    network: onnx.ModelProto, calibration: Calibration, strategy: Strategy
+) -> None:
+    quantized = quantize(network, calibration, strategy)
+    inputs = {"input": 3 * images(200, seed=11)["input"]}  # saturates often
+    reference = run_onnx(quantized.executable, inputs, optimization="extended")["dense_out"]
+    assert np.array_equal(evaluate(quantized.executable, inputs)["dense_out"], reference)
+    twin = unsigned_twin(quantized.executable)
+    assert (twin is not None) == strategy.symmetric
+    if twin is not None:
+        assert np.array_equal(run_onnx(twin, inputs)["dense_out"], reference)
+        values = initializer_values(twin)
+        zeros = [values[n.input[2]] for n in twin.graph.node if n.op_type == "QLinearConv"]
+        assert all(zero.dtype == np.uint8 and zero == 128 for zero in zeros)
+
+
+def test_no_twin_where_a_float_expression_holds_the_zero_point(network: onnx.ModelProto) -> None:
+    net = NetworkBuilder()
+    branch = net.conv(3, 4)
+    net.conv(4, 4)
+    net.add("Add", branch, name="sum")
+    quantized = quantized_by(net.model(rank=4), symmetric=True)
+    assert "QLinearAdd" in {node.op_type for node in quantized.executable.graph.node}
+    assert unsigned_twin(quantized.executable) is None
+    assert unsigned_twin(network) is None
+    inputs = images(20)
+    reference = run_onnx(quantized.executable, inputs)["sum_out"]
+    assert np.array_equal(evaluate(quantized.executable, inputs)["sum_out"], reference)
 
 
 # --- processors -----------------------------------------------------------------------------------

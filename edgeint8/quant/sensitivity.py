@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from edgeint8.errors import DataError
 from edgeint8.quant.affine import sqnr_db
 from edgeint8.quant.calibration import Calibration
+from edgeint8.quant.evaluation import evaluate
 from edgeint8.quant.graph import weight_layers
 from edgeint8.quant.ptq import quantize
-from edgeint8.quant.session import run_onnx
 from edgeint8.quant.statistics import correct_answers, mcnemar
 from edgeint8.quant.strategy import Strategy
 
@@ -100,7 +100,7 @@ class SensitivityStudy:
         self._inputs, self._labels = inputs, labels
         self._groups = layer_groups(model)
         self._output = model.graph.output[0].name
-        self._reference = run_onnx(model, inputs)[self._output]
+        self._reference = evaluate(model, inputs)[self._output]
         self._cache: dict[tuple[str, ...], NDArray[np.float32]] = {}
 
     @property
@@ -158,7 +158,7 @@ class SensitivityStudy:
         quantized = quantize(
             self._model, self._calibration, self._strategy, nodes=nodes, exclude=exclude
         )
-        return run_onnx(quantized.executable, self._inputs)[self._output]
+        return evaluate(quantized.executable, self._inputs)[self._output]
 
     def _row(self, layer: str, mode: str, logits: NDArray[np.float32]) -> LayerSensitivity:
         return LayerSensitivity(layer, mode, sqnr_db(self._reference, logits), self._drop(logits))
