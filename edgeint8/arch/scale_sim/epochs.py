@@ -1,7 +1,8 @@
-"""What a read buffer fetches in CALC mode (docs/cost_model.md, equations 28 to 31).
+"""What an input that does not fit fetches in CALC mode (docs/cost_model.md, equation 32).
 
-With as much bandwidth as it wants, SCALE-Sim fetches each address when it is first demanded.
-When half of the buffer is full it forgets everything it holds, and a new epoch begins.
+An input that does not fit is followed through its epochs, because overlapping windows demand it
+more than once in an epoch; weights, which have no copies, are counted in `distinct`. Lines after
+which the buffer cannot be full are taken together, in the order in which memory is fastest.
 """
 
 from typing import NamedTuple
@@ -11,76 +12,39 @@ from numba import njit
 from numpy.typing import NDArray
 
 from edgeint8.arch.layers import LayerShape
-from edgeint8.arch.scale_sim.misses import Passes, Tiles, used_width
-from edgeint8.arch.scale_sim.read_port import Reads
-from edgeint8.arch.scale_sim.stack import Int64, Stack
+from edgeint8.arch.scale_sim.fetches import Fetches
+from edgeint8.arch.scale_sim.schedule import Passes, Tiles
+from edgeint8.arch.scale_sim.stack import Int64, Stack, used_width
+from edgeint8.arch.systolic import Mapping
 
 Int32 = NDArray[np.int32]
 
-_SETS_PER_BUFFER = 100
-_ACTIVE_SETS = 50
-_FIRST_FETCH_BYTES_PER_CYCLE = 10
-"""SCALE-Sim's own guess for the fetch before the first demand."""
 
+class Inputs(NamedTuple):
+    """Addresses of the ifmap matrix: a pixel's corner plus a tap's place in the window.
 
-class Addresses(NamedTuple):
-    """Address of a stack's cell: `across` of its column in the operand plus `along` of its row.
-
-    `extent` is one more than the largest address.
+    Tap t of filter row r is input ``corners[pixel] + r * row_bytes + t - r * row_taps``: taps of
+    one filter row are side by side. With `pixels_across`, a block's columns are pixels.
     """
 
-    across: Int64
-    along: Int64
-    extent: int
+    corners: Int64
+    row_taps: int
+    row_bytes: int
+    bytes: int
+    pixels_across: bool
 
 
-def ifmap_addresses(shape: LayerShape, pixels_across: bool) -> Addresses:
-    """Input (y, x, channel) of tap (r, s, channel) of an output pixel, channels innermost."""
+def ifmap_inputs(shape: LayerShape, mapping: Mapping) -> Inputs:
+    """Channels innermost, rows outermost."""
     row_bytes = shape.ifmap_w * shape.channels
     y = np.arange(shape.output_h) * (shape.stride_h * row_bytes)
     x = np.arange(shape.output_w) * (shape.stride_w * shape.channels)
-    pixels = (y[:, None] + x).ravel()  # (P,)
-    r = np.arange(shape.filter_h) * row_bytes
-    s = np.arange(shape.filter_w * shape.channels)
-    taps = (r[:, None] + s).ravel()  # (K,)
-    extent = shape.ifmap_h * row_bytes
-    return Addresses(pixels, taps, extent) if pixels_across else Addresses(taps, pixels, extent)
-
-
-def filter_addresses(shape: LayerShape, filters_across: bool) -> Addresses:
-    """Weight (filter, tap), taps innermost."""
-    filters = np.arange(shape.filters) * shape.window
-    taps = np.arange(shape.window)
-    extent = shape.filters * shape.window
-    return Addresses(filters, taps, extent) if filters_across else Addresses(taps, filters, extent)
-
-
-def ifmap_bytes_touched(shape: LayerShape) -> int:
-    """Inputs that some window reads, padding included. Equation 28."""
-    rows = min(shape.ifmap_h, shape.output_h * shape.filter_h)
-    cols = min(shape.ifmap_w, shape.output_w * shape.filter_w)
-    return rows * cols * shape.channels
-
-
-def epoch_capacity_bytes(buffer_bytes: int) -> int:
-    """Addresses after which everything is forgotten. Equation 29."""
-    return _ACTIVE_SETS * (buffer_bytes // _SETS_PER_BUFFER)
-
-
-def single_fetch(addresses: int, buffer_bytes: int) -> Reads:
-    """An operand that fits is fetched once, before the first demand. Equation 30."""
-    set_bytes = buffer_bytes // _SETS_PER_BUFFER
-    fetched = -(-addresses // set_bytes) * set_bytes
-    return Reads(-fetched // _FIRST_FETCH_BYTES_PER_CYCLE, -1, addresses)  # floor(-x) = -ceil(x)
-
-
-def repeated_fetch(first_line: int, flush_line: int, reads: int, capacity_bytes: int) -> Reads:
-    """An operand that does not fit: the first epoch before its first demand, then as it goes.
-
-    The report's last cycle is the one after the last flush. Equation 31.
-    """
-    return Reads(
-        first_line - -(-capacity_bytes // _FIRST_FETCH_BYTES_PER_CYCLE), flush_line + 1, reads
+    return Inputs(
+        (y[:, None] + x).ravel(),
+        shape.filter_w * shape.channels,
+        row_bytes,
+        shape.ifmap_h * row_bytes,
+        mapping.dataflow != "ws",
     )
 
 
@@ -96,73 +60,226 @@ FLUSH_LINE = 3
 
 
 @njit(cache=True)
-def demand_line(
-    addresses: Addresses,
-    capacity: int,
-    progress: Int64,
-    seen: Int32,
-    line: int,
-    left: int,
-    columns: tuple[int, int],
-    along: int,
-    skew: int,
-) -> None:
-    """Demand one line of the block that begins at `left`: column c with row ``along - c * skew``.
+def fetch(seen: Int32, epoch: int, first: int, end: int) -> int:
+    """Demand addresses `first` to ``end - 1``; return how many are new in this epoch.
 
     `seen` holds the last epoch in which each address was fetched.
     """
-    for column in range(columns[0], columns[1]):
-        address = addresses.across[left + column] + addresses.along[along - column * skew]
-        if seen[address] != progress[EPOCH]:
-            seen[address] = progress[EPOCH]
-            progress[HELD] += 1
-            progress[READS] += 1
-            if progress[HELD] == capacity:
-                progress[EPOCH] += 1
-                progress[HELD] = 0
-                progress[FLUSH_LINE] = line
+    fetched = 0
+    part = seen[first:end]
+    for place in range(part.size):
+        fetched += part[place] != epoch
+        part[place] = epoch
+    return fetched
 
 
 @njit(cache=True)
-def stream_epochs(
-    stack: Stack, addresses: Addresses, passes: Passes, capacity: int
+def fetch_pixel_column(
+    inputs: Inputs, seen: Int32, epoch: int, pixel: int, first_tap: int, end_tap: int
+) -> int:
+    """Demand taps of one pixel, filter row by filter row."""
+    fetched = 0
+    tap = first_tap
+    while tap < end_tap:
+        row = tap // inputs.row_taps
+        stop = min(end_tap, (row + 1) * inputs.row_taps)
+        first = inputs.corners[pixel] + row * (inputs.row_bytes - inputs.row_taps) + tap
+        fetched += fetch(seen, epoch, first, first + stop - tap)
+        tap = stop
+    return fetched
+
+
+@njit(cache=True)
+def fetch_tap_columns(
+    stack: Stack, inputs: Inputs, seen: Int32, epoch: int, block: int, diagonals: tuple[int, int]
+) -> int:
+    """Demand diagonals of a block whose columns are taps, filter row by filter row."""
+    fetched = 0
+    left, width = block * stack.width, used_width(stack, block)
+    column = 0
+    while column < width:
+        row = (left + column) // inputs.row_taps
+        stop = min(width, (row + 1) * inputs.row_taps - left)
+        offset = row * (inputs.row_bytes - inputs.row_taps) + left
+        first_pixel = max(0, diagonals[0] - stop + 1)
+        for pixel in range(first_pixel, min(stack.block_rows, diagonals[1] - column)):
+            corner = inputs.corners[pixel] + offset
+            first = max(column, diagonals[0] - pixel)
+            end = min(stop, diagonals[1] - pixel)
+            fetched += fetch(seen, epoch, corner + first, corner + end)
+        column = stop
+    return fetched
+
+
+@njit(cache=True)
+def fetch_lines(
+    stack: Stack,
+    inputs: Inputs,
+    seen: Int32,
+    epoch: int,
+    block: int,
+    rows: tuple[int, int],
+    skew: int,
+) -> int:
+    """Demand lines of a block in which nothing is flushed, so that their order is free.
+
+    Column c is demanded in rows ``rows[0] - c * skew`` to ``rows[1] - 1 - c * skew``, as far as
+    the block has them. Returns how many addresses are new.
+    """
+    if not inputs.pixels_across:
+        return fetch_tap_columns(stack, inputs, seen, epoch, block, rows)
+    fetched = 0
+    left = block * stack.width
+    for column in range(used_width(stack, block)):
+        first = max(0, rows[0] - column * skew)
+        end = min(stack.block_rows, rows[1] - column * skew)
+        fetched += fetch_pixel_column(inputs, seen, epoch, left + column, first, end)
+    return fetched
+
+
+@njit(cache=True)
+def fetch_cells(
+    stack: Stack,
+    inputs: Inputs,
+    seen: Int32,
+    capacity: int,
+    progress: Int64,
+    block: int,
+    row: int,
+    skew: int,
+    line: int,
+) -> int:
+    """Demand one line cell by cell, because it may flush; return the column that did, or -1."""
+    left, width = block * stack.width, used_width(stack, block)
+    flushed = -1
+    for column in range(width):
+        along = row - column * skew
+        if not 0 <= along < stack.block_rows:
+            continue
+        pixel, tap = (left + column, along) if inputs.pixels_across else (along, left + column)
+        fetched = fetch_pixel_column(inputs, seen, progress[EPOCH], pixel, tap, tap + 1)
+        progress[HELD] += fetched
+        progress[READS] += fetched
+        if progress[HELD] == capacity:
+            progress[EPOCH] += 1
+            progress[HELD] = 0
+            progress[FLUSH_LINE] = line
+            flushed = column
+    return flushed
+
+
+@njit(cache=True)
+def advance(
+    stack: Stack,
+    inputs: Inputs,
+    seen: Int32,
+    capacity: int,
+    progress: Int64,
+    block: int,
+    x: int,
+    end: int,
+    last_row: int,
+    skew: int,
+    line: int,
 ) -> tuple[int, int]:
-    """(reads, line of the last flush) of a streaming operand; its lines are skewed."""
-    progress = np.array([1, 0, 0, 0])
-    seen = np.zeros(addresses.extent, np.int32)
-    for fold in range(passes.groups * passes.repeats * passes.span):
-        group = fold // (passes.repeats * passes.span)
-        block = group * passes.span + fold % passes.span
-        width = used_width(stack, block)
-        line = fold * passes.fold_lines + passes.first_line
-        for x in range(stack.block_rows + width - 1):
-            columns = (max(0, x - stack.block_rows + 1), min(width, x + 1))
-            demand_line(
-                addresses, capacity, progress, seen, line + x, block * stack.width, columns, x, 1
-            )
-    return progress[READS], progress[FLUSH_LINE]
+    """Demand lines x and on of a block, up to a flush or `end`.
+
+    Skewed, line x demands diagonal x; otherwise row ``last_row - x``. `line` is that of x = 0.
+    Returns the next x and the column that flushed, or -1.
+    """
+    quiet = (capacity - progress[HELD] - 1) // stack.width
+    if quiet:
+        stop = min(end, x + quiet)
+        rows = (x, stop) if skew else (last_row - stop + 1, last_row - x + 1)
+        fetched = fetch_lines(stack, inputs, seen, progress[EPOCH], block, rows, skew)
+        progress[HELD] += fetched
+        progress[READS] += fetched
+        return stop, -1
+    row = x if skew else last_row - x
+    column = fetch_cells(stack, inputs, seen, capacity, progress, block, row, skew, line + x)
+    return x + 1, column
 
 
 @njit(cache=True)
-def tile_epochs(stack: Stack, addresses: Addresses, tiles: Tiles, capacity: int) -> tuple[int, int]:
-    """(reads, line of the last flush) of a stationary operand; rows of a tile bottom to top."""
+def stream_pass(
+    stack: Stack,
+    inputs: Inputs,
+    seen: Int32,
+    capacity: int,
+    progress: Int64,
+    passes: Passes,
+    turn: int,
+) -> tuple[int, int]:
+    """Demand all blocks once; return the pass's first flush: its place, and the reads up to it.
+
+    The place is -1 in a pass without a flush.
+    """
+    place = reads = -1
+    for block in range(passes.span):
+        fold = turn * passes.span + block
+        line = fold * passes.fold_lines + passes.first_line
+        end = stack.block_rows + used_width(stack, block) - 1
+        x = 0
+        while x < end:
+            x, column = advance(stack, inputs, seen, capacity, progress, block, x, end, 0, 1, line)
+            if column >= 0 and place < 0:
+                place = (block * passes.fold_lines + x) * stack.width + column
+                reads = progress[READS]
+    return place, reads
+
+
+@njit(cache=True)
+def stream_epochs(stack: Stack, inputs: Inputs, passes: Passes, capacity: int) -> Fetches:
+    """Fetches of an input that streams: all blocks, `repeats` times over. Equation 32.
+
+    A flush leaves nothing to remember. When a pass's first flush comes where an earlier pass
+    had its first, whole periods of passes are alike and are added without walking through them.
+    """
     progress = np.array([1, 0, 0, 0])
-    seen = np.zeros(addresses.extent, np.int32)
+    seen = np.zeros(inputs.bytes, np.int32)
+    places = np.full(passes.repeats, -1)
+    reads = np.zeros(passes.repeats, np.int64)
+    pass_lines = passes.span * passes.fold_lines
+    turn = walked = 0
+    while turn < passes.repeats:
+        places[walked], reads[walked] = stream_pass(
+            stack, inputs, seen, capacity, progress, passes, turn
+        )
+        earlier = walked - 1
+        while earlier >= 0 and places[earlier] != places[walked]:
+            earlier -= 1
+        if earlier >= 0 and places[walked] >= 0 and turn == walked:
+            period = walked - earlier
+            skipped = (passes.repeats - 1 - turn) // period
+            progress[READS] += skipped * (reads[walked] - reads[earlier])
+            progress[FLUSH_LINE] += skipped * period * pass_lines
+            turn += skipped * period
+        turn += 1
+        walked += 1
+    return Fetches(progress[READS], progress[FLUSH_LINE])
+
+
+@njit(cache=True)
+def tile_epochs(stack: Stack, inputs: Inputs, tiles: Tiles, capacity: int) -> Fetches:
+    """Fetches of an input that is held: every tile once, its rows bottom to top. Equation 32."""
+    progress = np.array([1, 0, 0, 0])
+    seen = np.zeros(inputs.bytes, np.int32)
     for fold in range(stack.blocks * tiles.row_folds):
         block = fold // tiles.row_folds
-        columns = (0, used_width(stack, block))
-        last = (fold % tiles.row_folds + 1) * tiles.rows - 1
-        line = fold * tiles.fold_lines
-        for offset in range(max(0, last - stack.block_rows + 1), tiles.rows):
-            demand_line(
-                addresses,
+        last_row = (fold % tiles.row_folds + 1) * tiles.rows - 1
+        x = max(0, last_row - stack.block_rows + 1)
+        while x < tiles.rows:
+            x, _ = advance(
+                stack,
+                inputs,
+                seen,
                 capacity,
                 progress,
-                seen,
-                line + offset,
-                block * stack.width,
-                columns,
-                last - offset,
+                block,
+                x,
+                tiles.rows,
+                last_row,
                 0,
+                fold * tiles.fold_lines,
             )
-    return progress[READS], progress[FLUSH_LINE]
+    return Fetches(progress[READS], progress[FLUSH_LINE])

@@ -10,7 +10,8 @@ import numpy as np
 from numba import njit
 
 from edgeint8.arch.scale_sim.copies import Im2col, Shift, steps_to_copy
-from edgeint8.arch.scale_sim.stack import Int64, Stack, cell_rank, line_rank
+from edgeint8.arch.scale_sim.schedule import Passes, Tiles
+from edgeint8.arch.scale_sim.stack import Int64, Stack, cell_rank, line_rank, used_width
 from edgeint8.arch.scale_sim.window import (
     Window,
     in_window,
@@ -19,7 +20,6 @@ from edgeint8.arch.scale_sim.window import (
     steps_to,
     window_end_rank,
 )
-from edgeint8.arch.systolic import Mapping, Role
 
 
 class Misses(NamedTuple):
@@ -27,44 +27,6 @@ class Misses(NamedTuple):
 
     lines: Int64
     counts: Int64
-
-
-class Passes(NamedTuple):
-    """The order in which a streaming operand's blocks are demanded.
-
-    `span` consecutive blocks are streamed `repeats` times over, then the next `span`. Each
-    block takes one fold of `fold_lines` lines and begins `first_line` lines into it.
-    """
-
-    groups: int
-    repeats: int
-    span: int
-    fold_lines: int
-    first_line: int
-
-
-def stream_passes(mapping: Mapping, role: Role) -> Passes:
-    """A stream into the rows passes all row folds, once for each column fold; a stream into the
-    columns passes one column fold, once for each row fold.
-    """
-    row_folds, col_folds = mapping.row_folds, mapping.col_folds
-    groups, repeats, span = (
-        (1, col_folds, row_folds) if role == "rows" else (col_folds, row_folds, 1)
-    )
-    return Passes(groups, repeats, span, mapping.fold_lines, mapping.preload_lines)
-
-
-class Tiles(NamedTuple):
-    """The order in which a held operand is demanded: every tile of `rows` rows once."""
-
-    row_folds: int
-    rows: int
-    fold_lines: int
-
-
-def held_tiles(mapping: Mapping) -> Tiles:
-    """Tiles of the operand that stays in the array."""
-    return Tiles(mapping.row_folds, mapping.rows, mapping.fold_lines)
 
 
 NO_MISSES = Misses(np.zeros(0, np.int64), np.zeros(0, np.int64))
@@ -115,11 +77,6 @@ def line_misses(
             misses += steps
         column += run
     return misses, start, likely
-
-
-@njit(cache=True)
-def used_width(stack: Stack, block: int) -> int:
-    return stack.last_width if block == stack.blocks - 1 else stack.width
 
 
 @njit(cache=True)

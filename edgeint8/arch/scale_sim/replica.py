@@ -9,14 +9,16 @@ from typing import NamedTuple
 
 from edgeint8.arch.hardware import Hardware
 from edgeint8.arch.layers import LayerShape
-from edgeint8.arch.scale_sim import compute, epochs, misses
+from edgeint8.arch.scale_sim import epochs, fetches, misses
 from edgeint8.arch.scale_sim.assemble import assemble_reports
+from edgeint8.arch.scale_sim.compute import read_lines
 from edgeint8.arch.scale_sim.copies import NO_COPIES, Im2col, ifmap_im2col
-from edgeint8.arch.scale_sim.epochs import Addresses
+from edgeint8.arch.scale_sim.distinct import stream_fetches, tile_fetches
 from edgeint8.arch.scale_sim.misses import NO_MISSES, Misses
 from edgeint8.arch.scale_sim.outputs import output_schedule
 from edgeint8.arch.scale_sim.read_port import ReadPort, Reads
 from edgeint8.arch.scale_sim.reports import LayerReports
+from edgeint8.arch.scale_sim.schedule import held_tiles, stream_passes
 from edgeint8.arch.scale_sim.stack import Stack, operand_stack
 from edgeint8.arch.scale_sim.timeline import walk
 from edgeint8.arch.scale_sim.window import Window, read_window
@@ -51,40 +53,38 @@ def predict_calc(shape: LayerShape, hardware: Hardware) -> LayerReports:
     mapping = map_layer(shape, hardware)
     port = write_port(hardware.ofmap_sram_kb * 1024, mapping.cols)
     timeline = walk(output_schedule(mapping), port, NO_MISSES, 1, NO_MISSES, 1)
-    ifmap = _ifmap_epochs(shape, mapping, hardware.ifmap_sram_kb * 1024)
-    filter_ = _filter_epochs(shape, mapping, hardware.filter_sram_kb * 1024)
+    ifmap = _ifmap_fetches(shape, mapping, hardware.ifmap_sram_kb * 1024)
+    filter_ = _filter_fetches(shape, mapping, hardware.filter_sram_kb * 1024)
     return assemble_reports(mapping, timeline, (NO_MISSES, NO_MISSES), (ifmap, filter_))
 
 
-def _ifmap_epochs(shape: LayerShape, mapping: Mapping, buffer_bytes: int) -> Reads:
-    touched = epochs.ifmap_bytes_touched(shape)
-    if touched < epochs.epoch_capacity_bytes(buffer_bytes):
-        return epochs.single_fetch(touched, buffer_bytes)
+def _ifmap_fetches(shape: LayerShape, mapping: Mapping, buffer_bytes: int) -> Reads:
+    touched = fetches.ifmap_bytes_touched(shape)
+    capacity = fetches.epoch_capacity_bytes(buffer_bytes)
+    if touched < capacity:
+        return fetches.single_fetch(touched, buffer_bytes)
     role, _ = OPERAND_ROLES[mapping.dataflow]
-    addresses = epochs.ifmap_addresses(shape, pixels_across=mapping.dataflow != "ws")
-    return _epoch_reads(mapping, role, addresses, buffer_bytes)
-
-
-def _filter_epochs(shape: LayerShape, mapping: Mapping, buffer_bytes: int) -> Reads:
-    weights = shape.window * shape.filters
-    if weights < epochs.epoch_capacity_bytes(buffer_bytes):
-        return epochs.single_fetch(weights, buffer_bytes)
-    _, role = OPERAND_ROLES[mapping.dataflow]
-    addresses = epochs.filter_addresses(shape, filters_across=mapping.dataflow != "is")
-    return _epoch_reads(mapping, role, addresses, buffer_bytes)
-
-
-def _epoch_reads(mapping: Mapping, role: Role, addresses: Addresses, buffer_bytes: int) -> Reads:
     stack = operand_stack(mapping, role)
-    capacity = epochs.epoch_capacity_bytes(buffer_bytes)
+    inputs = epochs.ifmap_inputs(shape, mapping)
     if role == "held":
-        tiles = misses.held_tiles(mapping)
-        reads, flush_line = epochs.tile_epochs(stack, addresses, tiles, capacity)
+        found = epochs.tile_epochs(stack, inputs, held_tiles(mapping), capacity)
     else:
-        passes = misses.stream_passes(mapping, role)
-        reads, flush_line = epochs.stream_epochs(stack, addresses, passes, capacity)
-    first_line = compute.read_lines(mapping, role).first
-    return epochs.repeated_fetch(first_line, flush_line, reads, capacity)
+        found = epochs.stream_epochs(stack, inputs, stream_passes(mapping, role), capacity)
+    return fetches.repeated_fetch(read_lines(mapping, role).first, found, capacity)
+
+
+def _filter_fetches(shape: LayerShape, mapping: Mapping, buffer_bytes: int) -> Reads:
+    weights = shape.window * shape.filters
+    capacity = fetches.epoch_capacity_bytes(buffer_bytes)
+    if weights < capacity:
+        return fetches.single_fetch(weights, buffer_bytes)
+    _, role = OPERAND_ROLES[mapping.dataflow]
+    stack = operand_stack(mapping, role)
+    if role == "held":
+        found = tile_fetches(stack, held_tiles(mapping), capacity)
+    else:
+        found = stream_fetches(stack, stream_passes(mapping, role), capacity)
+    return fetches.repeated_fetch(read_lines(mapping, role).first, found, capacity)
 
 
 def read_misses(shape: LayerShape, hardware: Hardware) -> ReadMisses:
@@ -109,8 +109,8 @@ def _operand_misses(
     mapping: Mapping, role: Role, stack: Stack, window: Window, im2col: Im2col
 ) -> Misses:
     if role == "held":
-        return misses.tile_misses(stack, im2col, window, misses.held_tiles(mapping))
-    return misses.stream_misses(stack, im2col, window, misses.stream_passes(mapping, role))
+        return misses.tile_misses(stack, im2col, window, held_tiles(mapping))
+    return misses.stream_misses(stack, im2col, window, stream_passes(mapping, role))
 
 
 def predict_user(

@@ -58,6 +58,12 @@ def operand_stack(mapping: Mapping, role: Role) -> Stack:
 
 
 @njit(cache=True)
+def used_width(stack: Stack, block: int) -> int:
+    """Columns of a block in use."""
+    return stack.last_width if block == stack.blocks - 1 else stack.width
+
+
+@njit(cache=True)
 def diagonal_cells(diagonals: int, rows: int, width: int) -> int:
     """Cells in the first anti-diagonals of a rows x width rectangle. Equation 13."""
     count = rows + width - 1
