@@ -31,6 +31,7 @@ from edgeint8.arch.physical import (
     total_dram_bytes,
 )
 from edgeint8.arch.roofline import Row, network_bound
+from edgeint8.arch.schedule import scheduled_cycles
 from edgeint8.arch.systolic import map_layer, sram_accesses
 from edgeint8.arch.tile_space import FP32, INT8, ElementBytes
 
@@ -149,6 +150,7 @@ def dse_row(
         "area_mm2": area_mm2(hardware),
         "bound": network_bound(costs),
         "physical_cycles": total_cycles(costs),
+        "physical_cycles_tile_by_tile": sum(scheduled_cycles(layers, hardware, options)),
         "physical_stall_cycles": sum(cost.stall_cycles for cost in costs),
         "latency_model_ms": total_cycles(costs) / hardware.clock_hz * 1e3,
         "area_mm2_low": area_mm2(hardware, "low"),

@@ -143,6 +143,21 @@ def goal_of(hardware: Hardware) -> Goal:
     return "total" if hardware.shared_bus or hardware.bandwidth_bpc is None else "port"
 
 
+def storage_of(
+    hardware: Hardware, options: Options, ifmap: Input = "dram", ofmap_stays: bool = False
+) -> Storage:
+    """The buffers of `hardware` in bytes, as `options` use them."""
+    ifmap_kb, filter_kb, ofmap_kb = hardware.sram_kb
+    return Storage(
+        ifmap_kb * KIB,
+        filter_kb * KIB,
+        ofmap_kb * KIB,
+        options.double_buffered,
+        ifmap,
+        ofmap_stays,
+    )
+
+
 def layer_cost(
     layer: Layer,
     hardware: Hardware,
@@ -156,15 +171,7 @@ def layer_cost(
     if layer.shape is None:
         moved = streamed_bytes(layer, options.elements, ifmap, ofmap_stays)
     else:
-        sizes = hardware.sram_kb
-        storage = Storage(
-            sizes[0] * KIB,
-            sizes[1] * KIB,
-            sizes[2] * KIB,
-            options.double_buffered,
-            ifmap,
-            ofmap_stays,
-        )
+        storage = storage_of(hardware, options, ifmap, ofmap_stays)
         tiling = best_tiling(layer_loops(layer), storage, options.elements, goal_of(hardware))
         moved = _all_repeats(layer, tiling, options.elements, ifmap, ofmap_stays)
     compute = compute_cycles(layer, hardware)
@@ -187,6 +194,12 @@ def streamed_bytes(
     )
 
 
+def streamed_cycles(layer: Layer, hardware: Hardware, options: Options) -> int:
+    """DRAM cycles of a layer that passes its tensors once."""
+    moved = streamed_bytes(layer, options.elements, "dram", ofmap_stays=False)
+    return transfer_cycles((moved[0], moved[1], moved[2]), hardware)
+
+
 def _all_repeats(
     layer: Layer, tiling: Tiling, elements: ElementBytes, ifmap: Input, ofmap_stays: bool
 ) -> tuple[int, int, int, int]:
@@ -203,13 +216,8 @@ def _all_repeats(
 def network_cost(
     layers: Sequence[Layer], hardware: Hardware, options: Options = DEFAULT
 ) -> tuple[LayerCost, ...]:
-    """Costs of all layers in order, fused and with tensors kept on chip as `options` say.
-
-    Layers that neither compute nor move anything, such as a reshape, have no cost and no entry.
-    """
-    layers = [layer for layer in layers if layer.shape is not None or layer.dram_bytes_minimum]
-    if options.fused:
-        layers = fuse(layers)
+    """Costs of all layers in order, fused and with tensors kept on chip as `options` say."""
+    layers = network_layers(layers, options)
     stays = _stays(layers, hardware, options) if options.on_chip else [False] * len(layers)
     written = any(_two_inputs(layer) for layer in layers)
     costs = []
@@ -227,6 +235,12 @@ def network_cost(
             )
         )
     return tuple(costs)
+
+
+def network_layers(layers: Sequence[Layer], options: Options) -> tuple[Layer, ...]:
+    """The layers that cost something, fused if asked for: a reshape has no cost and no entry."""
+    costly = [layer for layer in layers if layer.shape is not None or layer.dram_bytes_minimum]
+    return fuse(costly) if options.fused else tuple(costly)
 
 
 def _stays(layers: Sequence[Layer], hardware: Hardware, options: Options) -> list[bool]:

@@ -18,6 +18,7 @@ from edgeint8.arch.physical import (
     dram_bytes_per_cycle,
     network_cost,
 )
+from edgeint8.arch.schedule import scheduled_cycles
 
 Row = dict[str, str | int | float]
 
@@ -69,7 +70,9 @@ def roofline_rows(
 ) -> list[Row]:
     """Rows of ``roofline.csv``: the design's columns first, the cycles by cause on the right."""
     rows = []
-    for cost in network_cost(layers, hardware, options):
+    costs = network_cost(layers, hardware, options)
+    scheduled = scheduled_cycles(layers, hardware, options)
+    for cost, tiled in zip(costs, scheduled, strict=True):
         point = roofline_point(cost, hardware)
         row: Row = {
             "workload": workload,
@@ -86,6 +89,7 @@ def roofline_rows(
             "cycles": cost.cycles,
         }
         row |= {f"{name}_cycles": value for name, value in cost.parts.items()}
+        row["cycles_tile_by_tile"] = tiled
         row["cycles_lower_bound"] = lower_bound(cost.layer, hardware, options)[0]
         row["cycles_upper_bound"] = upper_bound(cost.layer, hardware, options)[0]
         rows.append(row)

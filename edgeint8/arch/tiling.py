@@ -26,7 +26,8 @@ Input = Literal["dram", "held", "resident"]
 ORDERS: tuple[Order, ...] = tuple(permutations("mcp"))  # type: ignore[arg-type]
 """Loop orders, outermost loop first."""
 
-_NEVER = 1 << 58  # three of these still fit int64
+NEVER = 1 << 58
+"""Bytes of what does not fit; three of these still fit int64."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class Tiling:
         return self.ifmap_bytes + self.filter_bytes + self.ofmap_bytes + self.psum_bytes
 
     @property
-    def busiest_port_bytes(self) -> int:
+    def busiestport_bytes(self) -> int:
         return max(self.ifmap_bytes, self.filter_bytes, self.ofmap_bytes + self.psum_bytes)
 
 
@@ -92,26 +93,22 @@ def best_tiling(
     space = tile_space(loops, elements)
     best: tuple[tuple[int, int], Order, int] | None = None
     for order in ORDERS:
-        ports = _port_bytes(space, storage, order)
+        ports = port_bytes(space, storage, order)
         total = ports[0] + ports[1] + ports[2]
         key = total if goal == "total" else np.maximum(np.maximum(*ports[:2]), ports[2])
         # Among equal keys the fewest bytes: only those cells keep their total.
-        finalists = np.where(key == key.min(), total, _NEVER * 3)
+        finalists = np.where(key == key.min(), total, NEVER * 3)
         cell = int(finalists.argmin())
         rank = (int(key.flat[cell]), int(total.flat[cell]))
         if best is None or rank < best[0]:
             best = (rank, order, cell)
     assert best is not None  # ORDERS is not empty
-    if best[0][1] >= _NEVER // 2:
-        raise HardwareError(
-            "a buffer does not hold one tile of a single channel, filter and output",
-            where=f"{storage.ifmap_bytes}, {storage.filter_bytes}, {storage.ofmap_bytes} bytes",
-            allowed=f"at least {_smallest(space)} bytes for ifmap, filter, ofmap",
-        )
+    if best[0][1] >= NEVER // 2:
+        raise too_small(space, storage)
     return _describe(space, storage, best[1], best[2])
 
 
-def _port_bytes(
+def port_bytes(
     space: TileSpace, storage: Storage, order: Order
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """DRAM bytes of (ifmap, filter, ofmap) for every tile; shape (p, c, m) each, broadcast."""
@@ -131,16 +128,16 @@ def _port_bytes(
 
 def _cheapest(buffers: list[Buffer], capacity: int, factor: int) -> NDArray[np.int64]:
     """Equation 11: of the buffer levels that fit, the one that moves the fewest bytes."""
-    cost: NDArray[np.int64] = np.full((1, 1, 1), _NEVER, dtype=np.int64)
+    cost: NDArray[np.int64] = np.full((1, 1, 1), NEVER, dtype=np.int64)
     for buffer in buffers:
         need = buffer.need_bytes * (factor if buffer.replaced else 1)
-        cost = np.minimum(cost, np.where(need <= capacity, buffer.dram_bytes, _NEVER))
+        cost = np.minimum(cost, np.where(need <= capacity, buffer.dram_bytes, NEVER))
     return cost
 
 
 def _describe(space: TileSpace, storage: Storage, order: Order, cell: int) -> Tiling:
     p, c, m = (int(i) for i in np.unravel_index(cell, space.grid))
-    ifmap, filter_, ofmap = (int(port[p, c, m]) for port in _port_bytes(space, storage, order))
+    ifmap, filter_, ofmap = (int(port[p, c, m]) for port in port_bytes(space, storage, order))
     final = 0 if storage.ofmap_stays else space.final_bytes
     return Tiling(
         order,
@@ -155,8 +152,13 @@ def _describe(space: TileSpace, storage: Storage, order: Order, cell: int) -> Ti
     )
 
 
-def _smallest(space: TileSpace) -> tuple[int, int, int]:
-    """Bytes below which no double-buffered tiling exists, per operand."""
+def too_small(space: TileSpace, storage: Storage) -> HardwareError:
+    """The error for buffers that no tiling fits."""
     loops, elements = space.loops, space.elements
     window = loops.filter_h * loops.filter_w
-    return 2 * window * elements.ifmap, 2 * window * elements.filter, 2 * elements.accumulator
+    least = (2 * window * elements.ifmap, 2 * window * elements.filter, 2 * elements.accumulator)
+    return HardwareError(
+        "a buffer does not hold one tile of a single channel, filter and output",
+        where=f"{storage.ifmap_bytes}, {storage.filter_bytes}, {storage.ofmap_bytes} bytes",
+        allowed=f"at least {least} bytes for ifmap, filter, ofmap",
+    )
