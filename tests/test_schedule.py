@@ -158,6 +158,6 @@ def test_rows_of_the_roofline_carry_both_ends() -> None:
 
 
 def test_what_does_not_fit_is_refused() -> None:
-    layer = conv(1, 40, 2, 2)  # one window of one channel is 1,600 bytes
+    layer = conv(2, 40, 2, 2)  # one window of one channel is 1,600 bytes
     with pytest.raises(HardwareError, match="does not hold one tile"):
         best_schedule(layer, parse_hardware_id("ws_4x4_1kB_1Bpc"))
