@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from edgeint8.errors import ConfigError, DataError
+from edgeint8.quant import histogram as histogram_module
 from edgeint8.quant.affine import IntegerGrid, fake_quantize, mse, parameters_from_range
 from edgeint8.quant.calibration import (
     Calibration,
@@ -89,6 +90,27 @@ def test_memory_does_not_grow_with_the_number_of_images() -> None:
     activations_bytes = 10_000 * 4 * 6 * 6 * 4
     assert peaks[10_000] < 1.05 * peaks[100]
     assert peaks[10_000] < activations_bytes / 10
+
+
+def test_batches_shrink_until_their_activations_fit(
+    network: onnx.ModelProto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inputs = images(10)
+    sizes = []
+    chosen = histogram_module.chunks
+
+    def spy(session: object, feeds: dict, batch: int) -> object:
+        sizes.append(batch)
+        return chosen(session, feeds, batch)
+
+    monkeypatch.setattr(histogram_module, "chunks", spy)
+    whole = observe(network, inputs)
+    assert sizes == [1, 32]
+    monkeypatch.setattr(histogram_module, "CHUNK_BYTES", 40_000)
+    small = observe(network, inputs)
+    # 3x8x8, twice 8x8x8, 8x4x4, twice 12x4x4, 12, 12 and 10 numbers of 4 bytes: 7,048 bytes
+    assert sizes[2:] == [1, 40_000 // 7_048]
+    assert small["dense_out"].maximum == whole["dense_out"].maximum
 
 
 def test_nan_and_infinity_are_refused_by_name(network: onnx.ModelProto) -> None:

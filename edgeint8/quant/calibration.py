@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 from edgeint8.errors import ConfigError, DataError
 from edgeint8.quant.affine import IntegerGrid
 from edgeint8.quant.histogram import TensorHistogram, observe
-from edgeint8.quant.session import DEFAULT_BATCH
 from edgeint8.quant.strategy import CALIBRATION_METHODS, DEFAULT_BINS, DEFAULT_PERCENTILE
 
 # Levels that the entropy search merges its bins into: those of 8 bits. Set before any result.
@@ -108,7 +107,7 @@ def calibrate(
     bins: int = DEFAULT_BINS,
     percentile: float = DEFAULT_PERCENTILE,
     quantized_bins: int = QUANTIZED_BINS,
-    batch: int = DEFAULT_BATCH,
+    batch: int | None = None,
 ) -> Calibration:
     """Run the float `model` over `inputs` (N, ...) and choose a range for every activation."""
     seen = observe(model, inputs, bins=0 if method == "minmax" else bins, batch=batch)

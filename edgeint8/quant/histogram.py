@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from edgeint8.errors import DataError
 from edgeint8.quant.session import DEFAULT_BATCH, chunks, make_session
 
+CHUNK_BYTES = 256 * 1024 * 1024  # activations held at a time
+
 
 @dataclass(frozen=True)
 class TensorHistogram:
@@ -55,14 +57,16 @@ def observe(
     inputs: Mapping[str, NDArray],
     *,
     bins: int = 0,
-    batch: int = DEFAULT_BATCH,
+    batch: int | None = None,
 ) -> dict[str, TensorHistogram]:
     """Observe every float activation of `model`, graph inputs included, over `inputs` (N, ...).
 
-    `bins` = 0 takes one pass and leaves the counts empty. Values that are not finite are refused.
+    `bins` = 0 takes one pass and leaves the counts empty. `batch` images are run at a time; None
+    chooses as many as fit `CHUNK_BYTES`, at most 32. Values that are not finite are refused.
     """
     lows: dict[str, float] = {}
     highs: dict[str, float] = {}
+    batch = batch or _affordable_batch(model, inputs)
     names, activations = _activations(model, inputs, batch)
     for name, values in activations:
         if values.size == 0:
@@ -92,6 +96,20 @@ def count(values: NDArray[np.float32], limit: float, bins: int) -> NDArray[np.in
 def _range(limit: float) -> tuple[Any, Any]:
     """Bounds as float32 scalars: NumPy then computes the edges in float32, not only stores them."""
     return np.float32(-limit), np.float32(limit)
+
+
+def _affordable_batch(model: onnx.ModelProto, inputs: Mapping[str, NDArray]) -> int:
+    """How many images' activations fit `CHUNK_BYTES`, judged by the first image."""
+    first = {name: array[:1] for name, array in inputs.items()}
+    if any(dim.dim_value > 1 for dim in _batch_dimensions(model)):
+        return DEFAULT_BATCH  # a fixed batch size overrules the choice
+    image_bytes = sum(values.nbytes for _, values in _activations(model, first, 1)[1])
+    return max(1, min(DEFAULT_BATCH, CHUNK_BYTES // max(1, image_bytes)))
+
+
+def _batch_dimensions(model: onnx.ModelProto) -> list[onnx.TensorShapeProto.Dimension]:
+    shapes = [value.type.tensor_type.shape.dim for value in model.graph.input]
+    return [shape[0] for shape in shapes if shape]
 
 
 def _activations(
