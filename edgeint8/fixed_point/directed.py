@@ -38,7 +38,7 @@ def _ties(scheme: Scheme) -> Case:
         for tie in ((2 * k + 1) << (shift - 1) for k in range(-130, 131))
         for delta in (-1, 0, 1)
     ]
-    acc, shift, zero = (np.array(column, np.int32) for column in zip(*rows, strict=True))
+    acc, shift, zero = np.array(rows, np.int32).T
     scale = 2.0 ** -shift.astype(np.float64)
     outputs = np.empty(len(rows), np.int8)
     for point in TIE_ZERO_POINTS:
@@ -60,7 +60,7 @@ def _ties(scheme: Scheme) -> Case:
 def _products() -> Case:
     """All corner products, -128 * -128 among them: the one that needs 16 bits."""
     corners = np.array([-128, -127, -1, 0, 1, 127], np.int8)
-    x, w = (grid.reshape(-1) for grid in np.meshgrid(corners, corners, indexing="ij"))
+    x, w = np.repeat(corners, len(corners)), np.tile(corners, len(corners))
     arrays = {"x": x, "w": w, "product": x.astype(np.int32) * w}
     return "products", "products of corner codes", arrays
 
@@ -73,6 +73,11 @@ def _overflow_edge(policy: Policy, offset: int) -> Case:
     exact = accumulate(operands).astype(np.int64)
     bits = 20 + offset
     acc = Limits(bits, policy, tile_rows=4).apply(operands, exact)
-    arrays = {"x": x, "w": weights, "exact": exact.astype(np.int32), "acc": acc.astype(np.int32)}
+    arrays: dict[str, Array] = {
+        "x": x,
+        "w": weights,
+        "exact": exact.astype(np.int32),
+        "acc": acc.astype(np.int32),
+    }
     about = f"{policy.value} at {bits} bits of a sum that needs 20; bias 7; tiles of 4 products"
     return f"overflow_{policy.value}_{bits}_bits", about, arrays

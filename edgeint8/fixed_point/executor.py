@@ -97,7 +97,7 @@ class Executor:
         values: dict[str, Array] = {**self.graph.constants, **feeds}
         kept: dict[str, Array] = {}
         for position, node in enumerate(self.graph.nodes):
-            outputs = self._execute(node, [values[n] if n else None for n in node.inputs])
+            outputs = self.execute(node, [values[n] if n else None for n in node.inputs])
             for name, value in zip(node.outputs, outputs, strict=False):
                 if wanted is None or name in wanted:
                     kept[name] = value
@@ -110,7 +110,7 @@ class Executor:
                 kept[name] = values[name]
         return kept
 
-    def _execute(self, node: Node, inputs: list[Array | None]) -> tuple[Array, ...]:
+    def execute(self, node: Node, inputs: list[Array | None]) -> tuple[Array, ...]:
         """One node; an error names it and the shapes it met."""
         context = Context(node, self.graph.opset, self.scheme, self.accumulate)
         try:

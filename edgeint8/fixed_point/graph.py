@@ -63,11 +63,31 @@ def read_node(proto: onnx.NodeProto, position: int = 0) -> Node:
     return Node(proto.op_type, name, tuple(proto.input), tuple(proto.output), attributes)
 
 
+def execution_order(model: onnx.ModelProto) -> list[onnx.NodeProto]:
+    """The nodes, each behind those it reads from; ORT's QDQ quantiser writes them in any order."""
+    known = {"", *(t.name for t in model.graph.initializer), *(i.name for i in model.graph.input)}
+    waiting: list[onnx.NodeProto] = list(model.graph.node)
+    ordered: list[onnx.NodeProto] = []
+    while waiting:
+        later = []
+        for node in waiting:
+            if known.issuperset(node.input):
+                known.update(node.output)
+                ordered.append(node)
+            else:
+                later.append(node)
+        if len(later) == len(waiting):
+            missing = sorted(set(later[0].input) - known)
+            raise ModelError(f"nobody computes {missing}", where=f"node {later[0].name}")
+        waiting = later
+    return ordered
+
+
 def read_graph(model: onnx.ModelProto) -> Graph:
     """The graph of a model. Constant nodes become constants."""
     constants = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
     nodes = []
-    for position, proto in enumerate(model.graph.node):
+    for position, proto in enumerate(execution_order(model)):
         node = read_node(proto, position)
         if node.op_type == "Constant":
             constants[node.outputs[0]] = np.asarray(next(iter(node.attributes.values())))

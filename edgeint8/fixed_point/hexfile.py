@@ -12,7 +12,7 @@ WORD_BITS = (8, 16, 32, 64)
 
 
 def to_hex(values: Array, bits: int) -> str:
-    """`values` in C order, `bits` wide (8, 16, 32 or 64), lower case, each followed by a newline."""
+    """`values` in C order, `bits` wide (8, 16, 32 or 64), lower case, a newline after each."""
     if bits not in WORD_BITS:
         raise DataError(f"hex words of {bits} bits", allowed=str(WORD_BITS))
     flat = np.ascontiguousarray(values).reshape(-1).astype(np.int64)

@@ -21,7 +21,7 @@ import onnx
 from edgeint8.errors import DataError
 from edgeint8.files import atomic_path, digest, read_json, write_json
 from edgeint8.fixed_point.bit_growth import inner_position, sum_reach, vertex_input
-from edgeint8.fixed_point.directed import directed_cases
+from edgeint8.fixed_point.directed import Case, directed_cases
 from edgeint8.fixed_point.executor import DataPath, Executor, as_feeds
 from edgeint8.fixed_point.graph import Node
 from edgeint8.fixed_point.hexfile import from_hex, write_hex
@@ -109,20 +109,22 @@ def write_vectors(
         "tile_rows": design.limits.tile_rows,
         "k_order": K_ORDER,
         "layers": [_write_layer(writer, k, layer, design) for k, layer in enumerate(layers)],
-        "directed": [
-            {"name": name, "about": about, "arrays": {
-                role: writer.write(f"directed/{name}/{role}", values) for role, values in arrays.items()
-            }}
-            for name, about, arrays in directed_cases()
-        ],
+        "directed": [_write_case(writer, case) for case in directed_cases()],
         "other_nodes": [
             {"name": node.name, "op_type": node.op_type}
             for node in Executor(model).graph.nodes
             if node.name not in names
         ],
-    }  # fmt: skip
+    }
     write_json(writer.root / "manifest.json", manifest)
     return manifest
+
+
+def _write_case(writer: _Folder, case: Case) -> dict[str, Any]:
+    """One directed case."""
+    name, about, arrays = case
+    entries = {role: writer.write(f"directed/{name}/{role}", v) for role, v in arrays.items()}
+    return {"name": name, "about": about, "arrays": entries}
 
 
 def _record(model: onnx.ModelProto, images: Array, design: Design) -> Iterator[_Layer]:
