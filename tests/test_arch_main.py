@@ -64,7 +64,7 @@ def test_text_has_layers_bounds_totals_and_advice(model: Path, capsys) -> None:
     for part in (
         *("gemmini: ws, 16x16", "conv", "relu", "pool", "time by cause:", "cycles ", " fps"),
         *("mJ an inference", "peak activation SRAM   32,768 bytes", "advice, each change alone:"),
-        "fusing pools and element-wise layers",
+        *("fusing pools and element-wise layers", "(tile by tile "),
     ):
         assert part in text
     assert main([str(model), "--shape", SHAPE, "--fused", "--on-chip"]) == 0

@@ -17,6 +17,7 @@ from edgeint8.arch.physical import (
     total_dram_bytes,
 )
 from edgeint8.arch.roofline import bound_shares, roofline_point
+from edgeint8.arch.schedule import scheduled_cycles
 
 _HEADER = ("layer", "operator", "MACs", "DRAM bytes", "MAC/B", "cycles", "share", "util", "bound")
 
@@ -66,7 +67,7 @@ def summary(layers: Sequence[Layer], hardware: Hardware, options: Options) -> st
         _layer_table(costs, hardware),
         _left_out(layers, costs),
         _bounds(costs),
-        _totals(network_totals(costs, hardware)),
+        _totals(network_totals(costs, hardware), _scheduled(layers, hardware, options)),
         _advice(layers, hardware, options),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -136,11 +137,18 @@ def _bounds(costs: Sequence[LayerCost]) -> str:
     return "time by cause: " + ", ".join(f"{name} {share:.1%}" for name, share in shares)
 
 
-def _totals(totals: Totals) -> str:
+def _scheduled(layers: Sequence[Layer], hardware: Hardware, options: Options) -> str:
+    """The upper end of the bracket; not known for tensors that stay on chip."""
+    if options.on_chip:
+        return ""
+    return f" (tile by tile {sum(scheduled_cycles(layers, hardware, options)):,})"
+
+
+def _totals(totals: Totals, scheduled: str) -> str:
     low, mid, high = totals.energy_mj
     return "\n".join(
         (
-            f"cycles                 {totals.cycles:,}",
+            f"cycles                 {totals.cycles:,}{scheduled}",
             f"latency                {totals.milliseconds:.4g} ms, "
             f"{totals.frames_per_second:,.1f} fps",
             f"MACs                   {totals.macs:,}, utilisation {totals.utilization:.1%}",
