@@ -1,6 +1,7 @@
 """Energy and area against the published constants and cases worked by hand."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -56,6 +57,13 @@ def test_every_constant_has_a_band_and_a_source() -> None:
         assert len(str(row["source"])) > 20
     with pytest.raises(ValueError, match="not a band"):
         Band("x", "fJ", 2, 1, 3, "nowhere")
+
+
+def test_the_document_shows_the_constants_in_use() -> None:
+    text = (Path(__file__).parents[1] / "docs" / "physical_model.md").read_text()
+    for row in constant_rows():
+        band = " | ".join(f"{row[level]:,g}" for level in LEVELS)
+        assert f"| {row['constant']} | {row['unit']} | {band} | {row['source']} |" in text
 
 
 @given(st.integers(1, 1 << 14), st.integers(1, 1 << 12))

@@ -60,8 +60,8 @@ FP32_MAC = Band(
     "no second source gives both formats",
 )
 REGISTERS_PER_BYTE = Band(
-    "pipeline registers of a PE, per byte shifted",
-    "fJ",
+    "pipeline registers of a PE",
+    "fJ per byte",
     round(21 * ZIGZAG_TO_45_NM),
     300 / 5,
     840 / 5,
@@ -69,8 +69,8 @@ REGISTERS_PER_BYTE = Band(
     "(JSSC 2017), register file = 1 MAC, spread over the 5 bytes of an INT8 MAC",
 )
 DRAM_PER_BYTE = Band(
-    "DRAM",
-    "fJ",
+    "DRAM access",
+    "fJ per byte",
     7_000 * 8,
     12_500 * 8,
     40_000 * 8,
