@@ -1,0 +1,195 @@
+"""Ranks, windows, copies and epochs against brute force over explicit lists of cells."""
+
+import itertools
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edgeint8.arch.hardware import DATAFLOWS, Hardware, uniform_hardware
+from edgeint8.arch.layers import LayerShape
+from edgeint8.arch.scale_sim.distinct import stream_fetches, tile_fetches
+from edgeint8.arch.scale_sim.epochs import ifmap_inputs, stream_epochs, tile_epochs
+from edgeint8.arch.scale_sim.fetches import Fetches, ifmap_bytes_touched
+from edgeint8.arch.scale_sim.schedule import held_tiles, stream_passes
+from edgeint8.arch.scale_sim.stack import Stack, cell_rank, diagonal_cells, line_rank, operand_stack
+from edgeint8.arch.scale_sim.window import in_window, read_window, sets_ahead, slide, steps_to
+from edgeint8.arch.systolic import OPERAND_ROLES, Mapping, map_layer
+
+extent = st.integers(1, 6)
+shapes = st.builds(
+    LayerShape.from_output,
+    st.tuples(extent, extent),
+    st.tuples(st.integers(1, 4), st.integers(1, 4)),
+    st.integers(1, 5),
+    st.integers(1, 20),
+    st.tuples(st.integers(1, 3), st.integers(1, 3)),
+)
+machines = st.builds(uniform_hardware, st.sampled_from(DATAFLOWS), extent, extent, st.just(1))
+
+
+@st.composite
+def stacks(draw: st.DrawFn) -> Stack:
+    width = draw(extent)
+    return Stack(
+        draw(st.booleans()), draw(extent), draw(extent), width, draw(st.integers(1, width))
+    )
+
+
+def prefetch_order(stack: Stack) -> list[tuple[int, int]]:
+    """All (row, column) in use, in prefetch order."""
+    rows = stack.blocks * stack.block_rows
+    cells = list(itertools.product(range(rows), range(stack.width)))
+    if stack.diagonal:
+        cells.sort(key=lambda cell: (sum(cell), -cell[0]))
+    last = rows - stack.block_rows
+    return [(row, col) for row, col in cells if row < last or col < stack.last_width]
+
+
+def test_ranks_of_the_picture() -> None:
+    """The picture in the module's docstring."""
+    stack = Stack(True, 2, 3, 4, 2)
+    ranks = [[cell_rank(stack, row, col) for col in range(4)] for row in range(3)]
+    assert ranks == [[0, 2, 5, 9], [1, 4, 8, 13], [3, 7, 12, 16]]
+    assert [[cell_rank(stack, row, col) for col in range(2)] for row in range(3, 6)] == [
+        [6, 11],
+        [10, 15],
+        [14, 17],
+    ]
+
+
+@given(stacks())
+def test_ranks(stack: Stack) -> None:
+    order = prefetch_order(stack)
+    assert [cell_rank(stack, row, col) for row, col in order] == list(range(stack.cells))
+    rows = stack.blocks * stack.block_rows
+    lines = rows + stack.width - 1 if stack.diagonal else rows
+    for line in range(lines + 1):
+        before = [cell for cell in order if (sum(cell) if stack.diagonal else cell[0]) < line]
+        assert line_rank(stack, line) == len(before)
+
+
+@given(extent, extent, st.integers(-2, 14))
+def test_diagonal_cells(rows: int, width: int, diagonals: int) -> None:
+    cells = itertools.product(range(rows), range(width))
+    assert diagonal_cells(diagonals, rows, width) == sum(sum(cell) < diagonals for cell in cells)
+
+
+@given(st.integers(100, 4096), st.integers(1, 20_000), st.data())
+def test_window_slides_until_it_holds_the_cell(
+    buffer_bytes: int, cells: int, data: st.DataObject
+) -> None:
+    window = read_window(buffer_bytes, cells)
+    start = data.draw(st.integers(0, window.sets - 1))
+    rank = data.draw(st.integers(0, cells - 1))
+    steps, place = 0, start
+    while rank // window.set_cells not in {
+        (place + held) % window.sets for held in range(window.active)
+    }:
+        place = (place + window.step) % window.sets
+        steps += 1
+    ahead = sets_ahead(window, start, rank)
+    assert in_window(window, start, rank) == (ahead < window.active)
+    if window.step:
+        assert steps_to(window, ahead) == steps
+        assert slide(window, start, steps) == place
+
+
+def demands(mapping: Mapping, is_ifmap: bool) -> list[tuple[int, int, int]]:
+    """(line, across, along) of every demand of an operand, in demand order."""
+    role = OPERAND_ROLES[mapping.dataflow][0 if is_ifmap else 1]
+    found = []
+    folds = itertools.product(range(mapping.col_folds), range(mapping.row_folds))
+    for fold, (col_fold, row_fold) in enumerate(folds):
+        line = fold * mapping.fold_lines
+        if role == "held":
+            left, top = col_fold * mapping.cols, row_fold * mapping.rows
+            for offset in range(mapping.rows):
+                along = top + mapping.rows - 1 - offset
+                for across in range(left, min(left + mapping.cols, mapping.spatial_cols)):
+                    if along < mapping.spatial_rows:
+                        found.append((line + offset, across, along))
+            continue
+        width, total, block = (
+            (mapping.rows, mapping.spatial_rows, row_fold)
+            if role == "rows"
+            else (mapping.cols, mapping.spatial_cols, col_fold)
+        )
+        for x in range(mapping.temporal + width - 1):
+            for col in range(width):
+                if 0 <= x - col < mapping.temporal and block * width + col < total:
+                    entry = line + mapping.preload_lines + x
+                    found.append((entry, block * width + col, x - col))
+    return found
+
+
+def fetches_by_sets(addressed: list[tuple[int, int]], capacity: int) -> Fetches:
+    """(line, address) demands: fill a set, forget it when it is full."""
+    held: set[int] = set()
+    reads = flush_line = 0
+    for line, address in addressed:
+        if address not in held:
+            held.add(address)
+            reads += 1
+            if len(held) == capacity:
+                held.clear()
+                flush_line = line
+    return Fetches(reads, flush_line)
+
+
+def input_address(shape: LayerShape, pixel: int, tap: int) -> int:
+    y, x = divmod(pixel, shape.output_w)
+    r, rest = divmod(tap, shape.filter_w * shape.channels)
+    s, channel = divmod(rest, shape.channels)
+    row, column = y * shape.stride_h + r, x * shape.stride_w + s
+    return (row * shape.ifmap_w + column) * shape.channels + channel
+
+
+@settings(max_examples=200, deadline=None)
+@given(shapes, machines, st.data())
+def test_input_epochs(shape: LayerShape, hardware: Hardware, data: st.DataObject) -> None:
+    mapping = map_layer(shape, hardware)
+    across_is_tap = mapping.dataflow == "ws"
+    addressed = [
+        (line, input_address(shape, *((along, across) if across_is_tap else (across, along))))
+        for line, across, along in demands(mapping, is_ifmap=True)
+    ]
+    unique = len({address for _, address in addressed})
+    assert unique == ifmap_bytes_touched(shape)
+    capacity = data.draw(st.integers(1, unique))
+    role = OPERAND_ROLES[mapping.dataflow][0]
+    stack, inputs = operand_stack(mapping, role), ifmap_inputs(shape, mapping)
+    if role == "held":
+        found = tile_epochs(stack, inputs, held_tiles(mapping), capacity)
+    else:
+        found = stream_epochs(stack, inputs, stream_passes(mapping, role), capacity)
+    assert found == fetches_by_sets(addressed, capacity)
+
+
+@settings(max_examples=200, deadline=None)
+@given(shapes, machines, st.data())
+def test_weight_fetches(shape: LayerShape, hardware: Hardware, data: st.DataObject) -> None:
+    mapping = map_layer(shape, hardware)
+    addressed = [
+        (line, across * 10_000 + along) for line, across, along in demands(mapping, is_ifmap=False)
+    ]
+    capacity = data.draw(st.integers(1, shape.window * shape.filters))
+    role = OPERAND_ROLES[mapping.dataflow][1]
+    stack = operand_stack(mapping, role)
+    if role == "held":
+        found = tile_fetches(stack, held_tiles(mapping), capacity)
+    else:
+        found = stream_fetches(stack, stream_passes(mapping, role), capacity)
+    assert found == fetches_by_sets(addressed, capacity)
+
+
+@settings(max_examples=100, deadline=None)
+@given(shapes, machines)
+def test_demand_order_is_the_schedule(shape: LayerShape, hardware: Hardware) -> None:
+    """Every cell of the im2col matrix is demanded once for each fold it takes part in."""
+    mapping = map_layer(shape, hardware)
+    counts = np.zeros((shape.output_pixels, shape.window), np.int64)
+    for _, across, along in demands(mapping, is_ifmap=True):
+        pixel, tap = (along, across) if mapping.dataflow == "ws" else (across, along)
+        counts[pixel, tap] += 1
+    assert (counts == (1 if mapping.dataflow == "is" else mapping.col_folds)).all()
