@@ -46,12 +46,12 @@ SPACE = DesignSpace(
 )
 
 
-def objectives(space: DesignSpace, level: str = "mid") -> np.ndarray:
+def objectives(space: DesignSpace, level: str = "mid", network=NETWORK) -> np.ndarray:
     """(cycles, energy, area, bandwidth) of every design, one machine at a time."""
     rows = []
     for number in range(space.size):
         hardware = space.hardware(number)
-        costs = network_cost(NETWORK, hardware)
+        costs = network_cost(network, hardware)
         rows.append(
             (
                 total_cycles(costs),
@@ -95,6 +95,15 @@ def test_front_is_exactly_the_brute_force_front(shared_bus: bool, level) -> None
     assert exploration.layer_evaluations == space.size * len(NETWORK)
     assert found(exploration) == brute_front(objectives(space, level))
     assert len(exploration.numbers) == len(found(exploration))  # equal designs appear once
+
+
+def test_larger_arrays_that_only_save_energy_stay_on_the_front() -> None:
+    """A dense layer that waits for its weights: more rows save no cycle, but partial sums."""
+    dense = [conv("dense", 1, 1, 512, 64)]
+    space = DesignSpace((8, 16, 32, 64), (8, 16), ((8, 8, 8),), (1,), ("ws",))
+    exploration = explore(dense, space)
+    assert found(exploration) == brute_front(objectives(space, network=dense))
+    assert len(set(exploration.cycles.tolist())) == 1 and len(exploration.numbers) > 1
 
 
 @pytest.mark.parametrize("shared_bus", [True, False])
@@ -231,6 +240,15 @@ def test_running_front_equals_one_sweep(batches) -> None:
 def test_bins_are_monotone(a: float, b: float) -> None:
     low, high = logarithmic_bins(np.array([min(a, b), max(a, b)]))
     assert low <= high
+
+
+def test_table_does_not_reject_what_is_better_within_a_bin() -> None:
+    front = RunningFront()
+    for place, (cycles, area) in enumerate([(1023, 1.0), (1022, 1.0), (1023, 0.999)]):
+        assert logarithmic_bins(np.array([cycles])) == logarithmic_bins(np.array([1023]))
+        front.offer(*_columns([(cycles, 5, 1)])[:2], np.array([area]), np.array([place]))
+        front.settle()
+    assert front.ids.tolist() == [1, 2]
 
 
 def test_table_rejects_only_what_is_dominated() -> None:

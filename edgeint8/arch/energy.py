@@ -152,7 +152,7 @@ def dse_row(
         "physical_cycles": total_cycles(costs),
         "physical_cycles_tile_by_tile": sum(scheduled_cycles(layers, hardware, options)),
         "physical_stall_cycles": sum(cost.stall_cycles for cost in costs),
-        "latency_model_ms": total_cycles(costs) / hardware.clock_hz * 1e3,
+        "model_ms": total_cycles(costs) / hardware.clock_hz * 1e3,
         "area_mm2_low": area_mm2(hardware, "low"),
         "area_mm2_high": area_mm2(hardware, "high"),
     }

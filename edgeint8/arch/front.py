@@ -33,7 +33,7 @@ def design_row(workload: str, layers: Sequence[Layer], hardware: Hardware) -> Ro
         "bandwidth": "unlimited" if hardware.bandwidth_bpc is None else hardware.bandwidth_bpc,
         "pipelined": hardware.pipelined_folds,
         "cycles": cycles,
-        "latency_model_ms": seconds * 1e3,
+        "model_ms": seconds * 1e3,
         "fps": 1 / seconds,
         "energy_pj_low": energy["low"] / 1000,
         "energy_pj": energy["mid"] / 1000,
