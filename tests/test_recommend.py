@@ -32,7 +32,7 @@ def test_the_cheapest_that_is_not_inferior_wins() -> None:
     assert result.ranking == ("asym_tensor", "asym_channel")
     assert result.reasoning == (
         "On the hold-out asym_channel is the most accurate of 3 strategies (87.10 %). "
-        "Not shown to be within the margin of 1 percentage points, and out: "
+        "Not shown to be within the margin of 1 percentage point, and out: "
         "sym_tensor (-1.00, possibly -1.40). "
         "asym_tensor is recommended: hardware cost 2 (a multiplier per layer), the lowest of the "
         "eligible; next is asym_channel with 3."
@@ -54,7 +54,7 @@ def test_reversed_tables_read_reversed_sentences() -> None:
 
 def test_a_wider_margin_lets_the_cheapest_in_and_a_narrow_one_leaves_the_best() -> None:
     assert recommend(TABLE, margin=0.02).strategy == "sym_tensor"
-    assert "All are non-inferior" in recommend(TABLE, margin=0.02).reasoning
+    assert "within the margin of 2 percentage points." in recommend(TABLE, margin=0.02).reasoning
     alone = recommend(TABLE, margin=0.005)
     assert alone.strategy == "asym_channel" and "the only eligible" in alone.reasoning
 

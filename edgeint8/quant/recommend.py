@@ -179,7 +179,8 @@ def recommend(rows: Sequence[Candidate], margin: float = MARGIN) -> Recommendati
 def _exclusions(rows: Sequence[Candidate], eligible: Sequence[Candidate], margin: float) -> str:
     """Which strategies may lose more than the margin."""
     excluded = [row for row in rows if row not in eligible]
-    limit = f"the margin of {100 * margin:g} percentage points"
+    plural = "" if margin == 0.01 else "s"
+    limit = f"the margin of {100 * margin:g} percentage point{plural}"
     if not excluded:
         return f"All are non-inferior to it within {limit}."
     listed = "; ".join(
