@@ -76,7 +76,7 @@ def assemble_reports(
 def _sram_cycles(
     mapping: Mapping, timeline: Timeline, misses: tuple[Misses, Misses]
 ) -> tuple[tuple[int, int], ...]:
-    """(first, last) cycle in which each port's SRAM serves a demand. Equation 27."""
+    """(first, last) cycle in which each port's SRAM serves a demand. Equation 29."""
     served = (timeline.ifmap_served, timeline.filter_served)
     cycles = []
     for role, missed, delays in zip(OPERAND_ROLES[mapping.dataflow], misses, served, strict=True):

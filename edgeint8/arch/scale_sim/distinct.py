@@ -1,4 +1,4 @@
-"""CALC-mode fetches of an operand without copies, counted (docs/cost_model.md, 33 to 35).
+"""CALC-mode fetches of an operand without copies, counted (docs/cost_model.md, equations 35 to 37).
 
 A weight has one address, so in one pass over the operand every demand is new, and the epochs
 need not be walked through.
@@ -10,13 +10,13 @@ from edgeint8.arch.scale_sim.stack import Stack, diagonal_cells, used_width
 
 
 def tile_fetches(stack: Stack, tiles: Tiles, capacity: int) -> Fetches:
-    """A held operand is demanded once: every demand is new. Equation 33."""
+    """A held operand is demanded once: every demand is new. Equation 35."""
     flushes = stack.cells // capacity
     return Fetches(stack.cells, _tile_line(stack, tiles, flushes * capacity - 1))
 
 
 def stream_fetches(stack: Stack, passes: Passes, capacity: int) -> Fetches:
-    """A streaming operand, group after group of blocks that are repeated. Equations 34 and 35."""
+    """A streaming operand, group after group of blocks that are repeated. Equations 36 and 37."""
     held = reads = flush_line = 0
     for group in range(passes.groups):
         unique = sum(

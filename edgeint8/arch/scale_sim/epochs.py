@@ -1,4 +1,4 @@
-"""What an input that does not fit fetches in CALC mode (docs/cost_model.md, equation 32).
+"""What an input that does not fit fetches in CALC mode (docs/cost_model.md, equation 34).
 
 An input that does not fit is followed through its epochs, because overlapping windows demand it
 more than once in an epoch; weights, which have no copies, are counted in `distinct`. Lines after
@@ -230,7 +230,7 @@ def stream_pass(
 
 @njit(cache=True)
 def stream_epochs(stack: Stack, inputs: Inputs, passes: Passes, capacity: int) -> Fetches:
-    """Fetches of an input that streams: all blocks, `repeats` times over. Equation 32.
+    """Fetches of an input that streams: all blocks, `repeats` times over. Equation 34.
 
     A flush leaves nothing to remember. When a pass's first flush comes where an earlier pass
     had its first, whole periods of passes are alike and are added without walking through them.
@@ -261,7 +261,7 @@ def stream_epochs(stack: Stack, inputs: Inputs, passes: Passes, capacity: int) -
 
 @njit(cache=True)
 def tile_epochs(stack: Stack, inputs: Inputs, tiles: Tiles, capacity: int) -> Fetches:
-    """Fetches of an input that is held: every tile once, its rows bottom to top. Equation 32."""
+    """Fetches of an input that is held: every tile once, its rows bottom to top. Equation 34."""
     progress = np.array([1, 0, 0, 0])
     seen = np.zeros(inputs.bytes, np.int32)
     for fold in range(stack.blocks * tiles.row_folds):

@@ -1,4 +1,4 @@
-"""Where and when outputs leave the array (docs/cost_model.md, equations 24 and 25).
+"""Where and when outputs leave the array (docs/cost_model.md, equation 12).
 
 In each fold they come out as a skewed rectangle, so a line carries one anti-diagonal of it.
 """
@@ -39,7 +39,7 @@ class Outputs(NamedTuple):
 
 
 def output_schedule(mapping: Mapping) -> Outputs:
-    """Equation 24."""
+    """Equation 12."""
     shifted_down = mapping.dataflow == "os"
     return Outputs(
         mapping.fold_lines,

@@ -1,4 +1,4 @@
-"""The order in which the array demands an operand's blocks (docs/cost_model.md, equation 10)."""
+"""The order in which the array demands an operand's blocks (docs/cost_model.md, equation 22)."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""The three ports in time (docs/cost_model.md, equations 22 to 27).
+"""The three ports in time (docs/cost_model.md, equations 24 to 28).
 
 The array moves by lines. A line waits for its slowest port: a read port that has to prefetch,
 or an ofmap buffer that is full. Between the lines in which something happens the walk jumps.
@@ -66,7 +66,7 @@ def serve_misses(misses: int, prefetched: int, prefetch_cycles: int, now: int) -
     """Serve one line's misses; return (cycles from demand to service, end of last prefetch).
 
     Each miss waits for a prefetch that begins when the one before it has ended, and SCALE-Sim
-    adds the wait twice (upstream issue 130). Equation 22.
+    adds the wait twice (upstream issue 130). Equation 24.
     """
     served = HIT_CYCLES
     for _ in range(misses):

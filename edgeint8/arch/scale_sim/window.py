@@ -59,7 +59,7 @@ def steps_to(window: Window, ahead: int) -> int:
 
 @njit(cache=True)
 def slide(window: Window, start: int, steps: int) -> int:
-    """The window's start after `steps` misses."""
+    """The window's start after `steps` misses. Equation 20."""
     return (start + steps * window.step) % window.sets
 
 

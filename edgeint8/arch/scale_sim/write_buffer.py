@@ -1,4 +1,4 @@
-"""SCALE-Sim's ofmap buffer (docs/cost_model.md, equations 24 to 26).
+"""SCALE-Sim's ofmap buffer (docs/cost_model.md, equations 25 to 27).
 
 Outputs fill rows as wide as the DRAM port. When more than half of the buffer is full the
 unfinished row is closed and half a buffer of rows drains, one row a cycle. Filling goes on
@@ -28,7 +28,7 @@ class WritePort(NamedTuple):
 
 
 def write_port(buffer_bytes: int, bytes_per_cycle: int) -> WritePort:
-    """The port of an ofmap buffer. Equation 24."""
+    """The port of an ofmap buffer. Equation 25."""
     drain_bytes = buffer_bytes // 2
     return WritePort(
         buffer_bytes,
@@ -95,7 +95,7 @@ def close_row(port: WritePort, buffer: Int64, short_rows: ShortRows) -> None:
 
 @njit(cache=True)
 def drain(port: WritePort, buffer: Int64, short_rows: ShortRows, now: int) -> None:
-    """Send half a buffer of rows to DRAM from cycle `now` on. Equation 25.
+    """Send half a buffer of rows to DRAM from cycle `now` on. Equation 26.
 
     Only the last row of a drain is counted without the bytes that it lacks; other short rows
     count, and free, as if they were full.
@@ -136,7 +136,7 @@ def write_line(
 ) -> int:
     """Take one line's outputs in cycle `now`; return the cycle in which the last is in.
 
-    Equation 26.
+    Equation 27.
     """
     if outputs <= quiet_outputs(port, buffer, now):
         store(port, buffer, outputs)
