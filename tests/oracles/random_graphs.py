@@ -276,28 +276,36 @@ STEPS = (
 )
 
 
-def random_graph(seed):
-    """A model of one float input and its feed; the graph has 3 to 9 operators over codes."""
+def random_graph(seed, most_channels=8, steps=None):
+    """A model of one float input and its feed.
+
+    The graph has 3 to 9 operators over codes, or the given `steps` behind QuantizeLinear.
+    """
     rng = np.random.default_rng(seed)
     b = Builder(rng, np.dtype(rng.choice(["uint8", "int8"])).type)
-    axes = int(rng.choice([1, 2, 2, 2, 3]))
-    shape = (2, int(rng.integers(1, 9)), *rng.integers(4, 10 if axes < 3 else 7, axes).tolist())
+    axes = int(rng.choice([1, 2, 2, 2, 3] if steps is None else [1, 2, 2, 2]))
+    sides = rng.integers(4, 10 if axes < 3 else 7, axes).tolist()
+    shape = (2, int(rng.integers(1, most_channels + 1)), *sides)
     scale, zero = b.scale(0.02), b.zero()
     x = b.add("QuantizeLinear", ["input", *b.parameters(scale, zero)], shape, scale, zero)
-    for _ in range(int(rng.integers(2, 7))):
-        steps = [s for s in STEPS if s is not average_pool or axes < 3]
-        x = steps[int(rng.integers(len(steps)))](b, x)
-    if rng.random() < 0.7:
-        x = head(b, x)
+    if steps is None:
+        allowed = [s for s in STEPS if s is not average_pool or axes < 3]
+        steps = [allowed[k] for k in rng.integers(len(allowed), size=rng.integers(2, 7))]
+        steps += [head] if rng.random() < 0.7 else []
+    for step in steps:
+        x = step(b, x)
+    return finished(b, x, shape), {"input": rng.normal(scale=scale * 60, size=shape).astype(F32)}
+
+
+def finished(b, x, shape):
+    """The model of all that a builder collected."""
     code_type = helper.np_dtype_to_tensor_dtype(np.dtype(b.dtype))
     graph = helper.make_graph(
         b.nodes,
-        f"random_{seed}",
+        "random",
         [helper.make_tensor_value_info("input", onnx.TensorProto.FLOAT, shape)],
         [helper.make_tensor_value_info(x.name, code_type, x.shape)],
         b.constants,
     )
     opsets = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
-    model = helper.make_model(graph, opset_imports=opsets, ir_version=9)
-    images = rng.normal(scale=scale * 60, size=shape).astype(F32)
-    return model, {"input": images}
+    return helper.make_model(graph, opset_imports=opsets, ir_version=9)

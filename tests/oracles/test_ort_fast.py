@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 import pytest
 from quantized_networks import STRATEGIES, network
-from random_graphs import random_graph
+from random_graphs import add_or_mul, conv, max_pool, pointwise, random_graph
 
 from edgeint8.errors import ModelError
 from edgeint8.fixed_point.executor import Executor, as_feeds
@@ -66,6 +66,14 @@ def test_150_random_graphs_equal_ort():
         assert_same(executor.run(feeds), ort_outputs(model, feeds))
         slabs += sum(len(plan.slabs) for plan in executor._plans.values())
     assert slabs > 450  # the fast forms were used, not only the ordinary operators
+
+
+@pytest.mark.parametrize("steps", [(conv,), (conv, max_pool), (conv, pointwise, add_or_mul)])
+def test_wide_convolutions_equal_ort(steps):
+    """Channels enough for products by kernel row, with dilation, strides and pools behind."""
+    for seed in range(100):
+        model, feeds = random_graph(seed, most_channels=48, steps=steps)
+        assert_same(FastExecutor(model).run(feeds), ort_outputs(model, feeds))
 
 
 def test_every_layer_of_the_cnn_has_a_fast_form():
