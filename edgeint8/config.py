@@ -50,6 +50,8 @@ class Study:
     detail_strategies: tuple[str, ...]
     hardware: tuple[str, ...]
     datasets: Mapping[str, Mapping[str, Any]]
+    calibration_draws: Mapping[str, Any]
+    sensitivity: Mapping[str, Any]
     golden: Mapping[str, Any]
     requantize: Mapping[str, Any]
     overflow: Mapping[str, Any]
@@ -115,6 +117,8 @@ def load_study(config: Mapping[str, Any], schema_path: str | Path) -> Study:
         detail_strategies=tuple(run["detail_strategies"]),
         hardware=hardware_ids(values["hardware"]),
         datasets=values["datasets"],
+        calibration_draws=values["calibration_draws"],
+        sensitivity=values["sensitivity"],
         golden=values["golden"],
         requantize=values["requantize"],
         overflow=values["overflow"],

@@ -12,6 +12,7 @@ from PIL import Image
 
 from edgeint8.errors import DataError
 from edgeint8.models import cifar10
+from edgeint8.models.datasets import Request
 
 RECORDS = 20
 
@@ -42,6 +43,10 @@ def _md5(files):
     return {name: hashlib.md5(content).hexdigest() for name, content in files.items()}
 
 
+def make(data_dir, *sources):
+    return cifar10.make(Request(data_dir, 0, sources))
+
+
 def put(folder, files):
     folder.mkdir(parents=True)
     for name, content in files.items():
@@ -66,7 +71,7 @@ def npm_package(small):
 @pytest.mark.parametrize("kind", ["binary", "python"])
 def test_batches_in_data_dir_are_used_first(small, tmp_path, kind):
     put(tmp_path / f"cifar-10-batches-{'bin' if kind == 'binary' else 'py'}", small[kind])
-    dataset = cifar10.make(tmp_path, ["data_dir", "stand_in"], seed=0)
+    dataset = make(tmp_path, "data_dir", "stand_in")
     assert dataset.source == "data_dir" and not dataset.is_stand_in
     expected = np.concatenate([small["pixels"][f"data_batch_{k}"] for k in range(1, 6)])
     assert (dataset.train_inputs.reshape(100, -1) == expected).all()
@@ -84,7 +89,7 @@ def test_a_damaged_set_is_an_error_that_names_the_file(small, tmp_path, damage):
     else:
         victim.write_bytes(content[:100] if damage == "cut off" else b"\x01" + content[1:])
     with pytest.raises(DataError, match=r"data_batch_3\.bin"):
-        cifar10.make(tmp_path, ["data_dir", "stand_in"], seed=0)
+        make(tmp_path, "data_dir", "stand_in")
 
 
 def test_a_pickle_with_a_wrong_md5_is_never_opened(small, tmp_path):
@@ -92,7 +97,7 @@ def test_a_pickle_with_a_wrong_md5_is_never_opened(small, tmp_path):
     files["data_batch_1"] = b"cos\nsystem\n(S'touch opened'\ntR."
     put(tmp_path / "cifar-10-batches-py", files)
     with pytest.raises(DataError, match="md5"):
-        cifar10.make(tmp_path, ["data_dir"], seed=0)
+        make(tmp_path, "data_dir")
 
 
 def test_npm_images_become_the_canonical_binary(small, tmp_path):
@@ -107,7 +112,7 @@ def test_npm_images_become_the_canonical_binary(small, tmp_path):
 
 def test_a_fetched_set_is_kept_whole_with_its_origin(small, tmp_path):
     cifar10._keep(small["binary"], tmp_path, "npm x")
-    assert cifar10.make(tmp_path, ["data_dir"], seed=0).source == "npm x"
+    assert make(tmp_path, "data_dir").source == "npm x"
     assert [path.name for path in tmp_path.iterdir()] == ["cifar-10-batches-bin"]
 
 
@@ -124,10 +129,10 @@ def test_sources_are_tried_in_order_and_the_stand_in_is_last(tmp_path, monkeypat
     monkeypatch.setitem(cifar10._READERS, "torchvision", unreachable)
     monkeypatch.setattr(cifar10.shutil, "which", lambda name: None)
     with pytest.raises(DataError, match=r"torchvision: no network; npm: npm is not installed"):
-        cifar10.make(tmp_path, ["data_dir", "torchvision", "npm"], seed=0)
+        make(tmp_path, "data_dir", "torchvision", "npm")
     monkeypatch.setattr(cifar10, "RECORDS", RECORDS)
     monkeypatch.setattr(cifar10, "HOLDOUT", 10)
-    dataset = cifar10.make(tmp_path, ["data_dir", "torchvision", "npm", "stand_in"], seed=0)
+    dataset = make(tmp_path, "data_dir", "torchvision", "npm", "stand_in")
     assert dataset.is_stand_in and len(dataset.details["passed_over"]) == 3
 
 
@@ -141,5 +146,5 @@ def test_a_download_that_fails_leaves_nothing(tmp_path, monkeypatch):
     module = type("torchvision", (), {"datasets": Datasets})
     monkeypatch.setattr("edgeint8.models.torchvision_import.import_torchvision", lambda: module)
     with pytest.raises(DataError, match="connection reset"):
-        cifar10.make(tmp_path, ["torchvision"], seed=0)
+        make(tmp_path, "torchvision")
     assert not list(tmp_path.iterdir())

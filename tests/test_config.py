@@ -62,7 +62,7 @@ def test_hardware_grid_is_every_combination_then_points_each_once():
 REFUSED = [
     (("run", "workloads"), ["tiny_cnn"], "$.run.workloads[0]", "tiny_cnn_2d"),
     (("run", "strategies"), ["sym"], "$.run.strategies[0]", "sym_tensor_minmax"),
-    (("run", "detail_strategies"), ["asym_tensor_minmax"], "$.run.detail_strategies", "asym_"),
+    (("run", "detail_strategies"), ["other"], "$.run.detail_strategies", "asym_channel_minmax"),
     (("run", "workloads"), ["tiny_cnn_2d"] * 2, "$.run.workloads", "unique"),
     (("sede",), 1, "'sede' @ $", "seed"),
     (("seed",), "1", "$.seed", "integer"),

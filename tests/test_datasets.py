@@ -7,6 +7,7 @@ from edgeint8.errors import ConfigError, DataError
 from edgeint8.models import synthetic_signals
 from edgeint8.models.datasets import (
     Dataset,
+    Request,
     limited,
     load_dataset,
     make_dataset,
@@ -29,23 +30,6 @@ def numbered_dataset(count=100, holdout=20):
         std=np.ones(1, np.float32),
         holdout=holdout,
     )
-
-
-def test_calibration_never_sees_hold_out_or_test_samples():
-    drawn = numbered_dataset().calibration(80, seed=0).ravel()
-    assert sorted(drawn) == list(range(80))
-
-
-def test_calibration_draws_depend_on_the_seed_only():
-    dataset = numbered_dataset()
-    first, again, other = (dataset.calibration(10, seed).ravel() for seed in (0, 0, 1))
-    assert (first == again).all() and not (first == other).all()
-
-
-@pytest.mark.parametrize("samples", [0, 81])
-def test_more_calibration_samples_than_there_are(samples):
-    with pytest.raises(DataError, match="1 to 80"):
-        numbered_dataset().calibration(samples, seed=0)
 
 
 def test_train_and_hold_out_are_disjoint_and_complete():
@@ -100,7 +84,7 @@ def test_broken_files_are_refused_by_name(tmp_path, damage):
 
 def test_unknown_dataset(tmp_path):
     with pytest.raises(ConfigError, match="cifar10, synthetic_signals"):
-        make_dataset("mnist", tmp_path, [], 0)
+        make_dataset("mnist", Request(tmp_path, 0))
 
 
 def test_signals_have_the_promised_frequency():
@@ -114,7 +98,9 @@ def test_signals_have_the_promised_frequency():
 
 
 def test_generation_is_seeded(tmp_path):
-    first, again, other = (make_dataset("synthetic_signals", tmp_path, [], s) for s in (0, 0, 1))
+    first, again, other = (
+        make_dataset("synthetic_signals", Request(tmp_path, seed)) for seed in (0, 0, 1)
+    )
     assert (first.test_inputs == again.test_inputs).all()
     assert not (first.test_inputs == other.test_inputs).all()
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from edgeint8.errors import ConfigError, ModelError
-from edgeint8.models.datasets import Dataset, Split, limited, make_dataset
+from edgeint8.models.datasets import Dataset, Request, Split, make_dataset
 from edgeint8.models.export import (
     export_facts,
     export_onnx,
@@ -31,9 +31,8 @@ PARAMETERS = {
 
 @pytest.fixture(scope="module")
 def signals(tmp_path_factory) -> Dataset:
-    return limited(
-        make_dataset("synthetic_signals", tmp_path_factory.mktemp("data"), [], 0), 600, 200
-    )
+    folder = tmp_path_factory.mktemp("data")
+    return make_dataset("synthetic_signals", Request(folder, 0, (), 600, 200))
 
 
 @pytest.mark.parametrize("name", PARAMETERS)

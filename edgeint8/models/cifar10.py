@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from edgeint8.errors import DataError
 from edgeint8.files import atomic_path, digest, read_json, write_json
-from edgeint8.models.datasets import Dataset
+from edgeint8.models.datasets import Dataset, Request
 from edgeint8.models.stand_in import draw_images
 
 BINARY_MD5 = {
@@ -51,19 +51,19 @@ STD = np.array([62.993, 62.089, 66.705], np.float32)
 Batches = dict[str, bytes]  # file name of the binary release -> its content
 
 
-def make(data_dir: Path, sources: list[str], seed: int) -> Dataset:
-    """CIFAR-10 from the first of `sources` that has it; ``stand_in`` draws images instead."""
+def make(request: Request) -> Dataset:
+    """CIFAR-10 from the first of the sources that has it; ``stand_in`` draws images instead."""
     failures: list[str] = []
-    for source in sources:
+    for source in request.sources:
         if source == "stand_in":
-            return _stand_in(seed, failures)
+            return _stand_in(request, failures)
         try:
-            batches, origin = _READERS[source](data_dir)
+            batches, origin = _READERS[source](request.data_dir)
         except _Unavailable as reason:
             failures.append(f"{source}: {reason}")
             continue
         if source != "data_dir":
-            _keep(batches, data_dir, origin)
+            _keep(batches, request.data_dir, origin)
         return _dataset(batches, origin, failures)
     raise DataError(
         "CIFAR-10 is not available (" + "; ".join(failures) + ")",
@@ -228,10 +228,11 @@ def _dataset(batches: Batches, source: str, passed_over: list[str]) -> Dataset:
     )
 
 
-def _stand_in(seed: int, passed_over: list[str]) -> Dataset:
-    rng = np.random.default_rng([seed, 2])
-    train_inputs, train_labels = draw_images(5 * RECORDS, rng)
-    test_inputs, test_labels = draw_images(RECORDS, rng)
+def _stand_in(request: Request, passed_over: list[str]) -> Dataset:
+    """As many images as the study uses; the share held out is the same."""
+    rng = np.random.default_rng([request.seed, 2])
+    train_inputs, train_labels = draw_images(request.train_samples or 5 * RECORDS, rng)
+    test_inputs, test_labels = draw_images(request.test_samples or RECORDS, rng)
     return Dataset(
         name="cifar10",
         source="stand_in",
@@ -241,7 +242,7 @@ def _stand_in(seed: int, passed_over: list[str]) -> Dataset:
         test_labels=test_labels,
         mean=np.full(3, 128, np.float32),
         std=np.full(3, 64, np.float32),
-        holdout=HOLDOUT,
+        holdout=max(1, len(train_labels) * HOLDOUT // (5 * RECORDS)),
         details={"passed_over": passed_over},
     )
 

@@ -76,16 +76,6 @@ class Dataset:
         """The test samples: for reporting only."""
         return self._split(self.test_inputs, self.test_labels)
 
-    def calibration(self, samples: int, seed: int) -> NDArray[np.float32]:
-        """`samples` inputs drawn without replacement from the training samples."""
-        pool = len(self.train_labels) - self.holdout
-        if not 0 < samples <= pool:
-            raise DataError(
-                f"{samples} calibration samples", where=self.name, allowed=f"1 to {pool}"
-            )
-        chosen = np.random.default_rng(seed).choice(pool, size=samples, replace=False)
-        return self._normalise(self.train_inputs[np.sort(chosen)])
-
     def _split(self, inputs: NDArray[Any], labels: NDArray[np.int64]) -> Split:
         return Split(self._normalise(inputs), labels.astype(np.int64))
 
@@ -95,15 +85,29 @@ class Dataset:
         return np.divide(centred, self.std.reshape(shape), out=centred)
 
 
-def make_dataset(name: str, data_dir: Path, sources: list[str], seed: int) -> Dataset:
-    """Find, download or generate the dataset called `name`."""
+@dataclass(frozen=True)
+class Request:
+    """What a study asks of a dataset; None samples means all.
+
+    data_dir: where downloads are kept; sources: tried in this order, if the dataset has several.
+    """
+
+    data_dir: Path
+    seed: int
+    sources: tuple[str, ...] = ()
+    train_samples: int | None = None
+    test_samples: int | None = None
+
+
+def make_dataset(name: str, request: Request) -> Dataset:
+    """Find, download or generate the dataset called `name`, cut to the samples asked for."""
     makers = dataset_makers()
     if name not in makers:
         raise ConfigError(f"no dataset is called {name!r}", allowed=", ".join(makers))
-    return makers[name](data_dir, sources, seed)
+    return limited(makers[name](request), request.train_samples, request.test_samples)
 
 
-def dataset_makers() -> dict[str, Callable[[Path, list[str], int], Dataset]]:
+def dataset_makers() -> dict[str, Callable[[Request], Dataset]]:
     """Dataset names and the functions that make them."""
     from edgeint8.models import cifar10, synthetic_signals
 

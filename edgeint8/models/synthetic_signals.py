@@ -1,11 +1,9 @@
 """Synthetic signals: one of five sine frequencies in Gaussian noise, two seconds at 64 Hz."""
 
-from pathlib import Path
-
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeint8.models.datasets import Dataset
+from edgeint8.models.datasets import Dataset, Request
 
 SAMPLING_RATE_HZ = 64
 SAMPLES = 128
@@ -15,9 +13,9 @@ AMPLITUDE_RANGE = (0.25, 1.0)
 TRAIN, HOLDOUT, TEST = 12_000, 2_000, 10_000
 
 
-def make(data_dir: Path, sources: list[str], seed: int) -> Dataset:
+def make(request: Request) -> Dataset:
     """Generate the dataset. It is synthetic by design, so no source is asked and none replaced."""
-    rng = np.random.default_rng([seed, 1])
+    rng = np.random.default_rng([request.seed, 1])
     train_inputs, train_labels = draw_signals(TRAIN, rng)
     test_inputs, test_labels = draw_signals(TEST, rng)
     return Dataset(

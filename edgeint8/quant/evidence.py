@@ -1,21 +1,32 @@
-"""From logits to evidence: what each row of ``quantization.csv`` says of one strategy."""
+"""From logits and studies to the rows of Part B's tables."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from edgeint8.errors import DataError
 from edgeint8.files import atomic_path
 from edgeint8.quant.affine import sqnr_db
 from edgeint8.quant.calibration import Calibration
+from edgeint8.quant.draws import spread
+from edgeint8.quant.evaluation import evaluate
 from edgeint8.quant.ptq import QuantizedModel
-from edgeint8.quant.session import DEFAULT_BATCH, run_onnx
-from edgeint8.quant.statistics import accuracy, agreement, correct_answers, holm, mcnemar
+from edgeint8.quant.recommend import MARGIN, HardwareCost, candidates, hardware_cost, recommend
+from edgeint8.quant.sensitivity import LayerSensitivity, MixedPrecision
+from edgeint8.quant.session import DEFAULT_BATCH
+from edgeint8.quant.statistics import (
+    accuracy,
+    agreement,
+    correct_answers,
+    holm,
+    mcnemar,
+    non_inferiority,
+)
 
 Logits = NDArray[np.float32]
 
@@ -24,7 +35,7 @@ def split_logits(
     model: onnx.ModelProto, inputs: NDArray[np.float32], batch: int = DEFAULT_BATCH
 ) -> Logits:
     """Scores (N, classes) of the model's first output."""
-    outputs = run_onnx(model, {model.graph.input[0].name: inputs}, batch=batch)
+    outputs = evaluate(model, {model.graph.input[0].name: inputs}, batch=batch)
     return outputs[model.graph.output[0].name]
 
 
@@ -43,20 +54,25 @@ def load_logits(path: str | Path, split: str) -> Logits:
         raise DataError(f"no logits of split {split!r} ({error})", where=str(path)) from None
 
 
-def quantization_facts(quantized: QuantizedModel, calibration: Calibration) -> dict[str, Any]:
+def quantization_facts(
+    quantized: QuantizedModel, calibration: Calibration | None
+) -> dict[str, Any]:
     """What is known of a quantised model before it has seen a test image."""
-    strategy = quantized.strategy
+    strategy, cost = quantized.strategy, hardware_cost(quantized)
     return {
         "symmetry": strategy.symmetry,
         "granularity": strategy.granularity,
-        "calibration": strategy.calibration,
-        "bins": calibration.bins,
+        "calibration": "dynamic" if calibration is None else calibration.method,
+        "bins": None if calibration is None else calibration.bins,
         "format": strategy.format,
         "size_bytes": quantized.model.ByteSize(),
         "float_nodes": list(quantized.float_nodes),
         "note": quantized.note,
         "batch": quantized.batch,
-        "calibration_samples": calibration.images,
+        "calibration_samples": None if calibration is None else calibration.images,
+        "power_of_two": strategy.power_of_two,
+        "hardware_cost": cost.points,
+        "hardware_cost_reasons": list(cost.reasons),
     }
 
 
@@ -67,7 +83,8 @@ def evidence_rows(
 
     `accuracy_delta` is strategy minus FP32. `mcnemar_p_fp32` and `mcnemar_p_best` are mid-p values
     against FP32 and against the most accurate strategy, each family adjusted by Holm; the best
-    strategy has no p-value against itself.
+    strategy has no p-value against itself. `delta_low` and `delta_high` bound the paired
+    difference to FP32; `non_inferior` says whether at most `margin` is lost (97.5 % confidence).
     """
     reference = correct_answers(fp32, labels)
     correct = {name: correct_answers(logits, labels) for name, logits in strategies.items()}
@@ -80,6 +97,7 @@ def evidence_rows(
     rows = {}
     for name, p_value in zip(names, p_fp32, strict=True):
         share = accuracy(correct[name])
+        paired = non_inferiority(correct[name], reference, MARGIN)
         rows[name] = {
             "accuracy": share.value,
             "accuracy_low": share.low,
@@ -89,5 +107,85 @@ def evidence_rows(
             "mcnemar_p_best": against_best.get(name),
             "sqnr_db": sqnr_db(fp32, strategies[name]),
             "agreement": agreement(fp32, strategies[name]),
+            "delta_low": paired.low,
+            "delta_high": paired.high,
+            "margin": paired.margin,
+            "non_inferior": paired.holds,
         }
     return rows
+
+
+def spread_columns(sqnr: ArrayLike, accuracies: ArrayLike) -> dict[str, Any]:
+    """Columns on the spread of one strategy over its calibration draws."""
+    fidelity, share = spread(sqnr), spread(accuracies)
+    return {
+        "draws": np.size(sqnr),
+        "draws_sqnr_db_low": fidelity.low,
+        "draws_sqnr_db_high": fidelity.high,
+        "draws_accuracy_low": share.low,
+        "draws_accuracy_high": share.high,
+    }
+
+
+def recommendation_rows(
+    labels: NDArray[np.int64],
+    fp32: Logits,
+    strategies: Mapping[str, Logits],
+    costs: Mapping[str, HardwareCost],
+) -> list[dict[str, Any]]:
+    """The rule of ``quant.recommend`` on hold-out logits: one row a strategy, the chosen first.
+
+    `rank` counts the eligible from 1 and is empty for the others; the first row has the reasoning.
+    """
+    found = {row.strategy: row for row in candidates(labels, fp32, strategies, costs)}
+    choice = recommend(list(found.values()))
+    names = [*choice.ranking, *(name for name in found if name not in choice.ranking)]
+    return [
+        {
+            "strategy": name,
+            "recommended": name == choice.strategy,
+            "rank": choice.ranking.index(name) + 1 if name in choice.ranking else None,
+            "holdout_images": len(labels),
+            "holdout_accuracy": found[name].accuracy,
+            "holdout_difference": found[name].difference,
+            "holdout_difference_low": found[name].difference_low,
+            "holdout_sqnr_db": found[name].sqnr_db,
+            "margin": MARGIN,
+            "hardware_cost": found[name].hardware_cost,
+            "cost_reasons": "; ".join(found[name].cost_reasons),
+            "reasoning": choice.reasoning if name == choice.strategy else None,
+        }
+        for name in names
+    ]
+
+
+def sensitivity_rows(rows: Iterable[LayerSensitivity]) -> list[dict[str, Any]]:
+    """Rows of ``sensitivity.csv``; `noise` is error power over signal power, which adds up."""
+    return [
+        {
+            "layer": row.layer,
+            "mode": row.mode,
+            "sqnr_db": row.sqnr_db,
+            "accuracy_drop": row.accuracy_drop,
+            "noise": row.noise,
+        }
+        for row in rows
+    ]
+
+
+def mixed_precision_row(suggestion: MixedPrecision) -> dict[str, Any]:
+    """The row of ``mixed_precision.csv``: the loss before and after, both from runs."""
+    before, after = suggestion.before, suggestion.after
+    return {
+        "measure": suggestion.measure,
+        "float_layers": " ".join(after.float_layers),
+        "float_layer_count": len(after.float_layers),
+        "loss_before": before.loss,
+        "loss_after": after.loss,
+        "sqnr_db_before": before.sqnr_db,
+        "sqnr_db_after": after.sqnr_db,
+        "accuracy_drop_before": before.accuracy_drop,
+        "accuracy_drop_after": after.accuracy_drop,
+        "networks_tried": suggestion.tried,
+        "exhaustive": suggestion.exhaustive,
+    }

@@ -1,16 +1,20 @@
-"""What the report is made of: its tables, and the table each figure draws. Imports nothing."""
+"""What the report is made of: the tables of each part, and the table each figure draws."""
 
-TABLES_OF_REPORT = (
-    "baseline",
-    "quantization",
-    "golden",
-    "bit_growth",
-    "requantize",
-    "overflow",
-    "accumulator",
-    "crosscheck",
-    "roofline",
-)
+TABLES_OF_PART = {
+    "a": ("baseline",),
+    "b": (
+        "quantization",
+        "recommendation",
+        "draws",
+        "sensitivity",
+        "mixed_precision",
+        "layer_traits",
+        "levels",
+        "histograms",
+    ),
+    "c": ("golden", "bit_growth", "accumulator", "overflow", "requantize"),
+    "d": ("crosscheck", "roofline"),
+}
 FIGURE_TABLES = {
     "accuracy": "quantization",
     "accumulator_width": "bit_growth",

@@ -23,6 +23,25 @@ COLUMNS: dict[str, str] = {
         "accuracy_low, accuracy_high, accuracy_delta, mcnemar_p_fp32, mcnemar_p_best, sqnr_db, "
         "agreement, latency_ratio, latency_resolved, size_bytes, float_nodes, note"
     ),
+    "recommendation": (
+        "workload, strategy, recommended, rank, holdout_images, holdout_accuracy, "
+        "holdout_difference, holdout_difference_low, holdout_sqnr_db, margin, hardware_cost, "
+        "cost_reasons, reasoning"
+    ),
+    "draws": "workload, strategy, draw, images, sqnr_db, accuracy",
+    "sensitivity": "workload, strategy, layer, mode, sqnr_db, accuracy_drop",
+    "mixed_precision": (
+        "workload, strategy, measure, float_layers, float_layer_count, loss_before, loss_after"
+    ),
+    "layer_traits": (
+        "workload, layer, op_type, k, channels, dead_channels, weight_range_ratio, "
+        "activation_outlier_ratio"
+    ),
+    "levels": (
+        "workload, tensor, made_by, calibration, low, high, limit, minimum, maximum, "
+        "unused_asymmetric, unused_symmetric"
+    ),
+    "histograms": "workload, kind, name, low, high, count, share",
     "golden": (
         "workload, strategy, images, tensors, elements, mismatches, max_abs_diff, float_nodes"
     ),

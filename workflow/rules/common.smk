@@ -12,10 +12,15 @@ sys.path.insert(0, str(ROOT))
 
 from edgeint8.config import load_study
 from edgeint8.errors import EdgeInt8Error
+from edgeint8.quant.strategy import Strategy
+from edgeint8.report.contents import FIGURE_TABLES, TABLES_OF_PART
 from edgeint8.source_hash import source_hash
 
 try:
     STUDY = load_study(config, ROOT / "workflow/schemas/config.schema.yaml")
+    STRATEGIES = {
+        name: Strategy.from_mapping(name, options) for name, options in STUDY.strategies.items()
+    }
 except EdgeInt8Error as error:
     sys.exit(f"error: {error}")
 
@@ -28,10 +33,13 @@ NETWORK, STRATEGY = f"{RESULTS}/{{workload}}", f"{RESULTS}/{{workload}}/{{strate
 PRESETS = {path.stem: path for path in sorted((ROOT / "config/hardware").glob("*.yaml"))}
 
 
+NOTHING = "(?!)"  # a pattern that matches no name
+
+
 wildcard_constraints:
-    workload="[a-z][a-z0-9_]*",
-    strategy="[a-z][a-z0-9_]*",
-    dataset="[a-z][a-z0-9_]*",
+    workload="|".join(STUDY.names) or NOTHING,
+    strategy="|".join(STRATEGIES) or NOTHING,
+    dataset="|".join(STUDY.datasets),
     hardware="|".join(
         [r"(?:ws|os|is)_[1-9]\d*x[1-9]\d*_[1-9]\d*kB_(?:unlimited|[1-9]\d*Bpc)", *PRESETS]
     ),
@@ -52,9 +60,28 @@ def per_strategy(pattern):
     return expand(pattern, workload=STUDY.networks, strategy=STUDY.strategies)
 
 
+def per_static_detail(pattern):
+    """As per_detail, without dynamic strategies: they have no calibration to vary."""
+    names = [name for name in STUDY.detail_strategies if name in STATIC]
+    return expand(pattern, workload=STUDY.networks, strategy=names)
+
+
 def per_detail(pattern):
     """One path per (workload with a model, strategy that gets the costly parts)."""
     return expand(pattern, workload=STUDY.networks, strategy=STUDY.detail_strategies)
+
+
+STATIC = {name: strategy for name, strategy in STRATEGIES.items() if not strategy.dynamic}
+# One strategy stands for each calibration; all with the same id share the file.
+CALIBRATIONS = {strategy.calibration_id: strategy for strategy in STATIC.values()}
+
+
+def calibration_of(wildcards):
+    """The calibration that a strategy shares with all others of the same options, if any."""
+    strategy = STRATEGIES[wildcards.strategy]
+    if strategy.dynamic:
+        return []
+    return f"{RESULTS}/{wildcards.workload}/calibration/{strategy.calibration_id}.json"
 
 
 def per_dataset(file):
@@ -70,12 +97,6 @@ def options_of(wildcards):
 def dataset_of(wildcards):
     """The arrays that a trained network uses."""
     return f"{RESULTS}/data/{STUDY.workload(wildcards.workload).dataset}/arrays.npz"
-
-
-def calibration_key(strategy):
-    """Name of the calibration that a strategy shares with all others of the same options."""
-    options = STUDY.strategies[strategy]
-    return f"{options['calibration']}_{options['calibration_samples']}"
 
 
 def layers_source(wildcards):

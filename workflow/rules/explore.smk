@@ -25,5 +25,4 @@ rule roofline_table:
 
 rule part_d:
     input:
-        f"{TABLES}/crosscheck.csv",
-        f"{TABLES}/roofline.csv",
+        expand(f"{TABLES}/{{table}}.csv", table=TABLES_OF_PART["d"]),

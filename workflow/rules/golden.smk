@@ -145,8 +145,5 @@ rule golden:
 
 rule part_c:
     input:
-        expand(
-            f"{TABLES}/{{table}}.csv",
-            table=["golden", "bit_growth", "requantize", "overflow", "accumulator"],
-        ),
+        expand(f"{TABLES}/{{table}}.csv", table=TABLES_OF_PART["c"]),
         per_detail(f"{STRATEGY}/vectors"),

@@ -6,14 +6,11 @@ rule calibrate:
         dataset=dataset_of,
         model=f"{NETWORK}/model.onnx",
     output:
-        calibration=f"{NETWORK}/calibration_{{method}}_{{samples}}.json",
+        calibration=f"{NETWORK}/calibration/{{calibration}}.json",
     log:
-        f"{LOGS}/calibrate/{{workload}}/{{method}}_{{samples}}.log",
+        f"{LOGS}/calibrate/{{workload}}/{{calibration}}.log",
     benchmark:
-        f"{BENCHMARKS}/calibrate/{{workload}}/{{method}}_{{samples}}.tsv"
-    wildcard_constraints:
-        method="[a-z]+",
-        samples="[0-9]+",
+        f"{BENCHMARKS}/calibrate/{{workload}}/{{calibration}}.tsv"
     conda:
         "../../envs/edgeint8.yaml"
     threads: 1
@@ -22,6 +19,7 @@ rule calibrate:
     params:
         code=code("calibrate"),
         seed=STUDY.seed,
+        options=lambda wildcards: STUDY.strategies[CALIBRATIONS[wildcards.calibration].name],
     script:
         "../scripts/calibrate.py"
 
@@ -29,7 +27,7 @@ rule calibrate:
 rule quantize_strategy:
     input:
         model=f"{NETWORK}/model.onnx",
-        calibration=lambda wildcards: f"{NETWORK}/calibration_{calibration_key(wildcards.strategy)}.json",
+        calibration=calibration_of,
     output:
         model=f"{STRATEGY}/model.onnx",
         executable=f"{STRATEGY}/executable.onnx",
@@ -54,6 +52,7 @@ rule evaluate:
     input:
         dataset=dataset_of,
         model=f"{STRATEGY}/executable.onnx",
+        facts=f"{STRATEGY}/quantize.json",
     output:
         logits=f"{STRATEGY}/logits.npz",
     log:
@@ -104,6 +103,7 @@ rule quantization_table:
         latency=per_network(f"{NETWORK}/latency.csv"),
         facts=per_strategy(f"{STRATEGY}/quantize.json"),
         logits=per_strategy(f"{STRATEGY}/logits.npz"),
+        draws=f"{TABLES}/draws.csv",
     output:
         table=f"{TABLES}/quantization.csv",
     log:
@@ -123,6 +123,135 @@ rule quantization_table:
         "../scripts/quantization_table.py"
 
 
+rule calibration_draws:
+    input:
+        dataset=dataset_of,
+        model=f"{NETWORK}/model.onnx",
+    output:
+        table=f"{NETWORK}/draws.csv",
+    log:
+        f"{LOGS}/draws/{{workload}}.log",
+    benchmark:
+        f"{BENCHMARKS}/draws/{{workload}}.tsv"
+    conda:
+        "../../envs/edgeint8.yaml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+    params:
+        code=code("draws"),
+        seed=STUDY.seed,
+        strategies={name: STUDY.strategies[name] for name in STATIC},
+        options=STUDY.calibration_draws,
+    script:
+        "../scripts/draws.py"
+
+
+rule observe:
+    input:
+        dataset=dataset_of,
+        model=f"{NETWORK}/model.onnx",
+        calibrations=expand(
+            f"{RESULTS}/{{{{workload}}}}/calibration/{{calibration}}.json",
+            calibration=CALIBRATIONS,
+        ),
+    output:
+        traits=f"{NETWORK}/layer_traits.csv",
+        levels=f"{NETWORK}/levels.csv",
+        histograms=f"{NETWORK}/histograms.csv",
+    log:
+        f"{LOGS}/observe/{{workload}}.log",
+    benchmark:
+        f"{BENCHMARKS}/observe/{{workload}}.tsv"
+    conda:
+        "../../envs/edgeint8.yaml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+    params:
+        code=code("observe"),
+        seed=STUDY.seed,
+        samples=max((s.calibration_samples for s in STATIC.values()), default=512),
+    script:
+        "../scripts/observe.py"
+
+
+rule recommend:
+    input:
+        dataset=dataset_of,
+        fp32=f"{NETWORK}/fp32_logits.npz",
+        facts=expand(f"{RESULTS}/{{{{workload}}}}/{{strategy}}/quantize.json", strategy=STRATEGIES),
+        logits=expand(f"{RESULTS}/{{{{workload}}}}/{{strategy}}/logits.npz", strategy=STRATEGIES),
+    output:
+        table=f"{NETWORK}/recommendation.csv",
+    log:
+        f"{LOGS}/recommend/{{workload}}.log",
+    benchmark:
+        f"{BENCHMARKS}/recommend/{{workload}}.tsv"
+    conda:
+        "../../envs/edgeint8.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        code=code("recommend"),
+        strategies=list(STRATEGIES),
+    script:
+        "../scripts/recommend.py"
+
+
+rule sensitivity_study:
+    input:
+        dataset=dataset_of,
+        model=f"{NETWORK}/model.onnx",
+        calibration=calibration_of,
+    output:
+        sensitivity=f"{STRATEGY}/sensitivity.csv",
+        mixed=f"{STRATEGY}/mixed_precision.csv",
+    log:
+        f"{LOGS}/sensitivity/{{workload}}/{{strategy}}.log",
+    benchmark:
+        f"{BENCHMARKS}/sensitivity/{{workload}}/{{strategy}}.tsv"
+    conda:
+        "../../envs/edgeint8.yaml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+    params:
+        code=code("sensitivity"),
+        strategy=lambda wildcards: STUDY.strategies[wildcards.strategy],
+        images=STUDY.sensitivity["images"],
+    script:
+        "../scripts/sensitivity.py"
+
+
+rule quantization_detail_table:
+    """One table of the rows of every network, or of every network and detail strategy."""
+    input:
+        lambda wildcards: (
+            per_static_detail(f"{STRATEGY}/{wildcards.detail_table}.csv")
+            if wildcards.detail_table in ("sensitivity", "mixed_precision")
+            else per_network(f"{NETWORK}/{wildcards.detail_table}.csv")
+        ),
+    output:
+        table=f"{TABLES}/{{detail_table}}.csv",
+    log:
+        f"{LOGS}/{{detail_table}}_table.log",
+    benchmark:
+        f"{BENCHMARKS}/{{detail_table}}_table.tsv"
+    wildcard_constraints:
+        detail_table="draws|layer_traits|levels|histograms|recommendation|sensitivity|mixed_precision",
+    conda:
+        "../../envs/edgeint8.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+    params:
+        code=code("concatenate"),
+    script:
+        "../scripts/concatenate.py"
+
+
 rule quantize:
     input:
         per_strategy(f"{STRATEGY}/model.onnx"),
@@ -130,4 +259,4 @@ rule quantize:
 
 rule part_b:
     input:
-        f"{TABLES}/quantization.csv",
+        expand(f"{TABLES}/{{table}}.csv", table=TABLES_OF_PART["b"]),

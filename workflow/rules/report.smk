@@ -1,5 +1,4 @@
 # Tables -> figures -> report. Nothing here reads a model.
-from edgeint8.report.contents import FIGURE_TABLES, TABLES_OF_REPORT
 
 
 rule figure:
@@ -27,7 +26,7 @@ rule figure:
 
 rule report_text:
     input:
-        tables=expand(f"{TABLES}/{{table}}.csv", table=TABLES_OF_REPORT),
+        tables=expand(f"{TABLES}/{{table}}.csv", table=sum(TABLES_OF_PART.values(), ())),
         figures=expand(f"{FIGURES}/{{figure}}.png", figure=FIGURE_TABLES),
         provenance=sorted(set(per_dataset("provenance.json"))),
     output:

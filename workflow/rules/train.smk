@@ -96,4 +96,4 @@ rule baseline_table:
 
 rule part_a:
     input:
-        f"{TABLES}/baseline.csv",
+        expand(f"{TABLES}/{{table}}.csv", table=TABLES_OF_PART["a"]),

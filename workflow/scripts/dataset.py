@@ -3,15 +3,16 @@
 from pathlib import Path
 
 from edgeint8.job import job
-from edgeint8.models.datasets import limited, make_dataset, save_dataset
+from edgeint8.models.datasets import Request, make_dataset, save_dataset
 
 with job(snakemake.log[0]):
     options = snakemake.params.options
-    dataset = make_dataset(
-        snakemake.wildcards.dataset,
+    request = Request(
         Path(snakemake.params.data_dir),
-        options.get("sources", []),
         snakemake.params.seed,
+        tuple(options.get("sources", ())),
+        options["train_samples"],
+        options["test_samples"],
     )
-    dataset = limited(dataset, options["train_samples"], options["test_samples"])
+    dataset = make_dataset(snakemake.wildcards.dataset, request)
     save_dataset(dataset, snakemake.output.arrays, snakemake.output.provenance)

@@ -3,8 +3,15 @@
 from edgeint8.files import read_json
 from edgeint8.job import job
 from edgeint8.models.datasets import load_dataset
-from edgeint8.quant.evidence import evidence_rows, load_logits
+from edgeint8.quant.evidence import evidence_rows, load_logits, spread_columns
 from edgeint8.report.tables import read_table, write_table
+
+
+def draws_of(workload, strategy):
+    """Spread of a strategy over its calibration draws; nothing for dynamic ones."""
+    draws = read_table(snakemake.input.draws)
+    mine = draws[(draws["workload"] == workload) & (draws["strategy"] == strategy)]
+    return spread_columns(mine["sqnr_db"], mine["accuracy"]) if len(mine) else {}
 
 
 def rows_of(index, workload):
@@ -25,9 +32,11 @@ def rows_of(index, workload):
         | facts[name]
         | evidence[name]
         | latency[name]
+        | draws_of(workload, name)
         | {
             "float_nodes": len(facts[name]["float_nodes"]),
             "float_node_names": " ".join(facts[name]["float_nodes"]),
+            "hardware_cost_reasons": "; ".join(facts[name]["hardware_cost_reasons"]),
             "images": len(dataset.test_labels),
             "data_source": dataset.source,
         }

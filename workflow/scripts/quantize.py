@@ -1,4 +1,4 @@
-"""Rule quantize_strategy: quantise a network with a shared calibration."""
+"""Rule quantize_strategy: quantise a network, by a shared calibration unless it is dynamic."""
 
 import onnx
 
@@ -9,9 +9,9 @@ from edgeint8.quant.ptq import Calibration, Strategy, prepare_model, quantize
 
 with job(snakemake.log[0]):
     strategy = Strategy.from_mapping(snakemake.wildcards.strategy, snakemake.params.options)
-    calibration = Calibration.from_json(read_json(snakemake.input.calibration))
-    model = prepare_model(onnx.load(snakemake.input.model))
-    quantized = quantize(model, calibration, strategy)
+    path = snakemake.input.get("calibration")
+    calibration = Calibration.from_json(read_json(path)) if path else None
+    quantized = quantize(prepare_model(onnx.load(snakemake.input.model)), calibration, strategy)
     for path, graph in (
         (snakemake.output.model, quantized.model),
         (snakemake.output.executable, quantized.executable),

@@ -1,0 +1,29 @@
+"""Rule observe: layer traits, unused levels and distributions of a network."""
+
+import onnx
+
+from edgeint8.files import read_json
+from edgeint8.job import job
+from edgeint8.models.datasets import load_dataset
+from edgeint8.quant.draws import calibration_draws
+from edgeint8.quant.histogram import observe
+from edgeint8.quant.observations import histogram_rows, level_rows, trait_rows
+from edgeint8.quant.ptq import Calibration, prepare_model
+from edgeint8.quant.strategy import DEFAULT_BINS
+from edgeint8.report.tables import write_table
+
+with job(snakemake.log[0]):
+    dataset = load_dataset(snakemake.input.dataset)
+    train = dataset.train()
+    model = prepare_model(onnx.load(snakemake.input.model))
+    chosen = calibration_draws(len(train), snakemake.params.samples, seed=snakemake.params.seed)[0]
+    feeds = {model.graph.input[0].name: train.inputs[chosen]}
+    seen = observe(model, feeds, bins=DEFAULT_BINS)
+    calibrations = [Calibration.from_json(read_json(p)) for p in snakemake.input.calibrations]
+    for path, rows in (
+        (snakemake.output.traits, trait_rows(model, seen)),
+        (snakemake.output.levels, level_rows(model, calibrations)),
+        (snakemake.output.histograms, histogram_rows(model, seen)),
+    ):
+        ends = {"workload": snakemake.wildcards.workload}, {"data_source": dataset.source}
+        write_table(path, [ends[0] | row | ends[1] for row in rows])
