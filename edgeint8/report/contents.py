@@ -1,4 +1,4 @@
-"""What the report is made of: the tables of each part, and the table each figure draws."""
+"""What the report is made of: the tables of each part, and the tables each figure draws."""
 
 TABLES_OF_PART = {
     "a": ("baseline",),
@@ -16,8 +16,8 @@ TABLES_OF_PART = {
     "d": ("crosscheck", "roofline"),
 }
 FIGURE_TABLES = {
-    "accuracy": "quantization",
-    "accumulator_width": "bit_growth",
-    "overflow": "overflow",
-    "roofline": "roofline",
+    "accuracy": ("quantization",),
+    "accumulator_width": ("bit_growth",),
+    "overflow": ("overflow",),
+    "roofline": ("roofline",),
 }

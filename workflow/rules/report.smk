@@ -3,7 +3,9 @@
 
 rule figure:
     input:
-        table=lambda wildcards: f"{TABLES}/{FIGURE_TABLES[wildcards.figure]}.csv",
+        tables=lambda wildcards: expand(
+            f"{TABLES}/{{table}}.csv", table=FIGURE_TABLES[wildcards.figure]
+        ),
     output:
         svg=f"{FIGURES}/{{figure}}.svg",
         png=f"{FIGURES}/{{figure}}.png",

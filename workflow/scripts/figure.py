@@ -1,4 +1,4 @@
-"""Rule figure: draw one table."""
+"""Rule figure: draw tables."""
 
 from edgeint8.job import job
 from edgeint8.report.figures import FIGURES
@@ -7,5 +7,5 @@ from edgeint8.report.tables import read_table
 
 with job(snakemake.log[0]):
     draw = FIGURES[snakemake.wildcards.figure]
-    figure = draw(read_table(snakemake.input.table))
+    figure = draw(*map(read_table, snakemake.input.tables))
     save_figure(figure, snakemake.output.svg, snakemake.output.png)
