@@ -1,7 +1,7 @@
 """The tile search against a walk through the loops, and the laws that every schedule obeys."""
 
 from dataclasses import replace
-from itertools import permutations, product
+from itertools import pairwise, permutations, product
 
 import numpy as np
 import pytest
@@ -350,6 +350,35 @@ def test_more_sram_is_never_slower_nor_costlier(layers, hardware, extra, on_chip
     for old, new in zip(before, after, strict=True):
         assert new.cycles <= old.cycles
     assert _scarce_bytes(after, more) <= _scarce_bytes(before, hardware)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.integers(1, 12),
+    st.lists(st.integers(1, 60), min_size=2, max_size=5),
+    hardware_strategy,
+    st.tuples(st.integers(0, 20), st.integers(0, 20), st.integers(0, 20)),
+    st.booleans(),
+)
+def test_tensors_on_chip_obey_the_same_law(side, channels, hardware, extra, branches) -> None:
+    """A chain whose tensors stay when they fit: each layer alone is never worse with more."""
+    layers = [conv(side, 1, first, second) for first, second in pairwise(channels)]
+    size = layers[-1].ofmap_bytes
+    if branches:
+        layers.append(Layer("add", "elementwise", None, 1, 2 * size, 0, size, "t", "an addition"))
+    more = replace(
+        hardware,
+        ifmap_sram_kb=hardware.ifmap_sram_kb + extra[0],
+        filter_sram_kb=hardware.filter_sram_kb + extra[1],
+        ofmap_sram_kb=hardware.ofmap_sram_kb + extra[2],
+    )
+    options = Options(on_chip=True)
+    apart = network_cost(layers, hardware)
+    before, after = network_cost(layers, hardware, options), network_cost(layers, more, options)
+    for alone, old, new in zip(apart, before, after, strict=True):
+        assert new.cycles <= old.cycles <= alone.cycles
+    assert _scarce_bytes(after, more) <= _scarce_bytes(before, hardware)
+    assert _scarce_bytes(before, hardware) <= _scarce_bytes(apart, hardware)
 
 
 @settings(max_examples=150, deadline=None)
