@@ -89,7 +89,8 @@ def through_table(
 
 def sigmoid(x: Array) -> Array:
     """Logistic function through float64, rounded once."""
-    return (1 / (1 + np.exp(-x.astype(np.float64)))).astype(F32)
+    with np.errstate(over="ignore"):  # 1 / (1 + inf) is the right 0
+        return (1 / (1 + np.exp(-x.astype(np.float64)))).astype(F32)
 
 
 def qlinear_sigmoid(
@@ -130,12 +131,14 @@ def qlinear_softmax(
 ) -> Array:
     """Softmax of codes as ORT computes it: a table of exponentials, a float32 sum in order.
 
-    The table is shifted so that a sum of all its largest entries still fits float32.
+    The table is shifted so that a sum of all its largest entries still fits float32; the shift's
+    logarithm is rounded to float32, which moves the last bits of every entry.
     """
     axis = context.attribute("axis", -1)
     codes = np.moveaxis(x, axis, -1).astype(np.int32) - code_range(x.dtype)[0]
     step, count = float(x_scale.item()), codes.shape[-1]
-    headroom = max(0.0, math.log(F32(np.finfo(F32).max) / F32(count)) - 5) / step
+    largest = F32(math.log(F32(np.finfo(F32).max) / F32(count)))
+    headroom = max(0.0, float(largest) - 5) / step
     table = np.array([math.exp((k - 255 + headroom) * step) for k in range(256)]).astype(F32)
     values = table[codes + 255 - codes.max(axis=-1, keepdims=True)]
     total = np.cumsum(values, axis=-1, dtype=F32)[..., -1:]
