@@ -2,6 +2,10 @@
 
 import json
 import multiprocessing
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -64,6 +68,31 @@ def test_memory_limit_is_a_result() -> None:
     limits = SimulationLimits(60, 256 << 20)
     result = simulate(large, parse_hardware_id("ws_128x128_1kB_unlimited"), limits)
     assert (result.status, result.reason) == ("limit", "needs more than 268435456 bytes of memory")
+
+
+def test_a_killed_study_leaves_no_simulator() -> None:
+    """SIGKILL the process that waits for a long run: the run's process goes too."""
+    script = (
+        "from edgeint8.arch.hardware import parse_hardware_id as h\n"
+        "from edgeint8.arch.layers import LayerShape\n"
+        "from edgeint8.arch.scale_sim.adapter import simulate\n"
+        "simulate(LayerShape.from_output((40, 40), (3, 3), 64, 64), h('is_4x4_1kB_1Bpc'))\n"
+    )
+    study = subprocess.Popen([sys.executable, "-c", script])
+    children = Path(f"/proc/{study.pid}/task/{study.pid}/children")
+    wait_until(lambda: children.read_text().strip() != "")
+    child = Path("/proc") / children.read_text().split()[0]
+    wait_until(lambda: b"request.json" in (child / "cmdline").read_bytes())
+    study.kill()
+    study.wait()
+    wait_until(lambda: not child.exists())
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 def test_scalesim_cannot_report_zero_cycles() -> None:

@@ -6,6 +6,7 @@ does not fit is cut into folds, and SCALE-Sim runs them one after another.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -48,45 +49,45 @@ class Mapping:
     rows: int
     cols: int
 
-    @property
+    @cached_property
     def row_folds(self) -> int:
         """Equation 2."""
         return -(-self.spatial_rows // self.rows)
 
-    @property
+    @cached_property
     def col_folds(self) -> int:
         """Equation 2."""
         return -(-self.spatial_cols // self.cols)
 
-    @property
+    @cached_property
     def folds(self) -> int:
         return self.row_folds * self.col_folds
 
-    @property
+    @cached_property
     def preload_lines(self) -> int:
         """Lines in which a fold's stationary tile is shifted in; none for os."""
         return 0 if self.dataflow == "os" else self.rows
 
-    @property
+    @cached_property
     def fold_lines(self) -> int:
         """Lines (one demand a cycle) of one fold: preload, stream, fill and drain. Equation 3."""
         return self.preload_lines + self.temporal + self.rows + self.cols - 2
 
-    @property
+    @cached_property
     def lines(self) -> int:
         """Lines of the layer: the folds are serial. Equation 4."""
         return self.folds * self.fold_lines
 
-    @property
+    @cached_property
     def macs(self) -> int:
         return self.spatial_rows * self.spatial_cols * self.temporal
 
-    @property
+    @cached_property
     def last_tile_rows(self) -> int:
         """Rows in use in the last row fold."""
         return self.spatial_rows - (self.row_folds - 1) * self.rows
 
-    @property
+    @cached_property
     def last_tile_cols(self) -> int:
         """Columns in use in the last column fold."""
         return self.spatial_cols - (self.col_folds - 1) * self.cols

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from edgeint8.arch.hardware import Hardware
 from edgeint8.arch.layers import LayerShape
-from edgeint8.arch.scale_sim.child import MEMORY_EXIT
+from edgeint8.arch.scale_sim.child import MEMORY_EXIT, STARTUP_FILE
 from edgeint8.arch.scale_sim.reports import (
     AccessReport,
     BandwidthReport,
@@ -129,7 +129,8 @@ def run_scalesim(
 ) -> tuple[int, float, str]:
     """Run SCALE-Sim in `folder`; return its exit status, CPU seconds and the end of its output.
 
-    A negative status is the signal that ended it.
+    A negative status is the signal that ended it. The CPU seconds are the simulation's, without
+    those in which its process starts.
     """
     folder = folder.resolve()
     generate_topology_csv(shape, folder / "topology.csv")
@@ -141,6 +142,7 @@ def run_scalesim(
         "layout": str(folder / "layout.csv"),
         "output": str(folder / "out"),
         "stride_w": shape.stride_w,
+        "parent_pid": os.getpid(),
         "cpu_seconds": limits.cpu_seconds,
         "memory_bytes": limits.memory_bytes,
     }
@@ -162,7 +164,9 @@ def run_scalesim(
             raise
     process.returncode = os.waitstatus_to_exitcode(wait_status)
     tail = (folder / "log.txt").read_text(encoding="utf-8", errors="replace")[-500:]
-    return process.returncode, usage.ru_utime + usage.ru_stime, tail
+    startup = folder / STARTUP_FILE
+    before = float(startup.read_text(encoding="utf-8")) if startup.exists() else 0.0
+    return process.returncode, usage.ru_utime + usage.ru_stime - before, tail
 
 
 def simulate(
@@ -188,7 +192,7 @@ def simulate(
 def _limit_reason(code: int, cpu_seconds: float, tail: str, limits: SimulationLimits) -> str:
     """Why the run stopped early, or '' when no limit of ours or of SCALE-Sim stopped it."""
     killed = code == -signal.SIGKILL
-    if code == -signal.SIGXCPU or (killed and cpu_seconds >= limits.cpu_seconds):
+    if code == -signal.SIGXCPU or (killed and cpu_seconds > 0.9 * limits.cpu_seconds):
         return f"needs more than {limits.cpu_seconds} CPU seconds"
     if killed:
         return "killed by the system, which had no memory left"

@@ -48,7 +48,7 @@ def assemble_reports(
         ComputeReport(
             last_write - min(ifmap.start_cycle, filter_.start_cycle),
             total_cycles,
-            int(timeline.stall_cycles.sum()),
+            timeline.total_stall_cycles,
             overall_utilization_percent(mapping, total_cycles),
             mapping_efficiency_percent(mapping),
             compute_utilization_percent(mapping),

@@ -4,14 +4,29 @@ It limits its own CPU time and memory, then calls SCALE-Sim through its API, the
 switch the traces off and the only way to give two different strides.
 """
 
+import ctypes
 import json
+import os
 import resource
+import signal
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 MEMORY_EXIT = 77
 """Exit status when the memory limit stopped the run."""
+STARTUP_FILE = "startup_cpu_seconds.txt"
+"""CPU seconds of Python and its imports, so that a benchmark need not charge SCALE-Sim for them."""
+
+
+def die_with_parent(parent_pid: int) -> None:
+    """A killed study leaves no simulator behind; Linux only, elsewhere the CPU limit ends it."""
+    if sys.platform == "linux":
+        PR_SET_PDEATHSIG = 1
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent_pid:  # it died before it could be asked for
+            sys.exit("the study that asked for this simulation is gone")
 
 
 def set_limits(cpu_seconds: int, memory_bytes: int) -> None:
@@ -35,11 +50,13 @@ def run_request(request: dict[str, Any]) -> None:
     # The topology file has room for one stride; the simulator reads the width's from this list.
     STRIDE_WIDTH = 8
     simulator.topo.topo_arrays[0][STRIDE_WIDTH] = request["stride_w"]
+    Path(STARTUP_FILE).write_text(str(time.process_time()), encoding="utf-8")
     simulator.run_scale(top_path=request["output"])
 
 
 def main() -> None:
     request = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    die_with_parent(request["parent_pid"])
     set_limits(request["cpu_seconds"], request["memory_bytes"])
     try:
         run_request(request)

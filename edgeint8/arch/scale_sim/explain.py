@@ -48,7 +48,7 @@ def _lines(shape: LayerShape, hardware: Hardware) -> Iterator[str]:
             yield f"{name} cells, in sets of  {stack.cells:,}, {window.set_cells:,}"
             yield f"{name} sets, in window    {window.sets:,}, {window.active:,}"
             yield f"{name} prefetch cycles    {port.prefetch_cycles:,}"
-            yield f"{name} misses, in lines   {misses.counts.sum():,}, {len(misses.lines):,}"
+            yield f"{name} misses, in lines   {misses.total:,}, {len(misses.lines):,}"
             yield from _first_misses(misses, mapping.fold_lines)
     for name, value in predict(shape, hardware).quantities().items():
         yield f"{name:28} {value:,}" if isinstance(value, int) else f"{name:28} {value:.6g}"

@@ -28,6 +28,11 @@ class Misses(NamedTuple):
     lines: Int64
     counts: Int64
 
+    @property
+    def total(self) -> int:
+        """Misses in all."""
+        return int(self.counts.sum()) if len(self.counts) else 0
+
 
 NO_MISSES = Misses(np.zeros(0, np.int64), np.zeros(0, np.int64))
 

@@ -132,7 +132,7 @@ def predict_user(
         filter_.prefetch_cycles,
     )
     reads = (
-        ifmap.reads(int(found.ifmap.counts.sum()), timeline.ifmap_prefetched),
-        filter_.reads(int(found.filter.counts.sum()), timeline.filter_prefetched),
+        ifmap.reads(found.ifmap.total, timeline.ifmap_prefetched),
+        filter_.reads(found.filter.total, timeline.filter_prefetched),
     )
     return assemble_reports(mapping, timeline, (found.ifmap, found.filter), reads)

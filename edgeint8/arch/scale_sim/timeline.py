@@ -53,6 +53,11 @@ class Timeline(NamedTuple):
     first_write_cycle: int
     last_write_cycle: int
 
+    @property
+    def total_stall_cycles(self) -> int:
+        """Stalls of all lines."""
+        return int(self.stall_cycles.sum()) if len(self.stall_cycles) else 0
+
 
 # Progress of a read port: one integer array, changed in place, with these places.
 NEXT = 0
