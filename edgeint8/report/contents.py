@@ -21,3 +21,25 @@ FIGURE_TABLES = {
     "overflow": ("overflow",),
     "roofline": ("roofline",),
 }
+# What a table needs besides its part: without these in the study it is not made.
+NEEDS_CALIBRATION = {"recommendation", "draws", "layer_traits", "levels", "histograms"}
+NEEDS_STATIC_DETAIL = {"sensitivity", "mixed_precision"}
+NEEDS_DETAIL = {"overflow", "requantize"}
+
+
+def tables_of_study(
+    *, networks: bool, strategies: bool, calibrated: bool, static_detail: bool, detail: bool
+) -> dict[str, tuple[str, ...]]:
+    """The tables of each part that a study makes, from what it selects.
+
+    networks: any workload with a model; strategies: any; calibrated: any that is not dynamic;
+    detail, static_detail: any that gets the costly parts, dynamic or not.
+    """
+    parts = {"a": networks, "b": networks and strategies, "c": networks and strategies, "d": True}
+    absent = set() if calibrated else NEEDS_CALIBRATION
+    absent |= set() if static_detail else NEEDS_STATIC_DETAIL
+    absent |= set() if detail else NEEDS_DETAIL
+    return {
+        part: tuple(table for table in tables if parts[part] and table not in absent)
+        for part, tables in TABLES_OF_PART.items()
+    }

@@ -99,6 +99,11 @@ def read_table(path: str | Path) -> pd.DataFrame:
         raise DataError("table does not exist", where=str(path)) from None
 
 
+def with_absent(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """`tables`, and an empty one with its promised columns for each that this study has not."""
+    return {name: tables.get(name, pd.DataFrame(columns=columns_of(name))) for name in COLUMNS}
+
+
 def concatenate(paths: Sequence[str | Path]) -> list[dict[str, Any]]:
     """The rows of several tables, in the order of the paths."""
     frames = [frame for frame in map(read_table, paths) if len(frame)]

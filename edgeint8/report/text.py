@@ -17,10 +17,10 @@ def write_report(
         "# EdgeINT8 report",
         stand_in_warning(provenance),
         executive(tables),
-        part_a.section(tables),
-        part_b.section(tables),
-        part_c.section(tables),
-        part_d.section(tables),
+        part_a.section(tables) if len(tables["baseline"]) else "",
+        part_b.section(tables) if len(tables["quantization"]) else "",
+        part_c.section(tables) if len(tables["golden"]) else "",
+        part_d.section(tables) if len(tables["roofline"]) else "",
         origin(provenance, environment),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
@@ -38,22 +38,20 @@ def stand_in_warning(provenance: Sequence[Mapping[str, Any]]) -> str:
 
 
 def executive(tables: Tables) -> str:
-    """The three questions and their answers."""
-    quantization, roofline = tables["quantization"], tables["roofline"]
-    first = [answers.strategy_answer(quantization, name) for name in _workloads(quantization)]
-    third = [answers.hardware_answer(roofline, name) for name in _workloads(roofline)]
-    return "\n\n".join(
-        [
-            "## The three answers",
-            "### 1. Which quantisation strategy, and why?",
-            *first,
-            "### 2. What exactly does the integer hardware compute, and how wide?",
-            answers.integer_answer(tables["golden"], tables["bit_growth"]),
-            "### 3. Which array, and where is the bottleneck?",
-            *third,
-            answers.crosscheck_answer(tables["crosscheck"]),
-        ]
-    )
+    """The three questions and their answers, as far as the study asks them."""
+    quantization, golden, roofline = (tables[n] for n in ("quantization", "golden", "roofline"))
+    parts = ["## The three answers"]
+    if len(quantization):
+        parts.append("### 1. Which quantisation strategy, and why?")
+        parts += [answers.strategy_answer(quantization, name) for name in _workloads(quantization)]
+    if len(golden):
+        parts.append("### 2. What exactly does the integer hardware compute, and how wide?")
+        parts.append(answers.integer_answer(golden, tables["bit_growth"]))
+    if len(roofline):
+        parts.append("### 3. Which array, and where is the bottleneck?")
+        parts += [answers.hardware_answer(roofline, name) for name in _workloads(roofline)]
+        parts.append(answers.crosscheck_answer(tables["crosscheck"]))
+    return "\n\n".join(parts)
 
 
 def origin(provenance: Sequence[Mapping[str, Any]], environment: Mapping[str, str]) -> str:

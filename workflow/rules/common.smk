@@ -13,7 +13,7 @@ sys.path.insert(0, str(ROOT))
 from edgeint8.config import load_study
 from edgeint8.errors import EdgeInt8Error
 from edgeint8.quant.strategy import Strategy
-from edgeint8.report.contents import FIGURE_TABLES, TABLES_OF_PART
+from edgeint8.report.contents import FIGURE_TABLES, tables_of_study
 from edgeint8.source_hash import source_hash
 
 try:
@@ -62,8 +62,7 @@ def per_strategy(pattern):
 
 def per_static_detail(pattern):
     """As per_detail, without dynamic strategies: they have no calibration to vary."""
-    names = [name for name in STUDY.detail_strategies if name in STATIC]
-    return expand(pattern, workload=STUDY.networks, strategy=names)
+    return expand(pattern, workload=STUDY.networks, strategy=DETAIL_STATIC)
 
 
 def per_detail(pattern):
@@ -74,6 +73,18 @@ def per_detail(pattern):
 STATIC = {name: strategy for name, strategy in STRATEGIES.items() if not strategy.dynamic}
 # One strategy stands for each calibration; all with the same id share the file.
 CALIBRATIONS = {strategy.calibration_id: strategy for strategy in STATIC.values()}
+
+
+DETAIL_STATIC = [name for name in STUDY.detail_strategies if name in STATIC]
+TABLES_OF_PART = tables_of_study(
+    networks=bool(STUDY.networks),
+    strategies=bool(STRATEGIES),
+    calibrated=bool(STATIC),
+    static_detail=bool(DETAIL_STATIC),
+    detail=bool(STUDY.detail_strategies),
+)
+STUDY_TABLES = sum(TABLES_OF_PART.values(), ())
+STUDY_FIGURES = [name for name, tables in FIGURE_TABLES.items() if set(tables) <= set(STUDY_TABLES)]
 
 
 def calibration_of(wildcards):

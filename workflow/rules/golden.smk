@@ -120,7 +120,7 @@ rule integer_table:
 rule accumulator_table:
     input:
         bit_growth=f"{TABLES}/bit_growth.csv",
-        overflow=f"{TABLES}/overflow.csv",
+        overflow=f"{TABLES}/overflow.csv" if STUDY.detail_strategies else [],
     output:
         table=f"{TABLES}/accumulator.csv",
     log:

@@ -103,7 +103,7 @@ rule quantization_table:
         latency=per_network(f"{NETWORK}/latency.csv"),
         facts=per_strategy(f"{STRATEGY}/quantize.json"),
         logits=per_strategy(f"{STRATEGY}/logits.npz"),
-        draws=f"{TABLES}/draws.csv",
+        draws=f"{TABLES}/draws.csv" if STATIC else [],
     output:
         table=f"{TABLES}/quantization.csv",
     log:

@@ -28,8 +28,8 @@ rule figure:
 
 rule report_text:
     input:
-        tables=expand(f"{TABLES}/{{table}}.csv", table=sum(TABLES_OF_PART.values(), ())),
-        figures=expand(f"{FIGURES}/{{figure}}.png", figure=FIGURE_TABLES),
+        tables=expand(f"{TABLES}/{{table}}.csv", table=STUDY_TABLES),
+        figures=expand(f"{FIGURES}/{{figure}}.png", figure=STUDY_FIGURES),
         provenance=sorted(set(per_dataset("provenance.json"))),
     output:
         report=f"{RESULTS}/report.md",

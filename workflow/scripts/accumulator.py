@@ -11,9 +11,9 @@ from edgeint8.report.tables import read_table, write_table
 
 def records(path, kind, key):
     """Rows of one (workload, strategy), as the records that the table was written from."""
-    frame = read_table(path)
-    if frame.empty:
+    if not path:
         return []
+    frame = read_table(path)
     mine = frame[(frame["workload"] == key["workload"]) & (frame["strategy"] == key["strategy"])]
     return [kind(**row) for row in mine[[f.name for f in fields(kind)]].to_dict("records")]
 

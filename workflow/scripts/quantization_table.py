@@ -9,6 +9,8 @@ from edgeint8.report.tables import read_table, write_table
 
 def draws_of(workload, strategy):
     """Spread of a strategy over its calibration draws; nothing for dynamic ones."""
+    if not snakemake.input.draws:
+        return {}
     draws = read_table(snakemake.input.draws)
     mine = draws[(draws["workload"] == workload) & (draws["strategy"] == strategy)]
     return spread_columns(mine["sqnr_db"], mine["accuracy"]) if len(mine) else {}

@@ -5,11 +5,12 @@ from pathlib import Path
 from edgeint8.files import read_json, write_text
 from edgeint8.job import job
 from edgeint8.report.environment import describe_environment
-from edgeint8.report.tables import read_table
+from edgeint8.report.tables import read_table, with_absent
 from edgeint8.report.text import write_report
 
 with job(snakemake.log[0]):
     tables = {Path(path).stem: read_table(path) for path in snakemake.input.tables}
     provenance = [read_json(path) for path in snakemake.input.provenance]
     environment = describe_environment() | {"seed": str(snakemake.params.seed)}
-    write_text(snakemake.output.report, write_report(tables, provenance, environment))
+    text = write_report(with_absent(tables), provenance, environment)
+    write_text(snakemake.output.report, text)
