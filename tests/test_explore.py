@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edgeint8.arch.band import band_rows, explore_band
 from edgeint8.arch.design_space import Constraints, DesignSpace, design_space
 from edgeint8.arch.design_tables import distinct_layers
 from edgeint8.arch.energy import area_mm2, network_energy_fj
@@ -189,6 +190,24 @@ def test_front_rows_are_ordered_and_complete() -> None:
         *("compute", "dram_bandwidth", "fill_drain", "fold_edges", "stalls")
     }
     assert all(row["energy_pj_low"] < row["energy_pj"] < row["energy_pj_high"] for row in rows)
+
+
+def test_band_tells_what_survives() -> None:
+    explorations = explore_band(NETWORK, SPACE)
+    rows = {row["level"]: row for row in band_rows("net", explorations)}
+    assert list(rows) == ["low", "mid", "high"]
+    mid = set(explorations["mid"].numbers.tolist())
+    for level, row in rows.items():
+        front = set(explorations[level].numbers.tolist())
+        assert row["front"] == len(front) and row["shared_with_mid"] == len(front & mid)
+    assert rows["mid"]["share_of_mid"] == 1.0 and rows["mid"]["best_rank_mid"] == 1
+    points = objectives(SPACE)
+    assert rows["mid"]["best_hardware"] == SPACE.hardware(int(points[:, :2].prod(1).argmin())).id
+
+
+def test_band_of_nothing() -> None:
+    empty = explore_band(NETWORK, SPACE, Constraints(area_mm2=1e-9))
+    assert {(row["front"], row["best_hardware"]) for row in band_rows("n", empty)} == {(0, "")}
 
 
 def test_equal_layers_are_computed_once() -> None:

@@ -37,6 +37,10 @@ def errors(published) -> dict[str, float]:
         ("Eyeriss conv4 time", 0.05),
         ("Eyeriss conv5 time", 0.15),
         ("SCALE-S compute cycles, ws over os, 128x128", 0.02),
+        ("SCALE-S cycles, serial", 0.0002),
+        ("Timeloo cycles, fixed ws mapping", 0.01),
+        ("Timeloo filter DRAM reads", 0.0),
+        ("Timeloo ofmap DRAM writes", 0.0),
     ],
 )
 def test_what_should_fit_fits(errors: dict[str, float], quantity: str, within: float) -> None:
