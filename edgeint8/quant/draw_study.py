@@ -43,7 +43,7 @@ def draw_rows(
                 chosen = calibration_draws(len(train), key[0], seed=seed, draws=draws)[draw]
                 seen[key] = observe(model, {name: train[chosen]}, bins=key[1])
             quantized = quantize(model, _calibration(seen[key], strategy), strategy)
-            logits = evaluate(quantized.executable, {name: inputs})[output]
+            logits = evaluate(quantized.executable, {name: inputs}, batch=quantized.batch)[output]
             rows.append(
                 {
                     "strategy": strategy.name,

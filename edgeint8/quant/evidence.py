@@ -18,7 +18,7 @@ from edgeint8.quant.evaluation import evaluate
 from edgeint8.quant.ptq import QuantizedModel
 from edgeint8.quant.recommend import MARGIN, HardwareCost, candidates, hardware_cost, recommend
 from edgeint8.quant.sensitivity import LayerSensitivity, MixedPrecision
-from edgeint8.quant.session import DEFAULT_BATCH
+from edgeint8.quant.session import DEFAULT_BATCH, EXACT_U8S8_FLAGS, cpu_flags
 from edgeint8.quant.statistics import (
     accuracy,
     agreement,
@@ -57,7 +57,11 @@ def load_logits(path: str | Path, split: str) -> Logits:
 def quantization_facts(
     quantized: QuantizedModel, calibration: Calibration | None
 ) -> dict[str, Any]:
-    """What is known of a quantised model before it has seen a test image."""
+    """What is known of a quantised model before it has seen a test image.
+
+    `cpu_int8_flags` are the flags of this processor under which unsigned-by-signed products are
+    exact; without any, asymmetric strategies were given 7-bit weights.
+    """
     strategy, cost = quantized.strategy, hardware_cost(quantized)
     return {
         "symmetry": strategy.symmetry,
@@ -70,7 +74,10 @@ def quantization_facts(
         "note": quantized.note,
         "batch": quantized.batch,
         "calibration_samples": None if calibration is None else calibration.images,
+        "percentile": None if calibration is None else calibration.percentile,
+        "bias_bits": strategy.bias_bits,
         "power_of_two": strategy.power_of_two,
+        "cpu_int8_flags": " ".join(sorted(EXACT_U8S8_FLAGS & cpu_flags())) or "none",
         "hardware_cost": cost.points,
         "hardware_cost_reasons": list(cost.reasons),
     }
@@ -88,6 +95,8 @@ def evidence_rows(
     """
     reference = correct_answers(fp32, labels)
     correct = {name: correct_answers(logits, labels) for name, logits in strategies.items()}
+    if not correct:
+        return {}
     best = max(correct, key=lambda name: int(correct[name].sum()))
     names = list(strategies)
     rivals = [name for name in names if name != best]
@@ -136,7 +145,10 @@ def recommendation_rows(
     """The rule of ``quant.recommend`` on hold-out logits: one row a strategy, the chosen first.
 
     `rank` counts the eligible from 1 and is empty for the others; the first row has the reasoning.
+    Without strategies there are no rows.
     """
+    if not strategies:
+        return []
     found = {row.strategy: row for row in candidates(labels, fp32, strategies, costs)}
     choice = recommend(list(found.values()))
     names = [*choice.ranking, *(name for name in found if name not in choice.ranking)]

@@ -177,11 +177,12 @@ rule observe:
 
 
 rule recommend:
+    """Dynamic strategies stand in the tables for comparison and are no candidates."""
     input:
         dataset=dataset_of,
         fp32=f"{NETWORK}/fp32_logits.npz",
-        facts=expand(f"{RESULTS}/{{{{workload}}}}/{{strategy}}/quantize.json", strategy=STRATEGIES),
-        logits=expand(f"{RESULTS}/{{{{workload}}}}/{{strategy}}/logits.npz", strategy=STRATEGIES),
+        facts=expand(f"{RESULTS}/{{{{workload}}}}/{{strategy}}/quantize.json", strategy=STATIC),
+        logits=expand(f"{RESULTS}/{{{{workload}}}}/{{strategy}}/logits.npz", strategy=STATIC),
     output:
         table=f"{NETWORK}/recommendation.csv",
     log:
@@ -195,7 +196,7 @@ rule recommend:
         mem_mb=2000,
     params:
         code=code("recommend"),
-        strategies=list(STRATEGIES),
+        strategies=list(STATIC),
     script:
         "../scripts/recommend.py"
 

@@ -1,4 +1,4 @@
-"""Rule recommend: the strategy that the stated rule chooses on the hold-out."""
+"""Rule recommend: the static strategy that the stated rule chooses on the hold-out."""
 
 from edgeint8.files import read_json
 from edgeint8.job import job
