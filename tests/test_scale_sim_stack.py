@@ -8,12 +8,21 @@ from hypothesis import strategies as st
 
 from edgeint8.arch.hardware import DATAFLOWS, Hardware, uniform_hardware
 from edgeint8.arch.layers import LayerShape
+from edgeint8.arch.scale_sim.copies import NO_COPIES, ifmap_im2col
 from edgeint8.arch.scale_sim.distinct import stream_fetches, tile_fetches
 from edgeint8.arch.scale_sim.epochs import ifmap_inputs, stream_epochs, tile_epochs
 from edgeint8.arch.scale_sim.fetches import Fetches, ifmap_bytes_touched
+from edgeint8.arch.scale_sim.misses import Misses, stream_misses, tile_misses
 from edgeint8.arch.scale_sim.schedule import held_tiles, stream_passes
 from edgeint8.arch.scale_sim.stack import Stack, cell_rank, diagonal_cells, line_rank, operand_stack
-from edgeint8.arch.scale_sim.window import in_window, read_window, sets_ahead, slide, steps_to
+from edgeint8.arch.scale_sim.window import (
+    Window,
+    in_window,
+    read_window,
+    sets_ahead,
+    slide,
+    steps_to,
+)
 from edgeint8.arch.systolic import OPERAND_ROLES, Mapping, map_layer
 
 extent = st.integers(1, 6)
@@ -58,6 +67,7 @@ def test_ranks_of_the_picture() -> None:
     ]
 
 
+@settings(deadline=None)
 @given(stacks())
 def test_ranks(stack: Stack) -> None:
     order = prefetch_order(stack)
@@ -69,12 +79,14 @@ def test_ranks(stack: Stack) -> None:
         assert line_rank(stack, line) == len(before)
 
 
+@settings(deadline=None)
 @given(extent, extent, st.integers(-2, 14))
 def test_diagonal_cells(rows: int, width: int, diagonals: int) -> None:
     cells = itertools.product(range(rows), range(width))
     assert diagonal_cells(diagonals, rows, width) == sum(sum(cell) < diagonals for cell in cells)
 
 
+@settings(deadline=None)
 @given(st.integers(100, 4096), st.integers(1, 20_000), st.data())
 def test_window_slides_until_it_holds_the_cell(
     buffer_bytes: int, cells: int, data: st.DataObject
@@ -181,6 +193,69 @@ def test_weight_fetches(shape: LayerShape, hardware: Hardware, data: st.DataObje
     else:
         found = stream_fetches(stack, stream_passes(mapping, role), capacity)
     assert found == fetches_by_sets(addressed, capacity)
+
+
+def misses_by_sets(
+    order: list[int], window: Window, addressed: list[tuple[int, int]]
+) -> dict[int, int]:
+    """Misses of each line, with the addresses of the window in plain sets."""
+    size = window.set_cells
+    sets = [set(order[first : first + size]) for first in range(0, len(order) + 1, size)]
+    assert len(sets[: window.sets]) == window.sets
+    start, found = 0, {}
+    for line, address in addressed:
+        while not any(
+            address in sets[(start + place) % window.sets] for place in range(window.active)
+        ):
+            start = (start + window.step) % window.sets
+            found[line] = found.get(line, 0) + 1
+    return found
+
+
+@st.composite
+def windows(draw: st.DrawFn, cells: int) -> Window:
+    """Any buffer too small for the operand; real ones have sets of 11 cells and more."""
+    set_cells = draw(st.integers(1, max(1, cells // 3)))
+    sets = cells // set_cells + 1
+    half = draw(st.integers(1, sets))
+    active = min(half, sets)
+    return Window(set_cells, sets, active, min(half, sets - active))
+
+
+def as_dict(misses: Misses) -> dict[int, int]:
+    return dict(zip(misses.lines.tolist(), misses.counts.tolist(), strict=True))
+
+
+@settings(max_examples=100, deadline=None)
+@given(shapes, machines, st.booleans(), st.data())
+def test_misses(shape: LayerShape, hardware: Hardware, is_ifmap: bool, data: st.DataObject) -> None:
+    """Streams and held tiles, with copies (inputs) and without (weights)."""
+    mapping = map_layer(shape, hardware)
+    role = OPERAND_ROLES[mapping.dataflow][0 if is_ifmap else 1]
+    stack = operand_stack(mapping, role)
+    window = data.draw(windows(stack.cells))
+    if window.step == 0:
+        return
+    taps_across = is_ifmap and mapping.dataflow == "ws"
+
+    def address(across: int, along: int) -> int:
+        if not is_ifmap:
+            return across * 10_000 + along
+        return input_address(shape, *((along, across) if taps_across else (across, along)))
+
+    order = [
+        address(row // stack.block_rows * stack.width + col, row % stack.block_rows)
+        for row, col in prefetch_order(stack)
+    ]
+    addressed = [
+        (line, address(across, along)) for line, across, along in demands(mapping, is_ifmap)
+    ]
+    im2col = ifmap_im2col(shape, mapping) if is_ifmap else NO_COPIES
+    if role == "held":
+        found = tile_misses(stack, im2col, window, held_tiles(mapping))
+    else:
+        found = stream_misses(stack, im2col, window, stream_passes(mapping, role))
+    assert as_dict(found) == misses_by_sets(order, window, addressed)
 
 
 @settings(max_examples=100, deadline=None)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgeint8.arch.hardware import DATAFLOWS, Dataflow, uniform_hardware
@@ -47,6 +47,7 @@ def test_worked_example_against_timeloop() -> None:
     assert math.isclose(overall_utilization_percent(mapping, 9_629), 100 * 9_216 / 9_629)
 
 
+@settings(deadline=None)
 @given(mappings)
 def test_fold_lines_by_moving_data(mapping: Mapping) -> None:
     """Follow the last datum of a full tile: in at the top left, out at the bottom right."""
@@ -59,6 +60,7 @@ def test_fold_lines_by_moving_data(mapping: Mapping) -> None:
     assert mapping.fold_lines == line + 1
 
 
+@settings(deadline=None)
 @given(mappings)
 def test_sram_accesses_fold_by_fold(mapping: Mapping) -> None:
     by_rows = by_cols = held = 0
@@ -77,12 +79,14 @@ def test_sram_accesses_fold_by_fold(mapping: Mapping) -> None:
     assert sram_accesses(mapping) == expected[mapping.dataflow]
 
 
+@settings(deadline=None)
 @given(mappings)
 def test_no_array_beats_its_cells(mapping: Mapping) -> None:
     assert mapping.lines * mapping.rows * mapping.cols >= mapping.macs
     assert 0 < mapping_efficiency_percent(mapping) <= 100
 
 
+@settings(deadline=None)
 @given(mappings, st.lists(small, min_size=1, max_size=4), st.lists(small, min_size=1, max_size=4))
 def test_grid_is_the_closed_form(mapping: Mapping, rows: list[int], cols: list[int]) -> None:
     grid = serial_cycles_grid(mapping, np.array(rows), np.array(cols))
