@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edgeint8.arch import tile_space as tile_space_module
 from edgeint8.arch.bounds import lower_bound, upper_bound
 from edgeint8.arch.folds import compute_cycles, compute_lines
 from edgeint8.arch.hardware import Hardware, parse_hardware_id
@@ -176,6 +177,29 @@ def test_search_finds_what_a_walk_over_all_schedules_finds(layer: Layer) -> None
         feasible += 1
         assert best_tiling(loops, storage).dram_bytes == expected, storage
     assert feasible > 20
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("kb", "loss"), [(8, 0.13), (32, 0.0), (128, 0.0)])
+def test_what_the_coarse_list_of_tiles_costs_large_layers(monkeypatch, kb, loss) -> None:
+    """Against every number of trips: nothing from 32 KiB on, at most 13 % of a layer at 8 KiB."""
+    storage = Storage(kb * 1024, kb * 1024, kb * 1024)
+    layers = [conv(56, 3, 64, 64, pad=1), conv(28, 3, 128, 128, pad=1), conv(14, 1, 256, 1024)]
+    coarse = [best_tiling(layer_loops(layer), storage).dram_bytes for layer in layers]
+    monkeypatch.setattr(
+        tile_space_module,
+        "tile_sizes",
+        lambda extent: sorted({-(-extent // n) for n in range(1, extent + 1)}, reverse=True),
+    )
+    tile_space_module.tile_space.cache_clear()
+    best_tiling.cache_clear()
+    try:
+        complete = [best_tiling(layer_loops(layer), storage).dram_bytes for layer in layers]
+    finally:
+        tile_space_module.tile_space.cache_clear()
+        best_tiling.cache_clear()
+    for found, best in zip(coarse, complete, strict=True):
+        assert best <= found <= best * (1 + loss)
 
 
 # ---------------------------------------------------------------- worked by hand
