@@ -50,6 +50,7 @@ class Study:
     detail_strategies: tuple[str, ...]
     hardware: tuple[str, ...]
     datasets: Mapping[str, Mapping[str, Any]]
+    explore: Mapping[str, Any]
     calibration_draws: Mapping[str, Any]
     sensitivity: Mapping[str, Any]
     golden: Mapping[str, Any]
@@ -117,6 +118,7 @@ def load_study(config: Mapping[str, Any], schema_path: str | Path) -> Study:
         detail_strategies=tuple(run["detail_strategies"]),
         hardware=hardware_ids(values["hardware"]),
         datasets=values["datasets"],
+        explore=values["explore"],
         calibration_draws=values["calibration_draws"],
         sensitivity=values["sensitivity"],
         golden=values["golden"],
@@ -127,14 +129,14 @@ def load_study(config: Mapping[str, Any], schema_path: str | Path) -> Study:
 
 
 def hardware_ids(hardware: Mapping[str, Any]) -> tuple[str, ...]:
-    """Ids of every combination of the lists and of the single points, each once, in order."""
+    """Ids of every combination of the lists, of the single points and presets, each once."""
     grid = (
         f"{dataflow}_{array}_{kb}kB_{bandwidth if bandwidth == 'unlimited' else f'{bandwidth}Bpc'}"
         for array, dataflow, kb, bandwidth in product(
             hardware["arrays"], hardware["dataflows"], hardware["sram_kb"], hardware["bandwidth"]
         )
     )
-    return tuple(dict.fromkeys([*grid, *hardware["points"]]))
+    return tuple(dict.fromkeys([*grid, *hardware["points"], *hardware["presets"]]))
 
 
 def with_defaults(schema: Mapping[str, Any], value: Any, root: Mapping[str, Any]) -> Any:

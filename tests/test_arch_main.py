@@ -11,9 +11,10 @@ import pytest
 import yaml
 from onnx import TensorProto, helper, numpy_helper
 
-from edgeint8.arch.__main__ import find_hardware, main, read_layers
+from edgeint8.arch.__main__ import main
 from edgeint8.arch.advice import changes
 from edgeint8.arch.hardware import load_preset, parse_hardware_id
+from edgeint8.arch.inputs import find_hardware, read_layers
 from edgeint8.arch.physical import Options, network_cost
 from edgeint8.arch.summary import network_totals, summary
 from edgeint8.errors import HardwareError, ModelError

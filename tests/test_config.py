@@ -53,10 +53,11 @@ def test_hardware_grid_is_every_combination_then_points_each_once():
             "sram_kb": [32],
             "bandwidth": ["unlimited", 8],
             "points": ["ws_8x8_32kB_8Bpc", "is_1x1_1kB_1Bpc"],
+            "presets": ["gemmini"],
         }
     )
-    assert len(ids) == len(set(ids)) == 9
-    assert ids[0] == "ws_8x8_32kB_unlimited" and ids[-1] == "is_1x1_1kB_1Bpc"
+    assert len(ids) == len(set(ids)) == 10
+    assert ids[0] == "ws_8x8_32kB_unlimited" and ids[-2:] == ("is_1x1_1kB_1Bpc", "gemmini")
 
 
 REFUSED = [

@@ -6,15 +6,11 @@ Prints the layers, what binds them, the totals and advice. No training, no data,
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-from edgeint8.arch.hardware import Hardware, load_preset, parse_hardware_id
-from edgeint8.arch.layers import Layer
+from edgeint8.arch.inputs import find_hardware, read_layers
 from edgeint8.arch.physical import Options
 from edgeint8.arch.summary import summary
-from edgeint8.errors import EdgeInt8Error, HardwareError, ModelError
-
-_PRESETS = Path("config") / "hardware"
+from edgeint8.errors import EdgeInt8Error
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -56,51 +52,6 @@ def _parser() -> argparse.ArgumentParser:
         "--on-chip", action="store_true", help="tensors that fit stay on chip between layers"
     )
     return parser
-
-
-def read_layers(model: str, shapes: Sequence[str] = ()) -> tuple[Layer, ...]:
-    """The layers of an ONNX file or a topology; at least one runs on the array."""
-    path = Path(model)
-    if not path.is_file():
-        raise ModelError("file does not exist", where=model, allowed="an ONNX or topology file")
-    if path.suffix.lower() == ".csv":
-        from edgeint8.arch.topology import layers_from_topology
-
-        layers = layers_from_topology(path)
-    else:
-        from edgeint8.arch.onnx_layers import layers_from_onnx  # onnx takes a while to import
-
-        layers = layers_from_onnx(path, dict(map(_input_shape, shapes)))
-    if not any(layer.shape is not None for layer in layers):
-        raise ModelError("no layer runs on the array", where=model)
-    return layers
-
-
-def _input_shape(text: str) -> tuple[str, tuple[int, ...]]:
-    name, _, extents = text.partition("=")
-    parts = extents.replace("x", ",").split(",")
-    if not name or not all(part.isdecimal() and int(part) > 0 for part in parts):
-        raise ModelError(f"shape {text!r}", where="--shape", allowed="INPUT=1,3,224,224")
-    return name, tuple(map(int, parts))
-
-
-def find_hardware(text: str) -> Hardware:
-    """A YAML file, a preset by name (of the working folder, then of the project), or an id."""
-    if text.endswith((".yaml", ".yml")):
-        return load_preset(text)
-    folders = (_PRESETS, Path(__file__).parents[2] / _PRESETS)
-    for folder in folders:
-        if (folder / f"{text}.yaml").is_file():
-            return load_preset(folder / f"{text}.yaml")
-    try:
-        return parse_hardware_id(text)
-    except HardwareError:
-        names = sorted({path.stem for folder in folders for path in folder.glob("*.yaml")})
-        raise HardwareError(
-            f"unknown hardware {text!r}",
-            where="--hardware",
-            allowed=f"{', '.join(names)}, a .yaml file, or an id such as ws_16x16_64kB_16Bpc",
-        ) from None
 
 
 if __name__ == "__main__":

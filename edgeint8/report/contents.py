@@ -13,10 +13,25 @@ TABLES_OF_PART = {
         "histograms",
     ),
     "c": ("golden", "bit_growth", "accumulator", "overflow", "requantize"),
-    "d": ("crosscheck", "roofline"),
+    "d": (
+        "crosscheck",
+        "dse",
+        "roofline",
+        "scaling",
+        "energy",
+        "switching",
+        "pareto",
+        "front_check",
+    ),
 }
 FIGURE_TABLES = {
     "accuracy": ("quantization",),
+    "latency": ("quantization",),
+    "accuracy_latency": ("quantization",),
+    "sensitivity": ("sensitivity", "mixed_precision"),
+    "weight_histograms": ("histograms", "layer_traits"),
+    "activation_histograms": ("histograms", "levels"),
+    "unused_levels": ("levels",),
     "accumulator_width": ("bit_growth",),
     "overflow": ("overflow",),
     "roofline": ("roofline",),
@@ -28,14 +43,21 @@ NEEDS_DETAIL = {"overflow", "requantize"}
 
 
 def tables_of_study(
-    *, networks: bool, strategies: bool, calibrated: bool, static_detail: bool, detail: bool
+    *,
+    networks: bool,
+    strategies: bool,
+    calibrated: bool,
+    static_detail: bool,
+    detail: bool,
+    hardware: bool,
 ) -> dict[str, tuple[str, ...]]:
     """The tables of each part that a study makes, from what it selects.
 
     networks: any workload with a model; strategies: any; calibrated: any that is not dynamic;
-    detail, static_detail: any that gets the costly parts, dynamic or not.
+    detail, static_detail: any that gets the costly parts, dynamic or not; hardware: any machine.
     """
-    parts = {"a": networks, "b": networks and strategies, "c": networks and strategies, "d": True}
+    parts = {"a": networks, "b": networks and strategies, "c": networks and strategies}
+    parts["d"] = hardware
     absent = set() if calibrated else NEEDS_CALIBRATION
     absent |= set() if static_detail else NEEDS_STATIC_DETAIL
     absent |= set() if detail else NEEDS_DETAIL

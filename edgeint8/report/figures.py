@@ -4,10 +4,21 @@ from collections.abc import Callable
 
 from matplotlib.figure import Figure
 
-from edgeint8.report import array_figures, integer_figures, quantization_figures
+from edgeint8.report import (
+    array_figures,
+    distribution_figures,
+    integer_figures,
+    quantization_figures,
+)
 
 FIGURES: dict[str, Callable[..., Figure]] = {
     "accuracy": quantization_figures.accuracy_by_strategy,
+    "latency": quantization_figures.latency_by_strategy,
+    "accuracy_latency": quantization_figures.accuracy_against_latency,
+    "sensitivity": quantization_figures.sensitivity_by_layer,
+    "weight_histograms": distribution_figures.weight_histograms,
+    "activation_histograms": distribution_figures.activation_histograms,
+    "unused_levels": distribution_figures.unused_levels,
     "accumulator_width": integer_figures.accumulator_width,
     "overflow": integer_figures.overflow,
     "roofline": array_figures.roofline,

@@ -62,6 +62,19 @@ COLUMNS: dict[str, str] = {
         "narrowest_saturate_final, narrowest_saturate_step, narrowest_saturate_tile"
     ),
     "crosscheck": ("workload, layer, hardware, mode, quantity, simulated, predicted, difference"),
+    "dse": (
+        "workload, hardware, rows, cols, dataflow, sram_kb, bandwidth, cycles, stall_cycles, "
+        "utilization, dram_bytes, energy_pj_low, energy_pj, energy_pj_high, area_mm2, bound"
+    ),
+    "scaling": "workload, hardware, resource, cycles_now, cycles_doubled",
+    "energy": "workload, hardware, number_format, level, total_pj, cycles, dram_bytes, area_mm2",
+    "switching": ("workload, hardware, layer, cycles_ws, cycles_os, cycles_is, best, cycles_best"),
+    "pareto": (
+        "workload, hardware, rows, cols, dataflow, ifmap_sram_kb, filter_sram_kb, ofmap_sram_kb, "
+        "bandwidth, pipelined, cycles, model_ms, fps, energy_pj_low, energy_pj, energy_pj_high, "
+        "area_mm2, power_mw, dram_bytes, utilization, bound"
+    ),
+    "front_check": "workload, hardware, quantity, sweep, full_model, difference",
     "roofline": (
         "workload, layer, hardware, macs, bytes, intensity, ridge, attainable, achieved, bound"
     ),

@@ -11,13 +11,19 @@ ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT))
 
 from edgeint8.config import load_study
-from edgeint8.errors import EdgeInt8Error
+from edgeint8.errors import ConfigError, EdgeInt8Error
 from edgeint8.quant.strategy import Strategy
 from edgeint8.report.contents import FIGURE_TABLES, tables_of_study
 from edgeint8.source_hash import source_hash
 
+PRESETS = {path.stem: path for path in sorted((ROOT / "config/hardware").glob("*.yaml"))}
+
 try:
     STUDY = load_study(config, ROOT / "workflow/schemas/config.schema.yaml")
+    for preset in set(STUDY.hardware) & set(config["hardware"].get("presets", [])) - set(PRESETS):
+        raise ConfigError(
+            f"no file {preset}.yaml", where="$.hardware.presets", allowed=", ".join(PRESETS)
+        )
     STRATEGIES = {
         name: Strategy.from_mapping(name, options) for name, options in STUDY.strategies.items()
     }
@@ -28,9 +34,6 @@ RESULTS = STUDY.results_dir
 TABLES, FIGURES = f"{RESULTS}/tables", f"{RESULTS}/figures"
 LOGS, BENCHMARKS = f"{RESULTS}/logs", f"{RESULTS}/benchmarks"
 NETWORK, STRATEGY = f"{RESULTS}/{{workload}}", f"{RESULTS}/{{workload}}/{{strategy}}"
-
-
-PRESETS = {path.stem: path for path in sorted((ROOT / "config/hardware").glob("*.yaml"))}
 
 
 NOTHING = "(?!)"  # a pattern that matches no name
@@ -82,6 +85,7 @@ TABLES_OF_PART = tables_of_study(
     calibrated=bool(STATIC),
     static_detail=bool(DETAIL_STATIC),
     detail=bool(STUDY.detail_strategies),
+    hardware=bool(STUDY.names and STUDY.hardware),
 )
 STUDY_TABLES = sum(TABLES_OF_PART.values(), ())
 STUDY_FIGURES = [name for name, tables in FIGURE_TABLES.items() if set(tables) <= set(STUDY_TABLES)]
@@ -98,6 +102,11 @@ def calibration_of(wildcards):
 def per_dataset(file):
     """One path per workload that has a model: a file of its dataset."""
     return [f"{RESULTS}/data/{STUDY.workload(name).dataset}/{file}" for name in STUDY.networks]
+
+
+def preset_of(wildcards):
+    """The file of a machine that is a preset, so that an edit in it reruns its jobs."""
+    return [str(PRESETS[wildcards.hardware])] if wildcards.hardware in PRESETS else []
 
 
 def options_of(wildcards):

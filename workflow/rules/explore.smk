@@ -1,26 +1,83 @@
-# Part D, the models: roofline of every layer on every hardware point
+# Part D, the models: what each machine of the study costs, and the space of all designs
 
 
-rule roofline_table:
+rule machine_tables:
     input:
-        layers=expand(f"{RESULTS}/{{workload}}/layers.json", workload=STUDY.names),
+        layers=f"{NETWORK}/layers.json",
+        presets=[str(PRESETS[name]) for name in STUDY.hardware if name in PRESETS],
     output:
-        table=f"{TABLES}/roofline.csv",
+        **{
+            table: f"{NETWORK}/{table}.csv"
+            for table in ("dse", "roofline", "scaling", "energy", "switching")
+        },
     log:
-        f"{LOGS}/roofline_table.log",
+        f"{LOGS}/machine_tables/{{workload}}.log",
     benchmark:
-        f"{BENCHMARKS}/roofline_table.tsv"
+        f"{BENCHMARKS}/machine_tables/{{workload}}.tsv"
     conda:
         "../../envs/edgeint8.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=2000,
     params:
-        code=code("roofline_table"),
-        workloads=STUDY.names,
+        code=code("machines"),
         hardware=STUDY.hardware,
     script:
-        "../scripts/roofline_table.py"
+        "../scripts/machines.py"
+
+
+rule explore_designs:
+    input:
+        layers=f"{NETWORK}/layers.json",
+    output:
+        pareto=f"{NETWORK}/pareto.csv",
+        front_check=f"{NETWORK}/front_check.csv",
+    log:
+        f"{LOGS}/explore/{{workload}}.log",
+    benchmark:
+        f"{BENCHMARKS}/explore/{{workload}}.tsv"
+    conda:
+        "../../envs/edgeint8.yaml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+    params:
+        code=code("explore"),
+        options=STUDY.explore,
+    script:
+        "../scripts/explore.py"
+
+
+rule architecture_table:
+    """One table of the rows of every workload."""
+    input:
+        lambda wildcards: expand(
+            f"{RESULTS}/{{workload}}/{wildcards.architecture_table}.csv", workload=STUDY.names
+        ),
+    output:
+        table=f"{TABLES}/{{architecture_table}}.csv",
+    log:
+        f"{LOGS}/{{architecture_table}}_table.log",
+    benchmark:
+        f"{BENCHMARKS}/{{architecture_table}}_table.tsv"
+    wildcard_constraints:
+        architecture_table="dse|roofline|scaling|energy|switching|pareto|front_check",
+    conda:
+        "../../envs/edgeint8.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+    params:
+        code=code("concatenate"),
+    script:
+        "../scripts/concatenate.py"
+
+
+rule explore:
+    input:
+        f"{TABLES}/dse.csv",
+        f"{TABLES}/pareto.csv",
+        f"{TABLES}/front_check.csv",
 
 
 rule part_d:

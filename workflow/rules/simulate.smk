@@ -24,6 +24,7 @@ rule layers:
 rule simulate:
     input:
         layers=f"{NETWORK}/layers.json",
+        preset=preset_of,
     output:
         table=f"{NETWORK}/hw/{{hardware}}.csv",
         crosscheck=f"{NETWORK}/hw/{{hardware}}.crosscheck.csv",

@@ -1,6 +1,6 @@
 """Rule simulate: every layer of a workload on one machine, by SCALE-Sim and by its replica."""
 
-from edgeint8.arch.hardware import parse_hardware_id
+from edgeint8.arch.inputs import find_hardware
 from edgeint8.arch.layers import layers_from_json
 from edgeint8.arch.scale_sim.study import simulate_network
 from edgeint8.files import read_json
@@ -11,7 +11,7 @@ with job(snakemake.log[0]):
     rows, crosscheck = simulate_network(
         snakemake.wildcards.workload,
         layers_from_json(read_json(snakemake.input.layers)),
-        parse_hardware_id(snakemake.wildcards.hardware),
+        find_hardware(snakemake.wildcards.hardware),
         snakemake.params.cache,
     )
     write_table(snakemake.output.table, rows)
