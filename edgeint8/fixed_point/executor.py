@@ -14,7 +14,7 @@ from edgeint8.errors import ModelError
 from edgeint8.fixed_point.graph import Graph, Node, read_graph
 from edgeint8.fixed_point.kernels import accumulate
 from edgeint8.fixed_point.operands import Operands, with_raw_codes
-from edgeint8.fixed_point.operators import OPERATORS, floating
+from edgeint8.fixed_point.operators import OPERATORS, floating, normalising
 from edgeint8.fixed_point.operators.context import Accumulate, Context
 from edgeint8.fixed_point.requantize import Array, Scheme
 
@@ -126,14 +126,36 @@ class Executor:
 def float_nodes(model: onnx.ModelProto) -> list[str]:
     """Names of the nodes that compute in floating point: what the quantiser left behind.
 
-    Quantize, dequantize and operators that only move elements are not listed.
+    Quantize, dequantize, operators that only move elements, and arithmetic of integers (shapes, or
+    a Relu of codes) are not listed.
     """
-    return [node.name for node in read_graph(model).nodes if node.op_type in floating_types()]
+    graph = read_graph(model)
+    integers = {name for name, value in graph.constants.items() if value.dtype.kind in "iu"}
+    found = []
+    for node in graph.nodes:
+        if _makes_integers(node, integers):
+            integers.update(node.outputs)
+        elif node.op_type in floating_types():
+            found.append(node.name)
+    return found
+
+
+def _makes_integers(node: Node, integers: set[str]) -> bool:
+    """Whether a node's outputs are integers, given the names of integer tensors so far."""
+    if node.op_type in ("DequantizeLinear", "Cast", "DynamicQuantizeLinear"):
+        return False
+    if node.op_type == "QGemm":
+        return len(node.inputs) > 7
+    makers = ("QuantizeLinear", "ConvInteger", "MatMulInteger", "Shape")
+    if node.op_type in makers or node.op_type.startswith("QLinear"):
+        return True
+    return all(name in integers for name in node.inputs if name)
 
 
 def floating_types() -> frozenset[str]:
     """Operator types that do float arithmetic."""
-    return frozenset({*floating.OPERATORS, "AveragePool", "GlobalAveragePool"})
+    families = {*floating.OPERATORS, *normalising.OPERATORS}
+    return frozenset({*families, "AveragePool", "GlobalAveragePool"})
 
 
 def as_feeds(model: onnx.ModelProto, images: Array) -> dict[str, Array]:

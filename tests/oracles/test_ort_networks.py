@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+import torch
 from quantized_networks import STRATEGIES, network
 
 from edgeint8.fixed_point.compare import compare_model
@@ -25,8 +26,6 @@ PUBLISHED = {
 
 def folded_counts(module, shape):
     """Parameters and MACs of the convolutions and Gemms, a bias for each output channel."""
-    import torch
-
     totals = [0, 0]
 
     def hook(layer, _, output):
@@ -80,5 +79,56 @@ def torchvision_network(name):
     ],
 )
 def test_torchvision_equals_ort(name, strategy, qdq):
+    model, _ = network(torchvision_network(name), (3, 32, 32), strategy, qdq)
+    assert_equal(model, (3, 32, 32), images=2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "strategy, qdq", [("asym_channel", False), ("sym_tensor", False), ("asym_tensor", True)]
+)
+@pytest.mark.parametrize(
+    "name",
+    [
+        "squeezenet1_1", "mobilenet_v3_small", "shufflenet_v2_x0_5", "mnasnet0_5",
+        "efficientnet_b0", "densenet121", "regnet_y_400mf",
+    ],
+)  # fmt: skip
+def test_more_of_torchvision_equals_ort(name, strategy, qdq):
+    """Concat, sigmoid, squeeze-and-excitation, channel shuffles, float BatchNorm, HardSigmoid."""
     model, _ = network(torchvision_network(name), (3, 64, 64), strategy, qdq)
     assert_equal(model, (3, 64, 64), images=2)
+
+
+class AttentionBlock(torch.nn.Module):
+    """One pre-norm transformer block of width 32 over 16 tokens, and a classifier."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm, self.norm_2 = torch.nn.LayerNorm(32), torch.nn.LayerNorm(32)
+        self.project, self.merge = torch.nn.Linear(32, 96), torch.nn.Linear(32, 32)
+        self.feed = torch.nn.Sequential(
+            torch.nn.Linear(32, 64), torch.nn.GELU(), torch.nn.Linear(64, 32)
+        )
+        self.classifier = torch.nn.Linear(32, 5)
+
+    def forward(self, x):
+        """(N, 16, 32) -> (N, 5)."""
+        query, key, value = (
+            part.reshape(-1, 16, 4, 8).transpose(1, 2)
+            for part in self.project(self.norm(x)).chunk(3, -1)
+        )
+        weights = torch.softmax(query @ key.transpose(-1, -2) / 8**0.5, -1)
+        x = x + self.merge((weights @ value).transpose(1, 2).reshape(-1, 16, 32))
+        return self.classifier((x + self.feed(self.norm_2(x))).mean(1))
+
+
+@pytest.mark.parametrize("qdq", [False, True], ids=["qoperator", "qdq"])
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_attention_equals_ort(strategy, qdq):
+    """Products of two activations, softmax of codes, float LayerNorm and Erf."""
+    model, _ = network(AttentionBlock, (16, 32), strategy, qdq)
+    assert {"QLinearMatMul", "QLinearSoftmax", "LayerNormalization", "Erf"} <= {
+        node.op_type for node in model.graph.node
+    }
+    assert_equal(model, (16, 32), images=6)

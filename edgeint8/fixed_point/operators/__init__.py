@@ -11,6 +11,7 @@ from edgeint8.fixed_point.operators import (
     elementwise,
     floating,
     linear,
+    normalising,
     pooling,
     quantization,
     reshaping,
@@ -19,5 +20,5 @@ from edgeint8.fixed_point.operators import (
 Operator = Callable[..., Any]
 
 OPERATORS: dict[str, Operator] = {}
-for _family in (quantization, linear, elementwise, pooling, reshaping, floating):
+for _family in (quantization, linear, elementwise, pooling, reshaping, floating, normalising):
     OPERATORS.update(_family.OPERATORS)

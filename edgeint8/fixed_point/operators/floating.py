@@ -18,7 +18,7 @@ F32 = np.float32
 
 BITWISE = frozenset(
     {"Relu", "Clip", "Add", "Sub", "Mul", "Div", "Min", "Max", "Round", "ReduceMin", "ReduceMax"}
-    | {"AveragePool", "GlobalAveragePool"}
+    | {"AveragePool", "GlobalAveragePool", "Sqrt", "Neg"}
 )
 """Float operators that must equal ORT in every bit; others are compared with a tolerance."""
 
@@ -51,7 +51,9 @@ def mul(context: Context, a: Array, b: Array) -> Array:
 
 
 def div(context: Context, a: Array, b: Array) -> Array:
-    """Quotient with broadcasting."""
+    """Quotient with broadcasting; integers (shape arithmetic) divide towards zero."""
+    if a.dtype.kind in "iu":
+        return (np.sign(a) * np.sign(b) * (np.abs(a) // np.abs(b))).astype(a.dtype)
     return a / b
 
 

@@ -98,6 +98,27 @@ def slice_(
     return x[tuple(cut)]
 
 
+def split(context: Context, x: Array, sizes: Array | None = None) -> tuple[Array, ...]:
+    """Parts along an axis: of the given sizes, or as many equal ones as there are outputs."""
+    axis, given = context.attribute("axis", 0), context.attribute("split", None)
+    count = len(context.node.outputs)
+    if sizes is None and given is None:
+        size = -(-x.shape[axis] // count)
+        return tuple(np.split(x, range(size, x.shape[axis], size), axis=axis))
+    lengths = given if sizes is None else sizes.tolist()
+    return tuple(np.split(x, np.cumsum(lengths)[:-1], axis=axis))
+
+
+def expand(context: Context, x: Array, shape: Array) -> Array:
+    """Broadcast to a shape, where 1 keeps the tensor's own size."""
+    return x * np.ones([int(size) for size in shape], x.dtype)
+
+
+def where(context: Context, condition: Array, x: Array, y: Array) -> Array:
+    """Elements of `x` where the condition holds, of `y` elsewhere."""
+    return np.where(condition, x, y)
+
+
 def gather(context: Context, x: Array, indices: Array) -> Array:
     """Entries of one axis."""
     return np.take(x, indices, axis=context.attribute("axis", 0))
@@ -125,6 +146,9 @@ OPERATORS = {
     "Concat": concat,
     "Pad": pad,
     "Slice": slice_,
+    "Split": split,
+    "Expand": expand,
+    "Where": where,
     "Gather": gather,
     "Shape": shape,
     "Cast": cast,
