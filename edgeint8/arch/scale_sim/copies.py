@@ -8,9 +8,8 @@ shifts (a, b) that stay inside filter and output.
 
 from typing import NamedTuple
 
-from numba import njit
-
 from edgeint8.arch.layers import LayerShape
+from edgeint8.arch.scale_sim.compiled import compiled
 from edgeint8.arch.scale_sim.stack import Stack, cell_rank
 from edgeint8.arch.scale_sim.window import Window, in_window, sets_ahead, steps_to, window_end_rank
 from edgeint8.arch.systolic import Mapping
@@ -66,7 +65,7 @@ Shift = tuple[int, int]
 """(a, b): the copy a pixels further down in the filter and b further right."""
 
 
-@njit(cache=True)
+@compiled
 def copy_of(im2col: Im2col, pixel: int, tap: int, shift: Shift) -> tuple[int, int]:
     """(pixel, tap) of a copy, or (-1, -1) where the shift leaves filter or output."""
     a, b = shift
@@ -85,7 +84,7 @@ def copy_of(im2col: Im2col, pixel: int, tap: int, shift: Shift) -> tuple[int, in
     )
 
 
-@njit(cache=True)
+@compiled
 def copy_place(stack: Stack, im2col: Im2col, pixel: int, tap: int) -> tuple[int, int]:
     """(row, column) of a cell in the stack."""
     across, along = (pixel, tap) if im2col.pixels_across else (tap, pixel)
@@ -93,7 +92,7 @@ def copy_place(stack: Stack, im2col: Im2col, pixel: int, tap: int) -> tuple[int,
     return block * stack.block_rows + along, across - block * stack.width
 
 
-@njit(cache=True)
+@compiled
 def tandem(first: int, second: int, length: int, step: int) -> int:
     """For how many steps two indices stay in [0, length) together, the present place included."""
     if step == 0:
@@ -101,7 +100,7 @@ def tandem(first: int, second: int, length: int, step: int) -> int:
     return length - max(first, second) if step > 0 else min(first, second) + 1
 
 
-@njit(cache=True)
+@compiled
 def copy_run(
     im2col: Im2col,
     pixel: int,
@@ -128,7 +127,7 @@ def copy_run(
     )
 
 
-@njit(cache=True)
+@compiled
 def served_by(
     stack: Stack,
     im2col: Im2col,
@@ -151,7 +150,7 @@ def served_by(
     return min(run, stack.width - column, window_end_rank(window, start, rank) - rank)
 
 
-@njit(cache=True)
+@compiled
 def steps_to_copy(
     stack: Stack,
     im2col: Im2col,

@@ -8,10 +8,10 @@ which the buffer cannot be full are taken together, in the order in which memory
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from edgeint8.arch.layers import LayerShape
+from edgeint8.arch.scale_sim.compiled import compiled
 from edgeint8.arch.scale_sim.fetches import Fetches
 from edgeint8.arch.scale_sim.schedule import Passes, Tiles
 from edgeint8.arch.scale_sim.stack import Int64, Stack, used_width
@@ -59,7 +59,7 @@ FLUSH_LINE = 3
 """Line of the last flush."""
 
 
-@njit(cache=True)
+@compiled
 def fetch(seen: Int32, epoch: int, first: int, end: int) -> int:
     """Demand addresses `first` to ``end - 1``; return how many are new in this epoch.
 
@@ -73,7 +73,7 @@ def fetch(seen: Int32, epoch: int, first: int, end: int) -> int:
     return fetched
 
 
-@njit(cache=True)
+@compiled
 def fetch_pixel_column(
     inputs: Inputs, seen: Int32, epoch: int, pixel: int, first_tap: int, end_tap: int
 ) -> int:
@@ -89,7 +89,7 @@ def fetch_pixel_column(
     return fetched
 
 
-@njit(cache=True)
+@compiled
 def fetch_tap_columns(
     stack: Stack, inputs: Inputs, seen: Int32, epoch: int, block: int, diagonals: tuple[int, int]
 ) -> int:
@@ -111,7 +111,7 @@ def fetch_tap_columns(
     return fetched
 
 
-@njit(cache=True)
+@compiled
 def fetch_lines(
     stack: Stack,
     inputs: Inputs,
@@ -137,7 +137,7 @@ def fetch_lines(
     return fetched
 
 
-@njit(cache=True)
+@compiled
 def fetch_cells(
     stack: Stack,
     inputs: Inputs,
@@ -168,7 +168,7 @@ def fetch_cells(
     return flushed
 
 
-@njit(cache=True)
+@compiled
 def advance(
     stack: Stack,
     inputs: Inputs,
@@ -200,7 +200,7 @@ def advance(
     return x + 1, column
 
 
-@njit(cache=True)
+@compiled
 def stream_pass(
     stack: Stack,
     inputs: Inputs,
@@ -228,7 +228,7 @@ def stream_pass(
     return place, reads
 
 
-@njit(cache=True)
+@compiled
 def stream_epochs(stack: Stack, inputs: Inputs, passes: Passes, capacity: int) -> Fetches:
     """Fetches of an input that streams: all blocks, `repeats` times over. Equation 34.
 
@@ -259,7 +259,7 @@ def stream_epochs(stack: Stack, inputs: Inputs, passes: Passes, capacity: int) -
     return Fetches(progress[READS], progress[FLUSH_LINE])
 
 
-@njit(cache=True)
+@compiled
 def tile_epochs(stack: Stack, inputs: Inputs, tiles: Tiles, capacity: int) -> Fetches:
     """Fetches of an input that is held: every tile once, its rows bottom to top. Equation 34."""
     progress = np.array([1, 0, 0, 0])

@@ -7,8 +7,8 @@ not on bandwidth, so one answer serves a whole bandwidth sweep.
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from edgeint8.arch.scale_sim.compiled import compiled
 from edgeint8.arch.scale_sim.copies import Im2col, Shift, steps_to_copy
 from edgeint8.arch.scale_sim.schedule import Passes, Tiles
 from edgeint8.arch.scale_sim.stack import Int64, Stack, cell_rank, line_rank, used_width
@@ -37,7 +37,7 @@ class Misses(NamedTuple):
 NO_MISSES = Misses(np.zeros(0, np.int64), np.zeros(0, np.int64))
 
 
-@njit(cache=True)
+@compiled
 def no_integers() -> list[int]:
     """An empty list; compiled code takes the element's type from the one that is removed."""
     integers = [0]
@@ -45,7 +45,7 @@ def no_integers() -> list[int]:
     return integers
 
 
-@njit(cache=True)
+@compiled
 def line_misses(
     stack: Stack,
     im2col: Im2col,
@@ -84,7 +84,7 @@ def line_misses(
     return misses, start, likely
 
 
-@njit(cache=True)
+@compiled
 def next_line_outside(stack: Stack, window: Window, start: int, line: int, end: int) -> int:
     """The first line from `line` on that reaches outside the window, or `end`.
 
@@ -106,7 +106,7 @@ def next_line_outside(stack: Stack, window: Window, start: int, line: int, end: 
     return low
 
 
-@njit(cache=True)
+@compiled
 def stream_block(
     stack: Stack,
     im2col: Im2col,
@@ -138,7 +138,7 @@ def stream_block(
     return start
 
 
-@njit(cache=True)
+@compiled
 def stream_misses(stack: Stack, im2col: Im2col, window: Window, passes: Passes) -> Misses:
     """Misses of a streaming operand.
 
@@ -171,7 +171,7 @@ def stream_misses(stack: Stack, im2col: Im2col, window: Window, passes: Passes) 
     return Misses(np.array(lines), np.array(counts))
 
 
-@njit(cache=True)
+@compiled
 def repeat_passes(
     lines: list[int],
     counts: list[int],
@@ -190,7 +190,7 @@ def repeat_passes(
             counts.append(counts[index])
 
 
-@njit(cache=True)
+@compiled
 def tile_misses(stack: Stack, im2col: Im2col, window: Window, tiles: Tiles) -> Misses:
     """Misses of a held operand: tiles top to bottom, each tile's rows bottom to top."""
     lines, counts = no_integers(), no_integers()

@@ -6,8 +6,8 @@ In each fold they come out as a skewed rectangle, so a line carries one anti-dia
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from edgeint8.arch.scale_sim.compiled import compiled
 from edgeint8.arch.scale_sim.stack import Int64, diagonal_cells
 from edgeint8.arch.scale_sim.write_buffer import (
     DRAIN_END,
@@ -67,7 +67,7 @@ DIAGONAL = 4
 """The fold's next anti-diagonal."""
 
 
-@njit(cache=True)
+@compiled
 def first_output(outputs: Outputs) -> Int64:
     """The cursor before the first output."""
     cursor = np.zeros(5, np.int64)
@@ -75,7 +75,7 @@ def first_output(outputs: Outputs) -> Int64:
     return cursor
 
 
-@njit(cache=True)
+@compiled
 def enter_fold(outputs: Outputs, cursor: Int64, fold: int) -> None:
     """Put the cursor before a fold's first output; row folds come before column folds."""
     row_fold = fold % outputs.row_folds
@@ -89,12 +89,12 @@ def enter_fold(outputs: Outputs, cursor: Int64, fold: int) -> None:
     cursor[DIAGONAL] = 0
 
 
-@njit(cache=True)
+@compiled
 def next_output_line(cursor: Int64) -> int:
     return cursor[BEGIN] + cursor[DIAGONAL]
 
 
-@njit(cache=True)
+@compiled
 def advance(outputs: Outputs, cursor: Int64, diagonal: int) -> int:
     """Move the cursor to `diagonal`; return the outputs passed over."""
     rows, cols = cursor[ROWS], cursor[COLS]
@@ -105,7 +105,7 @@ def advance(outputs: Outputs, cursor: Int64, diagonal: int) -> int:
     return passed
 
 
-@njit(cache=True)
+@compiled
 def quiet_diagonals(port: WritePort, buffer: Int64, cursor: Int64, end: int, now: int) -> int:
     """The diagonal, at most `end`, up to which outputs can be taken with nothing happening."""
     rows, cols = cursor[ROWS], cursor[COLS]
@@ -124,7 +124,7 @@ def quiet_diagonals(port: WritePort, buffer: Int64, cursor: Int64, end: int, now
     return low
 
 
-@njit(cache=True)
+@compiled
 def take_line(
     outputs: Outputs,
     port: WritePort,
@@ -138,7 +138,7 @@ def take_line(
     return write_line(port, buffer, short_rows, count, now) - now
 
 
-@njit(cache=True)
+@compiled
 def take_lines(
     outputs: Outputs,
     port: WritePort,

@@ -17,9 +17,9 @@ narrower; the cells that it lacks take no part. A cell's rank is its place in th
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from edgeint8.arch.scale_sim.compiled import compiled
 from edgeint8.arch.systolic import Mapping, Role
 
 Int64 = NDArray[np.int64]
@@ -57,13 +57,13 @@ def operand_stack(mapping: Mapping, role: Role) -> Stack:
     return Stack(role == "columns", mapping.col_folds, depth, mapping.cols, mapping.last_tile_cols)
 
 
-@njit(cache=True)
+@compiled
 def used_width(stack: Stack, block: int) -> int:
     """Columns of a block in use."""
     return stack.last_width if block == stack.blocks - 1 else stack.width
 
 
-@njit(cache=True)
+@compiled
 def diagonal_cells(diagonals: int, rows: int, width: int) -> int:
     """Cells in the first anti-diagonals of a rows x width rectangle. Equation 13."""
     count = rows + width - 1
@@ -80,7 +80,7 @@ def diagonal_cells(diagonals: int, rows: int, width: int) -> int:
     return rows * width - rest * (rest + 1) // 2
 
 
-@njit(cache=True)
+@compiled
 def line_rank(stack: Stack, line: int) -> int:
     """Rank of the first cell of an anti-diagonal (or, stationary, of a row). Equation 14."""
     last_block_row = (stack.blocks - 1) * stack.block_rows
@@ -95,7 +95,7 @@ def line_rank(stack: Stack, line: int) -> int:
     return cells
 
 
-@njit(cache=True)
+@compiled
 def cell_rank(stack: Stack, row: int, column: int) -> int:
     """Rank of a cell in use. Equations 15 and 16."""
     if not stack.diagonal:

@@ -7,8 +7,8 @@ or an ofmap buffer that is full. Between the lines in which something happens th
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from edgeint8.arch.scale_sim.compiled import compiled
 from edgeint8.arch.scale_sim.misses import Misses
 from edgeint8.arch.scale_sim.outputs import (
     Outputs,
@@ -66,7 +66,7 @@ PREFETCHED = 1
 """Cycle in which its last prefetch ended; the first one ends before cycle 0."""
 
 
-@njit(cache=True)
+@compiled
 def serve_misses(misses: int, prefetched: int, prefetch_cycles: int, now: int) -> tuple[int, int]:
     """Serve one line's misses; return (cycles from demand to service, end of last prefetch).
 
@@ -83,14 +83,14 @@ def serve_misses(misses: int, prefetched: int, prefetch_cycles: int, now: int) -
     return served, prefetched
 
 
-@njit(cache=True)
+@compiled
 def next_miss_line(misses: Misses, progress: Int64, end: int) -> int:
     """The port's next line with misses, or `end`."""
     index = progress[NEXT]
     return misses.lines[index] if index < len(misses.lines) else end
 
 
-@njit(cache=True)
+@compiled
 def serve_line(
     misses: Misses, progress: Int64, served: Int64, prefetch_cycles: int, line: int, now: int
 ) -> int:
@@ -105,7 +105,7 @@ def serve_line(
     return served[index] - HIT_CYCLES
 
 
-@njit(cache=True)
+@compiled
 def no_stalls() -> Stalls:
     """An empty list; compiled code takes the element's type from the one that is removed."""
     stalls = [(0, 0, 0)]
@@ -113,7 +113,7 @@ def no_stalls() -> Stalls:
     return stalls
 
 
-@njit(cache=True)
+@compiled
 def walk(
     outputs: Outputs,
     port: WritePort,

@@ -8,7 +8,7 @@ needed and lay behind the window comes back only after the window has gone all t
 
 from typing import NamedTuple
 
-from numba import njit
+from edgeint8.arch.scale_sim.compiled import compiled
 
 _SETS_PER_BUFFER = 100
 
@@ -34,7 +34,7 @@ def read_window(buffer_bytes: int, cells: int) -> Window:
     return Window(set_cells, sets, active, min(half_sets, sets - active))
 
 
-@njit(cache=True)
+@compiled
 def in_window(window: Window, start: int, rank: int) -> bool:
     """Whether a cell lies in the window: `sets_ahead` below `active`, without the division."""
     first = start * window.set_cells
@@ -42,14 +42,14 @@ def in_window(window: Window, start: int, rank: int) -> bool:
     return first <= rank < end or rank < end - window.sets * window.set_cells
 
 
-@njit(cache=True)
+@compiled
 def sets_ahead(window: Window, start: int, rank: int) -> int:
     """How many sets the cell lies after the window's start, going round. Equation 18."""
     ahead = rank // window.set_cells - start
     return ahead if ahead >= 0 else ahead + window.sets
 
 
-@njit(cache=True)
+@compiled
 def steps_to(window: Window, ahead: int) -> int:
     """Misses until the window reaches a cell `ahead` sets after its start. Equation 19."""
     if ahead < window.active:
@@ -57,13 +57,13 @@ def steps_to(window: Window, ahead: int) -> int:
     return (ahead - window.active) // window.step + 1
 
 
-@njit(cache=True)
+@compiled
 def slide(window: Window, start: int, steps: int) -> int:
     """The window's start after `steps` misses. Equation 20."""
     return (start + steps * window.step) % window.sets
 
 
-@njit(cache=True)
+@compiled
 def window_end_rank(window: Window, start: int, rank: int) -> int:
     """First rank after the window's end, for a cell of rank `rank` inside the window.
 

@@ -8,8 +8,8 @@ meanwhile, and only a buffer that is full before the drain ends stalls the array
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from edgeint8.arch.scale_sim.compiled import compiled
 from edgeint8.arch.scale_sim.stack import Int64
 
 _NEVER = 1 << 62
@@ -57,7 +57,7 @@ FIRST_CYCLE = 7
 LAST_CYCLE = 8
 
 
-@njit(cache=True)
+@compiled
 def empty_buffer(port: WritePort) -> Int64:
     """The state before the first output."""
     buffer = np.zeros(9, np.int64)
@@ -67,7 +67,7 @@ def empty_buffer(port: WritePort) -> Int64:
     return buffer
 
 
-@njit(cache=True)
+@compiled
 def no_short_rows() -> ShortRows:
     """An empty list; compiled code takes the element's type from the one that is removed."""
     short_rows = [(0, 0)]
@@ -75,7 +75,7 @@ def no_short_rows() -> ShortRows:
     return short_rows
 
 
-@njit(cache=True)
+@compiled
 def store(port: WritePort, buffer: Int64, outputs: int) -> None:
     """Fill in outputs without draining."""
     filled = buffer[COLUMN] + outputs
@@ -84,7 +84,7 @@ def store(port: WritePort, buffer: Int64, outputs: int) -> None:
     buffer[COLUMN] = filled % port.row_bytes
 
 
-@njit(cache=True)
+@compiled
 def close_row(port: WritePort, buffer: Int64, short_rows: ShortRows) -> None:
     """Close the unfinished row; `short_rows` remembers it and what it lacks."""
     if buffer[COLUMN]:
@@ -93,7 +93,7 @@ def close_row(port: WritePort, buffer: Int64, short_rows: ShortRows) -> None:
         buffer[COLUMN] = 0
 
 
-@njit(cache=True)
+@compiled
 def drain(port: WritePort, buffer: Int64, short_rows: ShortRows, now: int) -> None:
     """Send half a buffer of rows to DRAM from cycle `now` on. Equation 26.
 
@@ -115,7 +115,7 @@ def drain(port: WritePort, buffer: Int64, short_rows: ShortRows, now: int) -> No
     buffer[LAST_CYCLE] = max(buffer[LAST_CYCLE], buffer[DRAIN_END])
 
 
-@njit(cache=True)
+@compiled
 def drain_all(port: WritePort, buffer: Int64, short_rows: ShortRows, now: int) -> None:
     """Empty the buffer after the last line."""
     close_row(port, buffer, short_rows)
@@ -124,13 +124,13 @@ def drain_all(port: WritePort, buffer: Int64, short_rows: ShortRows, now: int) -
         now = buffer[DRAIN_END] + 1
 
 
-@njit(cache=True)
+@compiled
 def quiet_outputs(port: WritePort, buffer: Int64, now: int) -> int:
     """Outputs that fit before anything happens: a full buffer, or the next drain."""
     return buffer[FREE] - 1 if now < buffer[DRAIN_END] else buffer[FREE] - port.free_bytes
 
 
-@njit(cache=True)
+@compiled
 def write_line(
     port: WritePort, buffer: Int64, short_rows: ShortRows, outputs: int, now: int
 ) -> int:
