@@ -8,17 +8,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edgeint8.arch.__main__ import find_hardware
 from edgeint8.arch.band import band_rows, explore_band
-from edgeint8.arch.design_space import Constraints, DesignSpace, design_space
+from edgeint8.arch.design_space import (
+    Constraints,
+    DesignSpace,
+    design_space,
+    holds_array_tile,
+)
 from edgeint8.arch.design_tables import distinct_layers
 from edgeint8.arch.energy import area_mm2, network_energy_fj
 from edgeint8.arch.explore import explore
-from edgeint8.arch.front import front_check_rows, front_rows
+from edgeint8.arch.front import best_rows, front_check_rows, front_rows
 from edgeint8.arch.hardware import DATAFLOWS, parse_hardware_id
 from edgeint8.arch.layers import Layer, LayerShape
 from edgeint8.arch.pareto import RunningFront, front_indices, logarithmic_bins
 from edgeint8.arch.physical import layer_cost, network_cost, total_cycles
 from edgeint8.arch.random_designs import explore_random
+from edgeint8.arch.schedule import scheduled_cycles
 from edgeint8.arch.switching import switching, switching_rows
 from edgeint8.errors import ConfigError, HardwareError
 
@@ -44,6 +51,7 @@ SPACE = DesignSpace(
     cols=(2, 4, 5, 16),
     sram_kb=((1, 1, 1), (2, 1, 4), (8, 8, 8)),
     bandwidths_bpc=(1, 3, None),
+    balanced=False,
 )
 
 
@@ -101,7 +109,7 @@ def test_front_is_exactly_the_brute_force_front(shared_bus: bool, level) -> None
 def test_larger_arrays_that_only_save_energy_stay_on_the_front() -> None:
     """A dense layer that waits for its weights: more rows save no cycle, but partial sums."""
     dense = [conv("dense", 1, 1, 512, 64)]
-    space = DesignSpace((8, 16, 32, 64), (8, 16), ((8, 8, 8),), (1,), ("ws",))
+    space = DesignSpace((8, 16, 32, 64), (8, 16), ((8, 8, 8),), (1,), ("ws",), balanced=False)
     exploration = explore(dense, space)
     assert found(exploration) == brute_front(objectives(space, network=dense))
     assert len(set(exploration.cycles.tolist())) == 1 and len(exploration.numbers) > 1
@@ -148,6 +156,60 @@ def test_constraints(limits: dict[str, float]) -> None:
     exploration = explore(NETWORK, SPACE, Constraints(**limits))
     assert exploration.feasible == allowed.sum()
     assert found(exploration) == brute_front(points, allowed)
+
+
+def test_buffers_that_hold_no_window_are_left_out() -> None:
+    """One channel of a 40x40 window, twice, exceeds 1 and 2 KiB; 8 KiB hold it."""
+    wide = [conv("wide", 2, 40, 2, 2)]
+    fitting = replace(SPACE, sram_kb=((8, 8, 8),))
+    exploration = explore(wide, SPACE)
+    assert exploration.feasible == fitting.size == SPACE.size // 3
+    assert found(exploration) == brute_front(objectives(fitting, network=wide))
+    drawn = explore_random(wide, SPACE, 20_000, seed=3)
+    assert found(drawn) == found(exploration) and 6_000 < drawn.feasible < 7_300
+
+
+def test_balanced_designs_hold_the_arrays_tile_twice() -> None:
+    """Weights (or inputs) rows x cols, a stream of rows x rows, sums of 4 x rows x cols bytes."""
+    space = replace(SPACE, balanced=True)
+    machines = [space.hardware(number) for number in range(space.size)]
+    tiles = [
+        {"ifmap": m.rows * (m.cols if m.dataflow == "is" else m.rows),
+         "filter": m.rows * (m.rows if m.dataflow == "is" else m.cols),
+         "ofmap": 4 * m.rows * m.cols}
+        for m in machines
+    ]  # fmt: skip
+    allowed = np.array(
+        [
+            all(2 * tile[key] <= getattr(m, f"{key}_sram_kb") * 1024 for key in tile)
+            for m, tile in zip(machines, tiles, strict=True)
+        ]
+    )
+    assert 0 < allowed.sum() < space.size
+    exploration = explore(NETWORK, space)
+    assert exploration.feasible == allowed.sum()
+    assert found(exploration) == brute_front(objectives(space), allowed)
+    assert found(explore_random(NETWORK, space, 20_000, seed=4)) == found(exploration)
+
+
+def test_presets_are_balanced() -> None:
+    for name in ("gemmini", "tpu_v1", "nvdla_large", "nvdla_small", "ethos_u55_256_like"):
+        m = find_hardware(name)
+        held = holds_array_tile(m.dataflow, np.array(m.rows), np.array(m.cols), m.sram_kb)
+        assert held, name
+
+
+def test_best_designs_are_ranked_by_what_can_be_scheduled() -> None:
+    exploration = explore(NETWORK, SPACE)
+    rows = best_rows("net", NETWORK, exploration, count=5, candidates=10_000)
+    schedules = {
+        exploration.space.hardware(int(n)).id: (
+            sum(scheduled_cycles(NETWORK, exploration.space.hardware(int(n)))) * int(e)
+        )
+        for n, e in zip(exploration.numbers, exploration.energy_fj, strict=True)
+    }
+    assert [schedules[row["hardware"]] for row in rows] == sorted(schedules.values())[:5]
+    assert all(row["cycles"] <= row["cycles_tile_by_tile"] for row in rows)
 
 
 def test_impossible_constraints_leave_an_empty_front() -> None:

@@ -7,15 +7,9 @@ import numpy as np
 from edgeint8.arch.constants import LEVELS, Level
 from edgeint8.arch.design_space import NO_LIMITS, Constraints, DesignSpace
 from edgeint8.arch.explore import Exploration, explore
+from edgeint8.arch.front import best_places
 from edgeint8.arch.layers import Layer
 from edgeint8.arch.roofline import Row
-
-
-def best_places(exploration: Exploration, count: int) -> list[int]:
-    """Places on the front with the least energy times delay, best first; ties by number."""
-    product = exploration.energy_fj.astype(np.float64) * exploration.cycles
-    order = np.lexsort((exploration.numbers, product))
-    return [int(place) for place in order[:count]]
 
 
 def explore_band(

@@ -4,7 +4,11 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from edgeint8.arch.hardware import DATAFLOWS, Dataflow, Hardware
+from edgeint8.arch.physical import KIB
 from edgeint8.errors import ConfigError
 
 Sram = tuple[int, int, int]
@@ -26,6 +30,9 @@ class DesignSpace:
         DRAM bytes per cycle and port, ascending; None (unlimited) last.
     pipelined
         Fold pipelining, off or on or both.
+    balanced
+        Only designs whose buffers hold the array's own tile twice (`holds_array_tile`). Without
+        it a sweep favours large arrays on buffers that no schedule could feed them from.
     """
 
     rows: tuple[int, ...]
@@ -36,6 +43,7 @@ class DesignSpace:
     pipelined: tuple[bool, ...] = (False, True)
     shared_bus: bool = True
     clock_hz: float = 1e9
+    balanced: bool = True
 
     def __post_init__(self) -> None:
         for name in ("rows", "cols", "sram_kb", "bandwidths_bpc", "dataflows", "pipelined"):
@@ -117,6 +125,24 @@ class DesignSpace:
         )
 
 
+def holds_array_tile(
+    dataflow: Dataflow, rows: NDArray[np.int64], cols: NDArray[np.int64], sram_kb: Sram
+) -> NDArray[np.bool_]:
+    """Whether every buffer holds one tile of the array twice: one in use, one arriving. Eq. 38.
+
+    A tile is what lies in the array (rows x cols) and as many steps of what streams as the next
+    preload takes (rows): rows x rows on the rows' side, rows x cols on the columns' side, and
+    rows x cols sums of four bytes.
+    """
+    on_rows, on_array = rows * rows, rows * cols
+    ifmap, filter_ = (on_array, on_rows) if dataflow == "is" else (on_rows, on_array)
+    ifmap_fits, filter_fits, sums_fit = (
+        2 * size <= kb * KIB
+        for size, kb in zip((ifmap, filter_, 4 * on_array), sram_kb, strict=True)
+    )
+    return ifmap_fits & filter_fits & sums_fit
+
+
 @dataclass(frozen=True)
 class Constraints:
     """Upper limits on a design; None is no limit. `fps` is a lower limit on frames per second."""
@@ -147,7 +173,17 @@ class Constraints:
 
 
 NO_LIMITS = Constraints()
-_KEYS = ("rows", "cols", "step", "sram_kb", "bandwidth", "pipelined", "clock_mhz", "constraints")
+_KEYS = (
+    "rows",
+    "cols",
+    "step",
+    "sram_kb",
+    "bandwidth",
+    "pipelined",
+    "clock_mhz",
+    "balanced",
+    "constraints",
+)
 
 
 def design_space(settings: dict[str, Any]) -> tuple[DesignSpace, Constraints]:
@@ -168,10 +204,11 @@ def design_space(settings: dict[str, Any]) -> tuple[DesignSpace, Constraints]:
     space = DesignSpace(
         rows=_range(settings.get("rows", [4, 256]), step, "rows"),
         cols=_range(settings.get("cols", [4, 256]), step, "cols"),
-        sram_kb=_splits(settings.get("sram_kb", [16, 32, 64, 128, 256, 512])),
+        sram_kb=_splits(settings.get("sram_kb", [4, 8, 16, 32, 64, 128, 256, 512])),
         bandwidths_bpc=tuple(bandwidths),
         pipelined=tuple(settings.get("pipelined", [False, True])),
         clock_hz=settings.get("clock_mhz", 1000) * 1e6,
+        balanced=settings.get("balanced", True),
     )
     return space, Constraints(**limits)
 

@@ -18,6 +18,7 @@ from edgeint8.arch.hardware import PORTS, Dataflow
 from edgeint8.arch.layers import Layer
 from edgeint8.arch.physical import layer_cost, transfer_cycles
 from edgeint8.arch.systolic import map_layer
+from edgeint8.errors import HardwareError
 
 Counts = NDArray[np.signedinteger]
 
@@ -32,12 +33,16 @@ class Distinct:
 
 @dataclass(frozen=True)
 class Traffic:
-    """DRAM bytes of the distinct layers with one SRAM; arrays of one entry a layer."""
+    """DRAM bytes of the distinct layers with one SRAM; arrays of one entry a layer.
+
+    All zero and not `fits` when the smallest tile of some layer exceeds a buffer.
+    """
 
     ifmap: Counts
     filter: Counts
     ofmap: Counts
     psum: Counts
+    fits: bool = True
 
     def memory_cycles(self, space: DesignSpace, bandwidth_bpc: int | None) -> list[int]:
         hardware = space.machine("ws", 1, 1, space.sram_kb[0], bandwidth_bpc, False)
@@ -59,7 +64,11 @@ def traffic_table(
 ) -> Traffic:
     """Traffic of every distinct layer; on separate ports it depends on whether they are limited."""
     hardware = space.machine("ws", 1, 1, sram_kb, None if unlimited else 1, False)
-    costs = [layer_cost(entry.layer, hardware) for entry in distinct]
+    try:
+        costs = [layer_cost(entry.layer, hardware) for entry in distinct]
+    except HardwareError:  # too small for some layer: every design with this SRAM is infeasible
+        nothing = np.zeros(len(distinct), dtype=np.int64)
+        return Traffic(nothing, nothing, nothing, nothing, fits=False)
     columns = ("ifmap_bytes", "filter_bytes", "ofmap_bytes", "psum_bytes")
     ifmap, filter_, ofmap, psum = (
         np.array([getattr(cost, column) for cost in costs], dtype=np.int64) for column in columns

@@ -16,14 +16,13 @@ from edgeint8.arch.constants import Level
 from edgeint8.arch.design_space import NO_LIMITS, Constraints, DesignSpace
 from edgeint8.arch.hardware import Dataflow
 from edgeint8.arch.layers import Layer
-from edgeint8.arch.network_tables import Network, energy_block
+from edgeint8.arch.network_tables import NEVER, Network, energy_block
 from edgeint8.arch.pareto import StagedFront
 
 Counts = NDArray[np.int64]
 Cycles = NDArray[np.integer]
 Progress = Callable[[int], None]
 
-_NEVER = np.iinfo(np.int64).max
 _INT32_LIMIT = 1 << 31
 
 
@@ -31,8 +30,8 @@ _INT32_LIMIT = 1 << 31
 class Exploration:
     """What a sweep found: the front's designs by number, with their objectives.
 
-    `feasible` counts the designs inside the constraints, `layer_evaluations` designs times
-    layers of the network.
+    `feasible` counts the designs that hold every layer and keep to the constraints,
+    `layer_evaluations` designs times layers of the network.
     """
 
     space: DesignSpace
@@ -83,12 +82,10 @@ def explore(
     for place, bandwidth in enumerate(space.bandwidths_bpc):
         for block in _blocks(network, bandwidth, place * stage, level):
             allowed = within(constraints, space.clock_hz, block)
-            if allowed is None:
-                feasible += offsets.size
-                energy = block.energy_fj
-            else:
-                feasible += int(np.count_nonzero(allowed))
-                energy = np.where(allowed, block.energy_fj, _NEVER)
+            energy = block.energy_fj
+            if allowed is not None:
+                energy = np.where(allowed, energy, NEVER)
+            feasible += int(np.count_nonzero(energy != NEVER))
             hopeful = ~beaten_by_neighbour(block.cycles, energy)
             front.running.offer(
                 block.cycles[hopeful],

@@ -5,6 +5,8 @@ The full model shares no table with the sweep: it lays out, tiles and counts one
 
 from collections.abc import Iterable, Sequence
 
+import numpy as np
+
 from edgeint8.arch.constants import LEVELS
 from edgeint8.arch.energy import area_mm2, network_energy_fj
 from edgeint8.arch.explore import Exploration
@@ -12,6 +14,7 @@ from edgeint8.arch.hardware import Hardware
 from edgeint8.arch.layers import Layer
 from edgeint8.arch.physical import network_cost, total_cycles, total_dram_bytes
 from edgeint8.arch.roofline import Row, network_bound
+from edgeint8.arch.schedule import scheduled_cycles
 
 
 def design_row(workload: str, layers: Sequence[Layer], hardware: Hardware) -> Row:
@@ -61,6 +64,38 @@ def front_rows(workload: str, layers: Sequence[Layer], exploration: Exploration)
         design_row(workload, layers, exploration.space.hardware(int(exploration.numbers[i])))
         for i in order
     ]
+
+
+def best_rows(
+    workload: str,
+    layers: Sequence[Layer],
+    exploration: Exploration,
+    count: int,
+    candidates: int = 200,
+) -> list[Row]:
+    """The best few designs by energy times delay, with the delay of a tile-by-tile schedule.
+
+    The sweep's cycles are a bound; here the front's `candidates` best by that bound are scheduled
+    and ranked again, so that what is recommended can be reached. Ties go to the design number.
+    """
+    ranked = []
+    for place in best_places(exploration, candidates):
+        number = int(exploration.numbers[place])
+        hardware = exploration.space.hardware(number)
+        scheduled = sum(scheduled_cycles(layers, hardware))
+        ranked.append((int(exploration.energy_fj[place]) * scheduled, number, scheduled))
+    return [
+        design_row(workload, layers, exploration.space.hardware(number))
+        | {"cycles_tile_by_tile": scheduled}
+        for _, number, scheduled in sorted(ranked)[:count]
+    ]
+
+
+def best_places(exploration: Exploration, count: int) -> list[int]:
+    """Places on the front with the least energy times delay, best first; ties by number."""
+    product = exploration.energy_fj.astype(np.float64) * exploration.cycles
+    order = np.lexsort((exploration.numbers, product))
+    return [int(place) for place in order[:count]]
 
 
 def front_check_rows(

@@ -17,7 +17,7 @@ from edgeint8.arch.constants import (
     register_fj_per_mac,
     sram_fj_per_byte,
 )
-from edgeint8.arch.design_space import DesignSpace, Sram
+from edgeint8.arch.design_space import DesignSpace, Sram, holds_array_tile
 from edgeint8.arch.design_tables import (
     Folding,
     Traffic,
@@ -34,6 +34,9 @@ from edgeint8.arch.pareto import logarithmic_bins
 from edgeint8.arch.physical import KIB
 
 Counts = NDArray[np.int64]
+
+NEVER = np.iinfo(np.int64).max
+"""The energy of a design that is not allowed: more than any other."""
 
 
 class Network:
@@ -108,8 +111,13 @@ def energy_block(
     bandwidth_bpc: int | None,
     level: Level,
 ) -> Counts:
-    """Femtojoules of every array size; shape (rows, cols). Equation 33."""
+    """Femtojoules of every array size; shape (rows, cols). Equation 33.
+
+    `NEVER` where the network does not fit, or in a balanced space the array's tile does not.
+    """
     traffic = network.traffic(sram_kb, bandwidth_bpc)
+    if not traffic.fits:
+        return np.full((len(network.rows), len(network.cols)), NEVER, dtype=np.int64)
     by_rows, by_cols, held = array_traffic(network.foldings[dataflow])
     streams = {"os": (by_rows, by_cols, held), "ws": (by_rows, held, by_cols)}.get(
         dataflow, (held, by_rows, by_cols)
@@ -135,4 +143,7 @@ def energy_block(
             block = block + (price * width * by_cols)[:, None]
         else:
             total += price * width * held
+    if network.space.balanced:
+        fed = holds_array_tile(dataflow, network.rows[:, None], network.cols[None, :], sram_kb)
+        return np.where(fed, block + total, NEVER)
     return block + total

@@ -16,7 +16,7 @@ from edgeint8.arch.design_tables import Folding, exposed, fold_cycles
 from edgeint8.arch.explore import Exploration
 from edgeint8.arch.hardware import Dataflow
 from edgeint8.arch.layers import Layer
-from edgeint8.arch.network_tables import Network, energy_block
+from edgeint8.arch.network_tables import NEVER, Network, energy_block
 from edgeint8.arch.pareto import StagedFront
 
 Places = NDArray[np.intp]
@@ -61,7 +61,7 @@ def explore_random(
     areas = np.stack([network.area(sram_kb, level)[0] for sram_kb in space.sram_kb]).ravel()
     groups = space.shape[0] * space.shape[1] * space.shape[3]
     sizes = iter(rng.multinomial(designs, [1 / groups] * groups).tolist())
-    stage = space.size // len(space.bandwidths_bpc)
+    stage, feasible = space.size // len(space.bandwidths_bpc), 0
     for band, flow, pipe in np.ndindex(space.shape[0], space.shape[1], space.shape[3]):
         bandwidth, dataflow = space.bandwidths_bpc[band], space.dataflows[flow]
         prices = energies[dataflow][bandwidth is None]
@@ -70,11 +70,13 @@ def explore_random(
             cell = (chunk.sram * len(space.rows) + chunk.rows) * len(space.cols) + chunk.cols
             numbers = _numbers(space, (band, flow, pipe), chunk)
             cycles = group_cycles(group, chunk)
-            front.running.offer(cycles, prices[cell], areas[cell], numbers)
+            energy = prices[cell]
+            feasible += int(np.count_nonzero(energy != NEVER))
+            front.running.offer(cycles, energy, areas[cell], numbers)
         if (flow, pipe) == (len(space.dataflows) - 1, len(space.pipelined) - 1):
             front.close_stage(band * stage)
     evaluations = designs * network.layer_count
-    return Exploration(space, level, designs, designs, evaluations, *front.columns())
+    return Exploration(space, level, designs, feasible, evaluations, *front.columns())
 
 
 def _draw(space: DesignSpace, count: int, rng: np.random.Generator) -> Iterator[Designs]:
