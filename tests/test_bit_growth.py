@@ -151,6 +151,13 @@ def test_layer_width_by_hand():
     assert row.bits_raw_with_bias == bit_growth.signed_width(-255, 57400 + 127 * 255)
 
 
+@settings(max_examples=60, deadline=None)
+@given(convolutions(axes=2))
+def test_vertex_inputs_need_the_exact_width(operands):
+    reach = bit_growth.sum_reach(operands.weight_matrix(), operands.x_range)
+    assert bit_growth.vertex_width(operands, reach) in (reach.width, None)
+
+
 def test_recommendation_names_the_limiting_layer():
     wide = bit_growth.layer_width("wide", layer(), (-5, 1000), rows=16)
     narrow = bit_growth.layer_width("narrow", layer(0), (-5, 90_000), rows=16)

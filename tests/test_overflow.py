@@ -142,9 +142,20 @@ def test_rows_cover_every_width_and_policy():
     assert {row.clamps_per_image for row in rows if row.policy == "saturate_step"} == {10}
 
 
+def test_rows_that_were_not_run_equal_rows_that_were():
+    """From the sufficient width on, one run stands for all; here each is run after all."""
+    model, bits = small_network(), range(8, 16)
+    exact = overflow.predictions(overflow.Executor(model), model, IMAGES, 2)
+    for row in overflow.overflow_rows(model, IMAGES, None, bits, tile_rows=1):
+        limits = Limits(row.accumulator_bits, Policy(row.policy), 1)
+        assert row == overflow.overflow_row(model, IMAGES, None, limits, exact)
+        assert row.sufficient_bits == 10  # 252 + 2 * 3 + 4 = 262 at most, -3 - 2 * 252 + 4 at least
+    assert len(overflow.overflow_rows(model, IMAGES, None, bits)) == 8 * len(Policy)
+
+
 def test_breaking_points():
     def row(bits, accuracy):
-        return overflow.OverflowRow(bits, "wrap", 9, accuracy, 0.0, 0, 0.0, 1.0, 0, 16)
+        return overflow.OverflowRow(bits, "wrap", 9, accuracy, 0.0, 0, 0.0, 1.0, 0, 16, 20)
 
     rows = [row(16, 0.1), row(17, 0.895), row(18, 0.2), row(19, 0.9), row(20, 0.9)]
     assert overflow.breaking_points(rows) == {"wrap": 19}

@@ -12,7 +12,7 @@ inside [Low, High], so the width also holds for any tiling of K.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import onnx
@@ -21,6 +21,7 @@ from edgeint8.errors import ModelError
 from edgeint8.fixed_point.executor import Executor, exact_accumulate
 from edgeint8.fixed_point.geometry import ConvGeometry
 from edgeint8.fixed_point.graph import Node
+from edgeint8.fixed_point.kernels import accumulate
 from edgeint8.fixed_point.operands import Operands, with_raw_codes
 from edgeint8.fixed_point.requantize import Array, code_range
 
@@ -134,7 +135,11 @@ def inner_position(geometry: ConvGeometry, spatial: tuple[int, ...]) -> tuple[in
 
 @dataclass(frozen=True)
 class LayerWidth:
-    """Widths in bits of one layer: one row of ``bit_growth.csv``."""
+    """Widths in bits of one layer: one row of ``bit_growth.csv``.
+
+    bits_vertex is the width that vertex inputs need when they are built and run: equal to
+    bits_exact, which proves that bound tight; None where no window lies inside the image.
+    """
 
     layer: str
     k: int
@@ -147,6 +152,7 @@ class LayerWidth:
     bits_raw_with_bias: int
     bits_raw_tile: int
     tile_rows: int
+    bits_vertex: int | None = None
 
 
 def layer_width(name: str, operands: Operands, observed: tuple[int, int], rows: int) -> LayerWidth:
@@ -166,7 +172,22 @@ def layer_width(name: str, operands: Operands, observed: tuple[int, int], rows: 
         bits_raw_with_bias=with_bias(raw_reach, raw.bias).width,
         bits_raw_tile=tile_width(weights, raw.x_range, rows),
         tile_rows=rows,
+        bits_vertex=vertex_width(operands, centred_reach),
     )
+
+
+def vertex_width(operands: Operands, reach: Reach) -> int | None:
+    """Run the vertex inputs of the extreme channels and measure the width of their sums."""
+    if operands.geometry is not None and (
+        inner_position(operands.geometry, operands.x.shape[2:]) is None
+    ):
+        return None
+    sums = []
+    for channel, highest in ((int(reach.high.argmax()), True), (int(reach.low.argmin()), False)):
+        codes, _ = vertex_input(operands, channel, highest)
+        acc = accumulate(replace(operands, x=codes, bias=None))
+        sums += [int(acc.min()), int(acc.max())]
+    return signed_width(min(sums), max(sums))
 
 
 class Observer:

@@ -10,7 +10,7 @@ join it in the order of K: kernel row, kernel column, channel, the channel faste
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import numba
@@ -126,7 +126,7 @@ class LimitedAccumulator:
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
-        self.elements = self.changed = self.clamps = 0
+        self.elements = self.changed = self.clamps = self.needed_bits = 0
         self.max_error, self.total_error = 0, 0.0
 
     def __call__(self, node: Node, operands: Operands) -> Array:
@@ -134,7 +134,9 @@ class LimitedAccumulator:
         acc = exact_accumulate(node, operands)
         self.elements += acc.size
         self.clamps += acc.size * self.limits.policy.clamps(operands.depth, self.limits.tile_rows)
-        if sufficient_bits(operands) <= self.limits.bits:
+        needed = sufficient_bits(operands)
+        self.needed_bits = max(self.needed_bits, needed)
+        if needed <= self.limits.bits:
             return acc
         exact = acc.astype(np.int64)
         limited = self.limits.apply(operands, exact)
@@ -153,6 +155,7 @@ class OverflowRow:
     overflow_rate : share of accumulators that the policy changed
     max_error, mean_error : against the exact sum of the same inputs, over all accumulators
     clamps_per_image : clamp operations, the policy's hardware cost
+    sufficient_bits : width from which on no input makes any policy act
     """
 
     accumulator_bits: int
@@ -165,6 +168,7 @@ class OverflowRow:
     agreement: float
     clamps_per_image: int
     tile_rows: int
+    sufficient_bits: int
 
 
 def predictions(executor: Executor, model: onnx.ModelProto, images: Array, batch: int) -> Array:
@@ -200,6 +204,7 @@ def overflow_row(
         agreement=float(np.mean(top1 == exact)),
         clamps_per_image=accumulator.clamps // len(images),
         tile_rows=limits.tile_rows,
+        sufficient_bits=accumulator.needed_bits,
     )
 
 
@@ -211,15 +216,24 @@ def overflow_rows(
     policies: Iterable[Policy] = tuple(Policy),
     tile_rows: int = DEFAULT_TILE_ROWS,
 ) -> list[OverflowRow]:
-    """All rows of one model: every width under every policy."""
+    """All rows of one model: every width under every policy, ascending.
+
+    From `sufficient_bits` on no policy can act, so one run stands for all such widths.
+    """
     if not len(images):
         raise ModelError("overflow study without images", allowed="1 or more")
     exact = predictions(Executor(model), model, images, batch=50)
-    return [
-        overflow_row(model, images, labels, Limits(width, policy, tile_rows), exact)
-        for policy in policies
-        for width in bits
-    ]
+    widths, rows = sorted(set(bits), reverse=True), []
+    for policy in policies:
+        row: OverflowRow | None = None
+        group = []
+        for width in widths:
+            if row is None or width < row.sufficient_bits:
+                limits = Limits(width, policy, tile_rows)
+                row = overflow_row(model, images, labels, limits, exact)
+            group.append(replace(row, accumulator_bits=width))
+        rows += group[::-1]
+    return rows
 
 
 def breaking_points(rows: Iterable[OverflowRow], tolerance: float = 0.01) -> dict[str, int]:
