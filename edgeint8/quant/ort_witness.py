@@ -17,6 +17,9 @@ REFERENCE_MODE = "extended"
 up to EXTENDED its float32 sum runs in four lanes. ENABLE_ALL may move the node to another layout,
 whose sum is sequential, and decides that from the shapes it could infer."""
 
+PAIR_BYTES = 64 << 20
+LARGEST_BATCH = 50
+
 
 def with_all_outputs(model: onnx.ModelProto) -> onnx.ModelProto:
     """A copy of the model whose outputs are the tensors of all nodes."""
@@ -32,22 +35,36 @@ def with_all_outputs(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def batches(
-    model: onnx.ModelProto, feeds: Mapping[str, Array], batch: int = 50
+    model: onnx.ModelProto, feeds: Mapping[str, Array], batch: int | None = None
 ) -> Iterator[tuple[dict[str, Array], dict[str, Array]]]:
     """Pairs (feeds, all tensors) of `batch` images; memory holds one pair.
 
-    A model whose input has a fixed batch size is fed in pieces of that size.
+    Without `batch` there are as many images in a pair as fit `PAIR_BYTES`, at most 50. A model
+    whose input has a fixed batch size is fed in pieces of that size. Dynamically quantised models
+    depend on the batch: give 1.
     """
     if len({len(value) for value in feeds.values()}) != 1:
         raise DataError("inputs have different numbers of images")
     runner = make_session(with_all_outputs(model), optimization=REFERENCE_MODE)
-    first = runner.get_inputs()[0].shape
-    size = first[0] if first and isinstance(first[0], int) else batch
     names = [output.name for output in runner.get_outputs()]
-    total = len(next(iter(feeds.values())))
-    for start in range(0, total, size):
+
+    def run(part: dict[str, Array]) -> dict[str, Array]:
+        return dict(zip(names, runner.run(names, part), strict=True))
+
+    first = runner.get_inputs()[0].shape
+    if first and isinstance(first[0], int):
+        size = first[0]
+    else:
+        size = batch or _images_that_fit(run({k: v[:1] for k, v in feeds.items()}))
+    for start in range(0, len(next(iter(feeds.values()))), size):
         part = {name: value[start : start + size] for name, value in feeds.items()}
-        yield part, dict(zip(names, runner.run(names, part), strict=True))
+        yield part, run(part)
+
+
+def _images_that_fit(tensors: Mapping[str, Array]) -> int:
+    """How many images a pair may hold, given the tensors of one."""
+    one = sum(value.nbytes for value in tensors.values())
+    return max(1, min(LARGEST_BATCH, PAIR_BYTES // max(one, 1)))
 
 
 def all_tensors(model: onnx.ModelProto, feeds: Mapping[str, Array]) -> dict[str, Array]:
