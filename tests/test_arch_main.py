@@ -46,7 +46,7 @@ SHAPE = "input=1,16,32,32"
 
 
 def test_totals_by_hand(model: Path) -> None:
-    """facts: 9,630 serial lines of ws 16x16; here with what DRAM adds, and 2 element-wise nodes."""
+    """9,630 serial lines of ws 16x16, as SCALE-Sim has them; the other nodes only move."""
     layers = read_layers(str(model), [SHAPE])
     hardware = parse_hardware_id("ws_16x16_64kB_unlimited")
     totals = network_totals(network_cost(layers, hardware), hardware)
@@ -183,7 +183,7 @@ def test_seven_machines_are_there() -> None:
 
 
 def test_presets_have_their_published_sizes() -> None:
-    """facts/quantisation.md: TPU v1 65,536 MACs at 700 MHz, 92 TOPS; NVDLA 2,048 at 1 GHz."""
+    """TPU v1 65,536 MACs at 700 MHz, 92 TOPS; NVDLA 2,048 at 1 GHz."""
     tpu, nvdla = find_hardware("tpu_v1"), find_hardware("nvdla_large")
     assert tpu.processing_elements == 65_536
     assert 2 * tpu.processing_elements * tpu.clock_hz == pytest.approx(92e12, rel=0.01)

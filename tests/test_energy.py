@@ -31,7 +31,7 @@ CONV = Layer(
     16_384,
     2_304,
     16_384,
-    "facts: one layer, many witnesses",
+    "one layer, many witnesses",
 )
 HARDWARE = parse_hardware_id("ws_16x16_64kB_unlimited")
 
@@ -43,7 +43,7 @@ def product(pixels: int, k: int, filters: int, repeats: int = 1) -> Layer:
 
 
 def test_published_constants() -> None:
-    """Horowitz: INT8 MAC 0.30 pJ, FP32 4.6 pJ (15x), area 28x; facts/quantisation."""
+    """Horowitz: INT8 MAC 0.30 pJ, FP32 4.6 pJ (15x), area 28x."""
     assert constants.mac_fj("mid", "int8") == 300 and constants.mac_fj("mid", "fp32") == 4600
     ratio = constants.mac_area_um2("fp32") / constants.mac_area_um2("int8")
     assert ratio == pytest.approx(28.4, abs=0.1)
@@ -73,7 +73,7 @@ def test_larger_memories_cost_more_per_byte(kb: int, more: int) -> None:
 
 
 def test_accesses_agree_with_scale_sim_and_timeloop() -> None:
-    """facts: SRAM accesses 147,456 / 2,304 / 147,456 by SCALE-Sim and by Timeloop.
+    """SRAM accesses 147,456 / 2,304 / 147,456 by SCALE-Sim and by Timeloop.
 
     On top come the fills from DRAM (16,384 and 2,304) and, for 16 x 1,024 outputs in 9 row
     folds of 4-byte sums, 8 readings to be added to and one to leave.

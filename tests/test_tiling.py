@@ -226,7 +226,7 @@ def test_ample_buffers_move_every_tensor_once() -> None:
 def test_padding_is_not_fetched() -> None:
     layer = conv(32, 3, 16, 16, pad=1)
     assert layer.shape is not None
-    assert layer.shape.ifmap_h * layer.shape.ifmap_w * 16 == 18_496  # facts: 34 * 34 * 16
+    assert layer.shape.ifmap_h * layer.shape.ifmap_w * 16 == 18_496  # 34 * 34 * 16
     assert layer_cost(layer, parse_hardware_id("ws_16x16_64kB_unlimited")).ifmap_bytes == 16_384
 
 
@@ -279,7 +279,7 @@ def test_published_products_can_be_tiled_along_k() -> None:
 
 
 def test_serial_folds_are_scale_sims_lines() -> None:
-    """facts: 9,629 reported cycles for this layer, one less than the lines."""
+    """SCALE-Sim reports 9,629 cycles for this layer, one less than the lines."""
     cycles = compute_cycles(
         conv(32, 3, 16, 16, pad=1), parse_hardware_id("ws_16x16_64kB_unlimited")
     )
@@ -520,7 +520,7 @@ def _cycles(dataflow: str, size: int, pipelined: bool) -> int:
     ],
 )
 def test_what_serial_folds_cost(dataflow: str, size: int, published: float) -> None:
-    """Serial over pipelined cycles of tiny_cnn_2d, from an independent study (facts)."""
+    """Serial over pipelined cycles of tiny_cnn_2d, measured independently."""
     gain = _cycles(dataflow, size, False) / _cycles(dataflow, size, True)
     assert gain == pytest.approx(published, abs=0.035)
 
@@ -529,7 +529,7 @@ def test_what_serial_folds_cost(dataflow: str, size: int, published: float) -> N
     ("pipelined", "published"), [(False, (3.4, 3.0)), (True, (4.0, 3.8))], ids=["serial", "piped"]
 )
 def test_diminishing_returns_come_from_serial_folds(pipelined, published) -> None:
-    """8x8 -> 16x16 -> 32x32, weight-stationary (facts)."""
+    """8x8 -> 16x16 -> 32x32, weight-stationary, measured independently."""
     cycles = [_cycles("ws", size, pipelined) for size in (8, 16, 32)]
     assert cycles[0] / cycles[1] == pytest.approx(published[0], abs=0.06)
     assert cycles[1] / cycles[2] == pytest.approx(published[1], abs=0.06)
