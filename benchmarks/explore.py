@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from edgeint8.arch.design_space import DesignSpace, design_space
+from edgeint8.arch.design_space import DesignSpace, Sram
 from edgeint8.arch.design_tables import traffic_table
 from edgeint8.arch.explore import Exploration, explore
 from edgeint8.arch.front import front_check_rows
@@ -34,14 +34,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--repeats", type=int, default=5)
     options = parser.parse_args(arguments)
     layers = layers_from_topology(HERE / "topologies" / "resnet18.csv")
-    default, _ = design_space({})
+    bandwidths = (1, 2, 4, 8, 16, 32)
+    steps = tuple(range(4, 257, 4))
+    sizes = [4 << power for power in range(8)]
+    split = tuple(triple for kb in sizes for triple in splits(kb))
+    coarse = DesignSpace(steps, steps, split, (*bandwidths, None))
     every_size = tuple(range(4, 257))
     uniform = tuple((kb, kb, kb) for kb in (16, 32, 64, 128, 256, 512))
-    fine = DesignSpace(every_size, every_size, uniform, (1, 2, 4, 8, 16, 32, 64), pipelined=(True,))
+    fine = DesignSpace(every_size, every_size, uniform, (*bandwidths, 64), pipelined=(True,))
     cases: list[tuple[str, DesignSpace, Callable[[], Exploration]]] = [
-        ("default grid", default, lambda: explore(layers, default)),
+        ("splits, steps of 4", coarse, lambda: explore(layers, coarse)),
         ("every row and column", fine, lambda: explore(layers, fine)),
-        ("random, default", default, lambda: explore_random(layers, default, 1_000_000, seed=0)),
+        ("random, splits", coarse, lambda: explore_random(layers, coarse, 1_000_000, seed=0)),
         ("random, every size", fine, lambda: explore_random(layers, fine, 1_000_000, seed=0)),
     ]
     rows = [measure(name, layers, space, run, options.repeats) for name, space, run in cases]
@@ -53,6 +57,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             writer.writeheader()
             writer.writerows(rows)
     return 0
+
+
+def splits(kb: int) -> tuple[Sram, ...]:
+    """One size for all operands, and twice that for one operand at a time."""
+    return (kb, kb, kb), (2 * kb, kb, kb), (kb, 2 * kb, kb), (kb, kb, 2 * kb)
 
 
 def measure(

@@ -13,7 +13,6 @@ from edgeint8.arch.band import band_rows, explore_band
 from edgeint8.arch.design_space import (
     Constraints,
     DesignSpace,
-    design_space,
     holds_array_tile,
 )
 from edgeint8.arch.design_tables import distinct_layers
@@ -378,29 +377,6 @@ def test_switching_never_loses(identifier: str) -> None:
 # ---------------------------------------------------------------- settings
 
 
-def test_default_space_holds_more_than_a_million_designs() -> None:
-    space, constraints = design_space({})
-    assert space.size > 1_000_000 and constraints == Constraints()
-    assert {space.hardware(n).id for n in (0, 1, space.size - 1)}  # names are accepted
-    assert space.hardware(space.size - 1).bandwidth_bpc is None
-
-
-def test_settings_are_read() -> None:
-    space, constraints = design_space(
-        {
-            "rows": [4, 12],
-            "cols": [8, 8],
-            "step": 4,
-            "sram_kb": [16, [1, 2, 3]],
-            "bandwidth": [2, "unlimited"],
-            "constraints": {"fps": 100, "latency_ms": 50},
-        }
-    )
-    assert (space.rows, space.cols) == ((4, 8, 12), (8,))
-    assert space.sram_kb == ((16,) * 3, (32, 16, 16), (16, 32, 16), (16, 16, 32), (1, 2, 3))
-    assert space.bandwidths_bpc == (2, None) and constraints.longest_ms == 10.0
-
-
 def test_every_number_is_one_machine() -> None:
     assert len({SPACE.hardware(number).id for number in range(SPACE.size)}) == SPACE.size
 
@@ -408,23 +384,29 @@ def test_every_number_is_one_machine() -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"rows": [8, 4]}, "first <= last"),
-        ({"rows": 8}, "first, last"),
-        ({"step": 0}, "step of at least 1"),
-        ({"bandwidth": [4, 2]}, "ascending"),
-        ({"bandwidth": ["unlimited", 2]}, "unlimited last"),
-        ({"sram_kb": []}, "sram_kb is empty"),
-        ({"colums": [1, 2]}, "unknown keys colums"),
-        ({"sram_kb": [[1, 2]]}, "three of them"),
-        ({"constraints": {"fps": -1}}, "above 0"),
-        ({"constraints": {"watts": 1}}, "unknown keys watts"),
-        ({"constraints": {"area_mm2": True}}, "above 0"),
+        ({"rows": (8, 4)}, "ascending"),
+        ({"cols": (4, 4)}, "ascending"),
+        ({"bandwidths_bpc": (4, 2)}, "ascending"),
+        ({"bandwidths_bpc": (None, 2)}, "unlimited last"),
+        ({"sram_kb": ()}, "sram_kb is empty"),
+        ({"pipelined": ()}, "pipelined is empty"),
     ],
     ids=str,
 )
-def test_bad_settings_are_refused(wrong, message: str) -> None:
+def test_bad_spaces_are_refused(wrong, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        design_space(wrong)
+        replace(SPACE, **wrong)
+
+
+@pytest.mark.parametrize("wrong", [{"fps": -1}, {"area_mm2": True}, {"power_mw": math.nan}])
+def test_bad_constraints_are_refused(wrong) -> None:
+    with pytest.raises(ConfigError, match="above 0"):
+        Constraints(**wrong)
+
+
+def test_the_tighter_of_latency_and_frames_counts() -> None:
+    assert Constraints(fps=100, latency_ms=50).longest_ms == 10.0
+    assert Constraints(fps=10, latency_ms=50).longest_ms == 50
 
 
 def test_absurd_machines_are_refused() -> None:

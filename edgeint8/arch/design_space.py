@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -173,75 +172,3 @@ class Constraints:
 
 
 NO_LIMITS = Constraints()
-_KEYS = (
-    "rows",
-    "cols",
-    "step",
-    "sram_kb",
-    "bandwidth",
-    "pipelined",
-    "clock_mhz",
-    "balanced",
-    "constraints",
-)
-
-
-def design_space(settings: dict[str, Any]) -> tuple[DesignSpace, Constraints]:
-    """The config's `explore` section: ``{rows: [4, 256], cols: [4, 256], step: 4, ...}``.
-
-    `rows` and `cols` are first and last, `sram_kb` a list of sizes (each taken for all operands,
-    and with half and double for one operand at a time) or of triples, `bandwidth` a list of
-    bytes per cycle and port or ``unlimited``.
-    """
-    limits = settings.get("constraints") or {}
-    _check_keys(settings, _KEYS, "$.explore")
-    _check_keys(limits, _LIMITS, "$.explore.constraints")
-    step = settings.get("step", 4)
-    bandwidths = [
-        None if value == "unlimited" else value
-        for value in settings.get("bandwidth", [1, 2, 4, 8, 16, 32, "unlimited"])
-    ]
-    space = DesignSpace(
-        rows=_range(settings.get("rows", [4, 256]), step, "rows"),
-        cols=_range(settings.get("cols", [4, 256]), step, "cols"),
-        sram_kb=_splits(settings.get("sram_kb", [4, 8, 16, 32, 64, 128, 256, 512])),
-        bandwidths_bpc=tuple(bandwidths),
-        pipelined=tuple(settings.get("pipelined", [False, True])),
-        clock_hz=settings.get("clock_mhz", 1000) * 1e6,
-        balanced=settings.get("balanced", True),
-    )
-    return space, Constraints(**limits)
-
-
-def _check_keys(given: dict[str, Any], known: tuple[str, ...], where: str) -> None:
-    if unknown := sorted(set(given) - set(known)):
-        raise ConfigError(
-            f"unknown keys {', '.join(unknown)}", where=where, allowed=", ".join(known)
-        )
-
-
-def _range(ends: Any, step: Any, name: str) -> tuple[int, ...]:
-    good = isinstance(ends, list | tuple) and len(ends) == 2 and isinstance(step, int) and step > 0
-    if not good or not all(isinstance(end, int) for end in ends) or not 1 <= ends[0] <= ends[1]:
-        raise ConfigError(
-            f"{ends!r} in steps of {step!r}",
-            where=f"$.explore.{name}",
-            allowed="[first, last] with 1 <= first <= last, and a step of at least 1",
-        )
-    return tuple(range(ends[0], ends[1] + 1, step))
-
-
-def _splits(sizes: list[Any]) -> tuple[Sram, ...]:
-    """Each size for all operands, and twice that for one operand at a time."""
-    triples: list[Sram] = []
-    for size in sizes:
-        if isinstance(size, list | tuple):
-            if len(size) != 3:
-                raise ConfigError(
-                    f"{size!r}", where="$.explore.sram_kb", allowed="a size, or three of them"
-                )
-            triples.append((size[0], size[1], size[2]))
-            continue
-        triples += [(size, size, size), (2 * size, size, size)]
-        triples += [(size, 2 * size, size), (size, size, 2 * size)]
-    return tuple(dict.fromkeys(triples))

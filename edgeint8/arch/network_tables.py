@@ -51,7 +51,7 @@ class Network:
         self.macs = sum(entry.layer.macs * entry.count for entry in self.distinct)
         self._traffic: dict[tuple[Sram, bool], Traffic] = {}
         self._compute: dict[tuple[Dataflow, bool], list[Counts]] = {}
-        self._area: dict[Sram, tuple[NDArray[np.float64], NDArray[np.int32]]] = {}
+        self._mac_area = np.multiply.outer(self.rows, self.cols) * mac_area_um2("int8")
         self.foldings = {
             dataflow: [
                 (fold_layer(entry.layer, dataflow, self.rows, self.cols), entry.count)
@@ -96,12 +96,9 @@ class Network:
 
     def area(self, sram_kb: Sram, level: Level) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
         """Area of every array size, and its bins; equation 29, in the order of `area_mm2`."""
-        if sram_kb not in self._area:
-            macs = np.multiply.outer(self.rows, self.cols) * mac_area_um2("int8")
-            bits = sum(sram_kb) * KIB * 8
-            area = (macs + bits * SRAM_AREA_PER_BIT.at(level)) / 1e6
-            self._area[sram_kb] = (area, logarithmic_bins(area))
-        return self._area[sram_kb]
+        bits = sum(sram_kb) * KIB * 8
+        area = (self._mac_area + bits * SRAM_AREA_PER_BIT.at(level)) / 1e6
+        return area, logarithmic_bins(area)
 
 
 def energy_block(
