@@ -3,6 +3,7 @@
 import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
+from part_b_tables import part_b
 
 from edgeint8.errors import DataError
 from edgeint8.report import answers
@@ -14,23 +15,6 @@ from edgeint8.report.tables import COLUMNS, columns_of, concatenate, read_table,
 from edgeint8.report.text import stand_in_warning
 
 
-def quantization(asym_sqnr=30.0, sym_sqnr=20.0, p_value=1.0):
-    rows = [
-        {"strategy": "asym", "sqnr_db": asym_sqnr, "accuracy": 0.80},
-        {"strategy": "sym", "sqnr_db": sym_sqnr, "accuracy": 0.79},
-    ]
-    shared = {
-        "workload": "net",
-        "accuracy_low": 0.75,
-        "accuracy_high": 0.85,
-        "accuracy_delta": -0.01,
-        "mcnemar_p_fp32": p_value,
-        "images": 100,
-        "data_source": "generated",
-    }
-    return pd.DataFrame([row | shared for row in rows])
-
-
 def roofline(fast="ws_a", bound="compute"):
     other = {"ws_a": "os_b", "os_b": "ws_a"}[fast]
     return pd.DataFrame(
@@ -39,18 +23,6 @@ def roofline(fast="ws_a", bound="compute"):
             {"workload": "net", "hardware": other, "cycles": 250, "bound": "fill_drain"},
         ]
     )
-
-
-def test_the_strategy_answer_follows_the_table():
-    assert "`asym` keeps closest" in answers.strategy_answer(quantization(), "net")
-    reversed_table = quantization(asym_sqnr=20.0, sym_sqnr=30.0)
-    assert "`sym` keeps closest" in answers.strategy_answer(reversed_table, "net")
-
-
-def test_a_difference_is_called_measurable_only_if_it_is():
-    assert "no measurable difference" in answers.strategy_answer(quantization(), "net")
-    found = answers.strategy_answer(quantization(p_value=0.001), "net")
-    assert "a measurable difference" in found and "no measurable" not in found
 
 
 def test_the_hardware_answer_follows_the_table():
@@ -108,7 +80,7 @@ def test_every_figure_and_table_of_the_report_is_defined():
 def test_figures_are_the_same_bytes_every_time(tmp_path):
     paths = []
     for k in range(2):
-        figure = FIGURES["accuracy"](quantization())
+        figure = FIGURES["accuracy"](part_b()["quantization"])
         paths.append([tmp_path / f"{k}.svg", tmp_path / f"{k}.png"])
         save_figure(figure, *paths[-1])
     for first, second in zip(*paths, strict=True):

@@ -5,32 +5,46 @@ Every function takes tables and returns text; feed it other tables and it says s
 
 import pandas as pd
 
-from edgeint8.report.markdown import percent
+from edgeint8.report.effects import of
+from edgeint8.report.markdown import Tables, percent
+from edgeint8.report.why import headline
 
 SIGNIFICANCE = 0.05
 
 
-def strategy_answer(quantization: pd.DataFrame, workload: str) -> str:
-    """Which strategy keeps closest to FP32, and whether its accuracy differs measurably."""
-    rows = quantization[quantization["workload"] == workload]
-    best = rows.loc[rows["sqnr_db"].idxmax()]
-    differs = best["mcnemar_p_fp32"] < SIGNIFICANCE
-    verdict = (
-        f"a measurable difference (Holm-adjusted McNemar p = {best['mcnemar_p_fp32']:.3g})"
-        if differs
-        else f"no measurable difference (Holm-adjusted McNemar p = {best['mcnemar_p_fp32']:.3g})"
+def strategy_answer(tables: Tables, workload: str) -> str:
+    """The recommended strategy, what the test split says of it, and what matters most."""
+    rows = of(tables["recommendation"], workload)
+    if rows.empty:
+        return f"**{workload}**: nothing to recommend, the study calibrates no strategy."
+    choice = rows[rows["recommended"]].iloc[0]
+    tested = of(tables["quantization"], workload).set_index("strategy").loc[choice["strategy"]]
+    p_value = float(tested["mcnemar_p_fp32"])
+    verdict = "a measurable" if p_value < SIGNIFICANCE else "no measurable"
+    return (
+        f"**{workload}**: `{choice['strategy']}` is recommended: {_chosen_because(rows)}. On the "
+        f"test split (n = {int(tested['images']):,}) it reaches {percent(tested['accuracy'])}, "
+        f"{100 * tested['accuracy_delta']:+.2f} percentage points against FP32, {verdict} "
+        f"difference (Holm-adjusted McNemar p = {p_value:.3g}), at {tested['sqnr_db']:.1f} dB "
+        f"SQNR. {headline(tables, workload)}"
     )
-    text = (
-        f"**{workload}**: `{best['strategy']}` keeps closest to FP32, with logits at "
-        f"{best['sqnr_db']:.1f} dB SQNR and {percent(best['accuracy'])} accuracy "
-        f"({100 * best['accuracy_delta']:+.2f} points against FP32, {verdict}, "
-        f"n = {int(best['images']):,})."
-    )
-    others = rows[rows["strategy"] != best["strategy"]]
-    if len(others):
-        worst = others.loc[others["sqnr_db"].idxmin()]
-        text += f" The farthest is `{worst['strategy']}` at {worst['sqnr_db']:.1f} dB."
-    return text
+
+
+def _chosen_because(rows: pd.DataFrame) -> str:
+    """The step of the rule that decided, from one workload's rows of ``recommendation.csv``."""
+    eligible = rows[rows["rank"].notna()].sort_values("rank")
+    first, images = eligible.iloc[0], int(rows["holdout_images"].iloc[0])
+    margin = f"{100 * first['margin']:g} percentage point of the most accurate"
+    if len(eligible) == 1:
+        return (
+            f"it is the most accurate on the hold-out, and the {images:,} images show no other of "
+            f"{len(rows)} strategies to be within {margin}"
+        )
+    among = f"of {len(eligible)} strategies shown on the hold-out to be within {margin}"
+    cost = f"hardware cost, {int(first['hardware_cost'])} ({first['cost_reasons']})"
+    if eligible.iloc[1]["hardware_cost"] > first["hardware_cost"]:
+        return f"{among} it has the lowest {cost}"
+    return f"{among} it has the highest SQNR at the lowest {cost}"
 
 
 def integer_answer(golden: pd.DataFrame, bit_growth: pd.DataFrame) -> str:

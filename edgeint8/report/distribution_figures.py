@@ -1,5 +1,8 @@
 """Figures of Part B: distributions, where each calibration cuts them, and levels left unused."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -19,12 +22,16 @@ from edgeint8.report.style import (
 COLUMNS = 4  # panels side by side
 MOST_PANELS = 8  # tensors shown of one network
 METHODS = ("minmax", "percentile", "entropy", "mse")
+WEIGHT_LIMITS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("limits of one scale per tensor", {"color": COLOURS[7], "linestyle": LINES[0]}),
+    ("of the narrowest channel's own scale", {"color": COLOURS[5], "linestyle": LINES[1]}),
+)
 # Operators whose output has the levels of their input: a second panel would show nothing new.
 MOVERS = ("MaxPool", "Flatten", "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Identity")
 
 
 def weight_histograms(histograms: pd.DataFrame, layer_traits: pd.DataFrame) -> Figure:
-    """Weights of each layer between the limits of one scale per tensor."""
+    """Weights of each layer within the limits of one scale per tensor; calibration cuts none."""
     weights = histograms[histograms["kind"] == "weight"] if len(histograms) else histograms
     panels = [
         (workload, name)
@@ -36,8 +43,12 @@ def weight_histograms(histograms: pd.DataFrame, layer_traits: pd.DataFrame) -> F
         rows = _of(weights, workload, "name", layer)
         ratio = _of(layer_traits, workload, "layer", layer)["weight_range_ratio"].iloc[0]
         _steps(ax, rows)
-        ax.set_title(f"{workload}\n{short_name(layer)} ({data_source(rows)})", fontsize=8)
+        for (_, style), part in zip(WEIGHT_LIMITS, (1.0, 1 / ratio), strict=True):
+            for end in (rows["low"].min(), rows["high"].max()):
+                ax.axvline(part * end, **style)
+        ax.set_title(f"{workload} ({data_source(rows)})\n{short_name(layer)}", fontsize=8)
         ax.set_xlabel(f"weight (channel ranges 1 : {ratio:.2f})")
+    _legend(figure, WEIGHT_LIMITS)
     return figure
 
 
@@ -57,13 +68,11 @@ def activation_histograms(histograms: pd.DataFrame, levels: pd.DataFrame) -> Fig
                 ax.axvline(end, **style)
         maker = ranges["made_by"].iloc[0]
         ax.set_title(
-            f"{workload}\n{_tensor_label(tensor, maker)} ({data_source(rows)})", fontsize=8
+            f"{workload} ({data_source(rows)})\n{_tensor_label(tensor, maker)}", fontsize=8
         )
         ax.set_xlabel("activation")
     methods = [name for name in METHODS if len(levels) and name in set(levels["calibration"])]
-    entries = [Line2D([], [], label=f"limits of {name}", **_method_style(name)) for name in methods]
-    if entries:
-        figure.legend(handles=entries, loc="outside lower center", ncols=len(entries), fontsize=8)
+    _legend(figure, [(f"limits of {name}", _method_style(name)) for name in methods])
     return figure
 
 
@@ -145,7 +154,12 @@ def _one_calibration(levels: pd.DataFrame, workload: str) -> pd.DataFrame:
     return rows[rows["calibration"] == method].iloc[::-1]
 
 
-def _method_style(method: str) -> dict:
+def _legend(figure: Figure, lines: Sequence[tuple[str, dict[str, Any]]]) -> None:
+    entries = [Line2D([], [], label=label, **style) for label, style in lines]
+    figure.legend(handles=entries, loc="outside lower center", ncols=len(entries), fontsize=8)
+
+
+def _method_style(method: str) -> dict[str, Any]:
     index = METHODS.index(method)
     colour = (COLOURS[7], COLOURS[1], COLOURS[2], COLOURS[5])[index]
     return {"color": colour, "linestyle": LINES[index], "linewidth": 1.4}

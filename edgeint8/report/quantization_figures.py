@@ -1,5 +1,7 @@
 """Figures of Part B: what each strategy costs in accuracy and takes in time, layer by layer."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -23,6 +25,14 @@ KIND_MARKERS = {
     "symmetric, per tensor": MARKERS[3],
     "power-of-two scales": MARKERS[5],
 }
+CONTROL: dict[str, Any] = {
+    "linestyle": "",
+    "marker": "x",
+    "markersize": 4,
+    "markeredgewidth": 1,
+    "color": COLOURS[7],
+}
+ON_WHITE = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}
 MODES = {
     "alone": ("this layer alone quantised", COLOURS[0], MARKERS[0]),
     "all_but": ("all but this layer quantised", COLOURS[5], MARKERS[1]),
@@ -47,7 +57,8 @@ def accuracy_by_strategy(quantization: pd.DataFrame) -> Figure:
             )
         fp32 = 100 * float((rows["accuracy"] - rows["accuracy_delta"]).iloc[0])
         ax.axvline(fp32, color=COLOURS[5], linestyle="--")
-        ax.text(fp32, len(rows) - 0.35, f"FP32 {fp32:.2f} %", color=COLOURS[5], ha="center")
+        label = f"FP32 {fp32:.2f} %"
+        ax.text(fp32, len(rows) - 0.35, label, color=COLOURS[5], ha="center", bbox=ON_WHITE)
         ax.set_xlabel(f"top-1 accuracy (%), 95 % interval, n = {rows['images'].iloc[0]:,}")
     margin = 100 * float(quantization["margin"].iloc[0]) if len(quantization) else 0.0
     _legend(
@@ -67,21 +78,15 @@ def latency_by_strategy(quantization: pd.DataFrame) -> Figure:
     for ax, rows in panels:
         for y, row in enumerate(rows.to_dict("records")):
             _ratio(ax, row, y)
-        ax.plot(
-            rows["latency_control"],
-            np.arange(len(rows)),
-            linestyle="",
-            marker="|",
-            color=COLOURS[7],
-        )
-        ax.axvline(1, color=COLOURS[5], linestyle="--")
+        ax.axvline(1, color=COLOURS[5], linestyle="--", zorder=1)
+        ax.plot(rows["latency_control"], np.arange(len(rows)), **CONTROL)
         _ratio_axis(ax, "x", rows)
     _legend(
         figure,
         [
             _entry("median of blocks, bar 5 to 95 %"),
             _entry("not resolved", hollow=True),
-            Line2D([], [], linestyle="", marker="|", color=COLOURS[7], label="A/A control"),
+            Line2D([], [], **CONTROL, label="FP32 over FP32 (A/A control)"),
             Line2D([], [], color=COLOURS[5], linestyle="--", label="as fast as FP32"),
         ],
     )
@@ -94,7 +99,9 @@ def accuracy_against_latency(quantization: pd.DataFrame) -> Figure:
     figure, axes = new_figure(max(len(names), 1), width=5.2 * max(len(names), 1), height=4.2)
     for ax, name in zip(axes, names, strict=False):
         rows = quantization[quantization["workload"] == name]
-        for row in rows.to_dict("records"):
+        # Each marker is smaller than the one before: equal points stay visible in one another.
+        sizes = np.linspace(13, 5, len(rows))
+        for size, row in zip(sizes, rows.to_dict("records"), strict=True):
             colour = CALIBRATION_COLOURS.get(row["calibration"], COLOURS[4])
             ax.plot(
                 row["latency_ratio"],
@@ -103,8 +110,7 @@ def accuracy_against_latency(quantization: pd.DataFrame) -> Figure:
                 color=colour,
                 markerfacecolor=colour if row["latency_resolved"] else "white",
                 linestyle="",
-                markersize=7,
-                alpha=0.85,
+                markersize=size,
             )
         fp32 = 100 * float((rows["accuracy"] - rows["accuracy_delta"]).iloc[0])
         ax.plot(1, fp32, marker="*", color=COLOURS[5], markersize=13, linestyle="")
@@ -128,11 +134,12 @@ def sensitivity_by_layer(sensitivity: pd.DataFrame, mixed_precision: pd.DataFram
         _by_layer(left, frame, "sqnr_db", whole.get("sqnr_db_before"), 1)
         _by_layer(right, frame, "accuracy_drop", whole.get("accuracy_drop_before"), 100)
         right.set_yticklabels([])
+        images = int(frame["images"].iloc[0])
+        ends = 100 * frame["accuracy_drop"].agg(["min", "max"])
+        right.set_xlim(ends["min"] - 300 / images, ends["max"] + 300 / images)
         left.set_title(f"{workload}, {strategy} ({data_source(frame)})", loc="left")
-        left.set_xlabel("SQNR of the logits (dB)")
-        right.set_xlabel(
-            f"accuracy lost (percentage points), n = {frame['images'].iloc[0]:,} of the hold-out"
-        )
+        left.set_xlabel("SQNR of the logits (dB), more is better")
+        right.set_xlabel(f"accuracy lost (percentage points), n = {images:,} of the hold-out")
     entries = [_entry(text, colour, marker) for text, colour, marker in MODES.values()]
     whole_line = Line2D([], [], color=COLOURS[7], linestyle="--", label="all layers quantised")
     _legend(figure, [*entries, whole_line])
@@ -183,8 +190,9 @@ def _ratio(ax: Axes, row: dict, y: int) -> None:
     if not resolved:
         ax.annotate(
             "not resolved",
-            (row["latency_ratio_p95"], y),
-            xytext=(6, -3),
+            (ratio, y),
+            xytext=(0, 5),
+            ha="center",
             textcoords="offset points",
             fontsize=7,
         )
@@ -193,13 +201,13 @@ def _ratio(ax: Axes, row: dict, y: int) -> None:
 def _ratio_axis(ax: Axes, axis: str, rows: pd.DataFrame) -> None:
     """A logarithmic axis of time ratios that names the machine."""
     ax.set_xscale("log")
-    low = min(rows["latency_ratio_p5"].min(), 1) / 1.25
+    low = min(rows["latency_ratio_p5"].min(), 1) / 1.6
     high = max(rows["latency_ratio_p95"].max(), 1) * 1.6
     ax.set_xlim(low, high)
     ticks = [tick for tick in (0.1, 0.2, 0.3, 0.5, 1, 2, 3, 5, 10, 20, 50) if low <= tick <= high]
     ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     ax.set_xticks([], minor=True)
-    ax.set_xlabel(f"time over FP32 at batch 1 ({NOT_EDGE}), log scale")
+    ax.set_xlabel(f"time over FP32, batch 1 ({NOT_EDGE})")
 
 
 def _by_layer(

@@ -43,7 +43,7 @@ def executive(tables: Tables) -> str:
     parts = ["## The three answers"]
     if len(quantization):
         parts.append("### 1. Which quantisation strategy, and why?")
-        parts += [answers.strategy_answer(quantization, name) for name in _workloads(quantization)]
+        parts += [answers.strategy_answer(tables, name) for name in _workloads(quantization)]
     if len(golden):
         parts.append("### 2. What exactly does the integer hardware compute, and how wide?")
         parts.append(answers.integer_answer(golden, tables["bit_growth"]))
