@@ -1,5 +1,7 @@
 """Part B's sentences follow its tables: each conclusion is reversed, and so is its sentence."""
 
+from pathlib import Path
+
 import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
@@ -11,6 +13,7 @@ from edgeint8.report.contents import FIGURE_TABLES, TABLES_OF_PART
 from edgeint8.report.effects import Effect, effect
 from edgeint8.report.figures import FIGURES
 from edgeint8.report.style import save_figure
+from edgeint8.report.tables import columns_of
 
 FIGURES_OF_B = [
     name for name, tables in FIGURE_TABLES.items() if set(tables) <= set(TABLES_OF_PART["b"])
@@ -32,6 +35,14 @@ def test_a_strategy_without_a_twin_and_dynamic_ones_are_no_pair():
     assert effect(rows, tables["draws"], "calibration", ("dynamic", "minmax"), ("bins",)) is None
     said = why.granularity(tables | {"quantization": only}, "net")
     assert said.startswith("No two strategies of this run differ in the granularity")
+
+
+def test_accuracies_that_the_images_cannot_tell_apart_are_not_told_apart():
+    tables = part_b()
+    assert "tell the accuracy of none of 10 strategies from FP32's" in why.accuracy(tables, "net")
+    tables["quantization"].loc[2, ["mcnemar_p_fp32", "accuracy_delta"]] = [0.001, -0.08]
+    said = why.accuracy(tables, "net")
+    assert "of 1 of 10 strategies" in said and "`asym_tensor_minmax` (-8.00)" in said
 
 
 def test_granularity_and_its_reversal():
@@ -257,3 +268,10 @@ def test_latency_figures_say_that_x86_is_no_edge_device():
     drawn = FIGURES["latency"](part_b()["quantization"])
     assert [text.get_text() for text in drawn.axes[0].texts] == ["not resolved"]
     plt.close(drawn)
+
+
+@pytest.mark.parametrize("name", TABLES_OF_PART["b"])
+def test_every_promised_column_is_described(name):
+    text = (Path(__file__).parents[1] / "docs/tables.md").read_text(encoding="utf-8")
+    described = text.split(f"### {name}.csv")[1].split("\n### ")[0].split("\n## ")[0]
+    assert [column for column in columns_of(name) if f"`{column}`" not in described] == []

@@ -6,7 +6,7 @@ Every function takes tables and returns text; feed it other tables and it says s
 import pandas as pd
 
 from edgeint8.report.effects import of
-from edgeint8.report.markdown import Tables, percent
+from edgeint8.report.markdown import Tables, percent, points
 from edgeint8.report.why import headline
 
 SIGNIFICANCE = 0.05
@@ -34,7 +34,7 @@ def _chosen_because(rows: pd.DataFrame) -> str:
     """The step of the rule that decided, from one workload's rows of ``recommendation.csv``."""
     eligible = rows[rows["rank"].notna()].sort_values("rank")
     first, images = eligible.iloc[0], int(rows["holdout_images"].iloc[0])
-    margin = f"{100 * first['margin']:g} percentage point of the most accurate"
+    margin = f"{points(first['margin'])} of the most accurate"
     if len(eligible) == 1:
         return (
             f"it is the most accurate on the hold-out, and the {images:,} images show no other of "

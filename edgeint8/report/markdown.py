@@ -41,6 +41,12 @@ def link(table_name: str) -> str:
     return f"[tables/{table_name}.csv](tables/{table_name}.csv)"
 
 
+def points(share: float) -> str:
+    """A difference of two shares in percentage points."""
+    plural = "" if share == 0.01 else "s"
+    return f"{100 * share:g} percentage point{plural}"
+
+
 def percent(share: float, digits: int = 2) -> str:
     """A share as per cent."""
     return f"{100 * share:.{digits}f} %"

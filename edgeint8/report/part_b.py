@@ -4,7 +4,8 @@ import pandas as pd
 
 from edgeint8.report import layer_why, why
 from edgeint8.report.effects import of
-from edgeint8.report.markdown import Tables, figure, link, percent, table
+from edgeint8.report.markdown import Tables, figure, link, percent, points, table
+from edgeint8.report.style import data_source
 
 NOT_EDGE = "x86, not an edge device"
 LINKS = (
@@ -68,7 +69,7 @@ def _recommended(tables: Tables, workloads: list[str]) -> list[str]:
     parts = [
         "### The recommendation",
         "The rule was set before any result: on the hold-out, among the strategies shown to lose "
-        f"at most {percent(float(rows['margin'].iloc[0]), 0)} of accuracy to the best (97.5 % "
+        f"at most {points(float(rows['margin'].iloc[0]))} of accuracy to the best (97.5 % "
         "confidence), the lowest hardware cost wins, then the higher SQNR. Dynamic strategies are "
         "for comparison and no candidates; measured time plays no part.",
     ]
@@ -88,7 +89,7 @@ def _recommended(tables: Tables, workloads: list[str]) -> list[str]:
 
 
 def _how_to_read(frame: pd.DataFrame) -> str:
-    margin = percent(float(frame["margin"].iloc[0]), 0)
+    margin = points(float(frame["margin"].iloc[0]))
     return (
         "Accuracy is top-1 on the whole test split, in per cent, with Wilson's 95 % interval. The "
         "difference to FP32 is paired, in percentage points, with Tango's 95 % interval; p-values "
@@ -116,9 +117,9 @@ def _evidence(tables: Tables, workload: str) -> list[str]:
         draws_sqnr=_columns(rows, "draws_sqnr_db_low", "draws_sqnr_db_high", 1, ""),
         draws_accuracy=_columns(rows, "draws_accuracy_low", "draws_accuracy_high", 100, ""),
     )
-    data = str(rows["data_source"].iloc[0]).replace("stand_in", "STAND-IN")
     return [
-        f"**{workload}** (data: {data}, n = {int(rows['images'].iloc[0]):,}; recommended in bold)",
+        f"**{workload}** ({data_source(rows)}, n = {int(rows['images'].iloc[0]):,}; recommended in "
+        "bold)",
         table(frame, ACCURACY_COLUMNS),
         table(frame, FIDELITY_COLUMNS),
         *float_node_lists(rows),

@@ -17,6 +17,7 @@ from edgeint8.report.markdown import Tables
 from edgeint8.report.style import short_name
 
 ONE_BIT = 2.0  # channel ranges that differ by less cost the weakest channel less than a bit
+SIGNIFICANCE = 0.05
 WASTEFUL = 0.25  # share of unused levels from which waste is called a reason
 RECTIFIERS = ("Relu", "Clip")
 SAME_AS_MINMAX = re.compile(r"(\d+) of (\d+) ranges equal minmax(?:: ([^;]+))?")
@@ -27,6 +28,7 @@ SYMMETRY = {"asymmetric": "asymmetric activations", "symmetric": "symmetric acti
 def reasons(tables: Tables, workload: str) -> list[str]:
     """All sentences on the choice of a strategy."""
     return [
+        accuracy(tables, workload),
         granularity(tables, workload),
         symmetry(tables, workload),
         calibration(tables, workload),
@@ -59,6 +61,26 @@ def headline(tables: Tables, workload: str) -> str:
     if silent:
         text += f" Not shown to matter: {', '.join(silent)}."
     return text.strip()
+
+
+def accuracy(tables: Tables, workload: str) -> str:
+    """Whether the test split can tell any strategy's accuracy from FP32's."""
+    rows = of(tables["quantization"], workload)
+    differ = rows[rows["mcnemar_p_fp32"] < SIGNIFICANCE]
+    images = f"{int(rows['images'].iloc[0]):,} test images"
+    if differ.empty:
+        return (
+            f"After Holm's correction the {images} tell the accuracy of none of {len(rows)} "
+            "strategies from FP32's; what follows rests on the SQNR of the logits."
+        )
+    names = ", ".join(
+        f"`{row['strategy']}` ({100 * row['accuracy_delta']:+.2f})"
+        for row in differ.sort_values("accuracy_delta", kind="stable").to_dict("records")
+    )
+    return (
+        f"After Holm's correction the {images} tell the accuracy of {len(differ)} of {len(rows)} "
+        f"strategies from FP32's (percentage points): {names}."
+    )
 
 
 def granularity(tables: Tables, workload: str) -> str:
