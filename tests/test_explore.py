@@ -250,6 +250,10 @@ def test_front_rows_are_ordered_and_complete() -> None:
     assert {row["bound"] for row in rows} <= {
         *("compute", "dram_bandwidth", "fill_drain", "fold_edges", "stalls")
     }
+    first = rows[0]
+    seconds = first["cycles"] / SPACE.clock_hz
+    assert first["power_mw"] == pytest.approx(first["energy_pj"] * 1e-12 / seconds * 1e3)
+    assert first["fps"] == pytest.approx(1 / seconds) == 1e3 / first["model_ms"]
     assert all(row["energy_pj_low"] < row["energy_pj"] < row["energy_pj_high"] for row in rows)
 
 

@@ -6,7 +6,7 @@ docs/physical_model.md, equations 26 to 29.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 
 from edgeint8.arch.constants import (
     DRAM_PER_BYTE,
@@ -89,6 +89,14 @@ def energy_fj(
     }
 
 
+def network_accesses(
+    costs: Sequence[LayerCost], hardware: Hardware, elements: ElementBytes = INT8
+) -> Accesses:
+    """The accesses of all layers together."""
+    layers = [astuple(count_accesses(cost, hardware, elements)) for cost in costs]
+    return Accesses(*map(sum, zip(*layers, strict=True))) if layers else Accesses(0, 0, 0, 0, 0)
+
+
 def network_energy_fj(
     costs: Sequence[LayerCost],
     hardware: Hardware,
@@ -97,12 +105,14 @@ def network_energy_fj(
 ) -> dict[str, int]:
     """Femtojoules of all layers by part."""
     elements = INT8 if number_format == "int8" else FP32
-    total = dict.fromkeys(PARTS, 0)
-    for cost in costs:
-        accesses = count_accesses(cost, hardware, elements)
-        for part, value in energy_fj(accesses, hardware, level, number_format).items():
-            total[part] += value
-    return total
+    accesses = network_accesses(costs, hardware, elements)
+    return energy_fj(accesses, hardware, level, number_format)
+
+
+def energy_band_pj(costs: Sequence[LayerCost], hardware: Hardware) -> dict[Level, float]:
+    """Picojoules of all layers, INT8, at each level of the band."""
+    accesses = network_accesses(costs, hardware)
+    return {level: sum(energy_fj(accesses, hardware, level).values()) / 1000 for level in LEVELS}
 
 
 def area_mm2(
@@ -129,7 +139,7 @@ def dse_row(
     `utilization` is a share from 0 to 1 of the MACs that the array could have done in `cycles`.
     """
     costs = network_cost(layers, hardware, options)
-    energy = {level: sum(network_energy_fj(costs, hardware, level).values()) for level in LEVELS}
+    energy = energy_band_pj(costs, hardware)
     macs = sum(layer.macs for layer in layers)
     kb = hardware.sram_kb
     return {
@@ -144,9 +154,9 @@ def dse_row(
         "stall_cycles": stall_cycles,
         "utilization": macs / (cycles * hardware.processing_elements) if cycles else 0.0,
         "dram_bytes": total_dram_bytes(costs),
-        "energy_pj_low": energy["low"] / 1000,
-        "energy_pj": energy["mid"] / 1000,
-        "energy_pj_high": energy["high"] / 1000,
+        "energy_pj_low": energy["low"],
+        "energy_pj": energy["mid"],
+        "energy_pj_high": energy["high"],
         "area_mm2": area_mm2(hardware),
         "bound": network_bound(costs),
         "physical_cycles": total_cycles(costs),

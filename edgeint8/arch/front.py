@@ -7,8 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from edgeint8.arch.constants import LEVELS
-from edgeint8.arch.energy import area_mm2, network_energy_fj
+from edgeint8.arch.energy import area_mm2, energy_band_pj, network_energy_fj
 from edgeint8.arch.explore import Exploration
 from edgeint8.arch.hardware import Hardware
 from edgeint8.arch.layers import Layer
@@ -21,7 +20,7 @@ def design_row(workload: str, layers: Sequence[Layer], hardware: Hardware) -> Ro
     """One design by the full model: cycles, energy band, area, power, bound."""
     costs = network_cost(layers, hardware)
     cycles = total_cycles(costs)
-    energy = {level: sum(network_energy_fj(costs, hardware, level).values()) for level in LEVELS}
+    energy = energy_band_pj(costs, hardware)
     seconds = cycles / hardware.clock_hz
     ifmap_kb, filter_kb, ofmap_kb = hardware.sram_kb
     return {
@@ -38,11 +37,11 @@ def design_row(workload: str, layers: Sequence[Layer], hardware: Hardware) -> Ro
         "cycles": cycles,
         "model_ms": seconds * 1e3,
         "fps": 1 / seconds,
-        "energy_pj_low": energy["low"] / 1000,
-        "energy_pj": energy["mid"] / 1000,
-        "energy_pj_high": energy["high"] / 1000,
+        "energy_pj_low": energy["low"],
+        "energy_pj": energy["mid"],
+        "energy_pj_high": energy["high"],
         "area_mm2": area_mm2(hardware),
-        "power_mw": energy["mid"] * 1e-12 / seconds,
+        "power_mw": energy["mid"] * 1e-9 / seconds,
         "dram_bytes": total_dram_bytes(costs),
         "utilization": sum(layer.macs for layer in layers)
         / (cycles * hardware.processing_elements),

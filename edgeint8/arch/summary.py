@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edgeint8.arch.advice import changes
-from edgeint8.arch.constants import LEVELS
-from edgeint8.arch.energy import area_mm2, network_energy_fj
+from edgeint8.arch.energy import area_mm2, energy_band_pj
 from edgeint8.arch.hardware import Hardware
 from edgeint8.arch.layers import Layer
 from edgeint8.arch.physical import (
@@ -42,9 +41,7 @@ def network_totals(costs: Sequence[LayerCost], hardware: Hardware) -> Totals:
     cycles = total_cycles(costs)
     seconds = cycles / hardware.clock_hz
     macs = sum(cost.layer.macs for cost in costs)
-    low, mid, high = (
-        sum(network_energy_fj(costs, hardware, level).values()) * 1e-12 for level in LEVELS
-    )
+    energy = energy_band_pj(costs, hardware)
     peak = max((cost.layer.ifmap_bytes + cost.layer.ofmap_bytes for cost in costs), default=0)
     return Totals(
         cycles,
@@ -53,7 +50,7 @@ def network_totals(costs: Sequence[LayerCost], hardware: Hardware) -> Totals:
         macs,
         total_dram_bytes(costs),
         macs / (cycles * hardware.processing_elements) if cycles else 0.0,
-        (low, mid, high),
+        (energy["low"] * 1e-9, energy["mid"] * 1e-9, energy["high"] * 1e-9),
         area_mm2(hardware),
         peak,
     )
