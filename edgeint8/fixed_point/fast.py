@@ -14,14 +14,15 @@ import numpy as np
 import onnx
 
 from edgeint8.errors import ModelError
+from edgeint8.fixed_point import fast_elementwise, fast_steps
 from edgeint8.fixed_point.executor import ALL_TENSORS, Executor
 from edgeint8.fixed_point.fast_plan import Plan, Step, Values
-from edgeint8.fixed_point.fast_steps import FAST_STEPS
 from edgeint8.fixed_point.graph import Node
 from edgeint8.fixed_point.requantize import Array
 
 WORKING_SET_BYTES = 1 << 19
 LARGEST_BATCH = 8
+FAST_STEPS = {**fast_steps.FAST_STEPS, **fast_elementwise.FAST_STEPS}
 BATCH_DEPENDENT = frozenset({"DynamicQuantizeLinear"})
 
 
@@ -83,9 +84,10 @@ class FastExecutor:
     def _make_plan(self, key: tuple[tuple[int, ...], ...], feeds: dict[str, Array]) -> Plan:
         """Steps for the shapes of `feeds`; an ordinary run tells every tensor's shape."""
         samples = self.executor.run(feeds, keep=ALL_TENSORS)
-        plan = Plan(self.graph, {**self.graph.constants, **feeds, **samples})
+        known = {**self.graph.constants, **feeds, **samples}
+        plan = Plan(self.graph, known, self.executor.execute)
         for node in self.graph.nodes:
-            if node.name in plan.done:
+            if node.outputs[0] in plan.done:
                 continue
             fast = FAST_STEPS.get(node.op_type)
             if fast is None or not fast(plan, node):

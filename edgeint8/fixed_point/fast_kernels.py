@@ -169,3 +169,16 @@ def quantize(x: Array, scale: float, low: float, high: float, out: Array, at: Ar
                 for j in range(x.shape[3]):
                     level = np.rint(x[n, c, i, j] / scale)
                     out[n, at[0] + i, at[1] + j, c] = min(max(level, low), high)
+
+
+@numba.njit(**_OPTIONS)
+def lookup(
+    x: Array, x_at: Array, table: Array, offset: int, out: Array, at: Array, size: Array
+) -> None:
+    """Centred codes through a table of centred codes; entry 0 belongs to the lowest code."""
+    for n in range(out.shape[0]):
+        for i in range(size[0]):
+            for j in range(size[1]):
+                source, target = x[n, x_at[0] + i, x_at[1] + j], out[n, at[0] + i, at[1] + j]
+                for m in range(out.shape[3]):
+                    target[m] = table[np.int64(source[m]) + offset]

@@ -19,10 +19,13 @@ class Plan:
     """Tensors that live in slabs, and the steps that fill them, under construction.
 
     samples : every tensor of the graph for one batch, for its shape and type
+    execute : runs one node as in `Executor`
+    done : first outputs of nodes that an earlier step includes
     """
 
     graph: Graph
     samples: Mapping[str, Array]
+    execute: Callable[[Node, list[Array | None]], tuple[Array, ...]]
     slabs: dict[str, Slab] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
     done: set[str] = field(default_factory=set)

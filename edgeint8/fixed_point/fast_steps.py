@@ -1,4 +1,4 @@
-"""Fast forms of single operators: each looks at a node and adds steps to a plan, or declines.
+"""Fast forms of layers and pools: each looks at a node and adds steps to a plan, or declines.
 
 A builder returns False where its form does not apply (weights that are not constant, a sum that
 float32 might round, an unusual shape); the plan then runs the ordinary operator.
@@ -15,15 +15,10 @@ from edgeint8.fixed_point.geometry import ConvGeometry
 from edgeint8.fixed_point.graph import Node
 from edgeint8.fixed_point.kernels import FLOAT32_EXACT
 from edgeint8.fixed_point.layers import OutputStage, has_output_stage, output_stage
-from edgeint8.fixed_point.requantize import Array, code_range, ort_scale
+from edgeint8.fixed_point.requantize import Array, ort_scale
 from edgeint8.fixed_point.slab import Halo, Slab, image_size
 
 F32 = np.float32
-
-
-def _corner(slab: Slab) -> Array:
-    """Row and column where a slab's image begins."""
-    return np.array([slab.halo.top, slab.halo.left])
 
 
 def _stage(plan: Plan, node: Node) -> OutputStage | None:
@@ -116,7 +111,7 @@ def _add_finish(
 ) -> None:
     """Requantise a product into the node's slab."""
     out = plan.write(node.outputs[0], stage.zero_point)
-    (low, high), corner = out.limits, _corner(out)
+    (low, high), corner = out.limits, out.corner
 
     def step(values: Values) -> None:
         product.run()
@@ -130,8 +125,8 @@ def _add_finish_pooled(
 ) -> None:
     """Pool a product's accumulators and requantise what is left into the pool's slab."""
     out = plan.write(pool.outputs[0], stage.zero_point)
-    plan.done.add(pool.name)
-    (low, high), corner, numbers = out.limits, _corner(out), _pool_numbers(plan, pool)
+    plan.done.add(pool.outputs[0])
+    (low, high), corner, numbers = out.limits, out.corner, _pool_numbers(plan, pool)
     size = np.array(image_size(out.shape))
 
     def step(values: Values) -> None:
@@ -159,7 +154,7 @@ def _add_depthwise(
     halo = border(geometry)
     first = (slab.halo.top - halo.top, slab.halo.left - halo.left)
     steps = np.array([*geometry.strides, *geometry.dilations, *first])
-    (low, high), corner, size = out.limits, _corner(out), np.array(image_size(out.shape))
+    (low, high), corner, size = out.limits, out.corner, np.array(image_size(out.shape))
 
     def step(values: Values) -> None:
         fast_kernels.depthwise(
@@ -215,94 +210,12 @@ def max_pool(plan: Plan, node: Node) -> bool:
         return False
     out = plan.write(node.outputs[0], slab.zero_point)
     numbers, size = _pool_numbers(plan, node), np.array(image_size(out.shape))
-    start, extent, corner = _corner(slab), np.array(image_size(slab.shape)), _corner(out)
+    start, extent, corner = slab.corner, np.array(image_size(slab.shape)), out.corner
 
     def step(values: Values) -> None:
         fast_kernels.max_pool(slab.data, start, extent, out.data, corner, numbers, size)
 
     plan.steps.append(step)
-    return True
-
-
-def add(plan: Plan, node: Node) -> bool:
-    """QLinearAdd of two tensors of one shape."""
-    a, b = (plan.samples[node.inputs[k]] for k in (0, 3))
-    constants = [plan.constant(node, k) for k in (1, 2, 4, 5, 6, 7)]
-    if any(c is None for c in constants) or a.shape != b.shape or a.ndim not in (3, 4):
-        return False
-    a_scale, a_zero, b_scale, b_zero, c_scale, c_zero = (
-        c.reshape(()) for c in constants if c is not None
-    )
-    if a.size == 1:
-        return False
-    left, right = plan.read(node.inputs[0], int(a_zero)), plan.read(node.inputs[3], int(b_zero))
-    out = plan.write(node.outputs[0], int(c_zero))
-    ratios = np.array([F32(a_scale / c_scale), F32(b_scale / c_scale)], np.float64)
-    zeros = np.array([a_zero, b_zero, c_zero], np.float64)
-    other = F32(F32(ratios[1]) * F32(zeros[1]))
-    fixed = np.float64(F32(zeros[2] - np.float64(F32(ratios[0] * zeros[0] + np.float64(other)))))
-    low, high = (F32(limit) for limit in code_range(out.dtype))
-    places = _corner(left), _corner(right), _corner(out)
-    size = np.array(image_size(out.shape))
-
-    def step(values: Values) -> None:
-        fast_kernels.add(
-            left.data, places[0], right.data, places[1], ratios, zeros, fixed,
-            low, high, out.data, places[2], size,
-        )  # fmt: skip
-
-    plan.steps.append(step)
-    return True
-
-
-def quantize(plan: Plan, node: Node) -> bool:
-    """QuantizeLinear of a float tensor, one scale for all."""
-    name, scale, zero = node.inputs[0], plan.constant(node, 1), plan.constant(node, 2)
-    sample = plan.samples[name]
-    if scale is None or zero is None or scale.size != 1 or sample.ndim not in (2, 3, 4):
-        return False
-    if zero.dtype not in (np.int8, np.uint8) or sample.dtype != F32:
-        return False
-    out = plan.write(node.outputs[0], int(zero.reshape(())))
-    (low, high), corner = out.limits, _corner(out)
-    divisor, shape = F32(scale.reshape(())), (*sample.shape[:2], *image_size(sample.shape))
-
-    def step(values: Values) -> None:
-        image = np.ascontiguousarray(plan.codes(name, values)).reshape(shape)
-        fast_kernels.quantize(image, divisor, low, high, out.data, corner)
-
-    plan.steps.append(step)
-    return True
-
-
-def dequantize(plan: Plan, node: Node) -> bool:
-    """DequantizeLinear of a slab: centred codes times the scale."""
-    slab, scale, zero = (
-        plan.slabs.get(node.inputs[0]), plan.constant(node, 1), plan.constant(node, 2),
-    )  # fmt: skip
-    if slab is None or scale is None or scale.size != 1:
-        return False
-    if slab.zero_point != (0 if zero is None else int(zero.reshape(-1)[0])):
-        return False
-    image, factor, name = np.moveaxis(slab.view(Halo()), -1, 1), F32(scale.item()), node.outputs[0]
-
-    def step(values: Values) -> None:
-        values[name] = (image * factor + F32(0)).reshape(slab.shape)  # -0 + 0 is +0
-
-    plan.steps.append(step)
-    return True
-
-
-def flatten(plan: Plan, node: Node) -> bool:
-    """Flatten and Reshape of (N, C, 1, 1) to (N, C): the same slab under another name."""
-    slab, sample = plan.slabs.get(node.inputs[0]), plan.samples[node.outputs[0]]
-    if slab is None or sample.shape != slab.data.shape[:1] + slab.data.shape[3:]:
-        return False
-    if slab.data.shape[1:3] != (1, 1) or node.inputs[0] in plan.graph.constants:
-        return False
-    plan.slabs[node.outputs[0]] = Slab(
-        slab.data, slab.halo, sample.shape, slab.zero_point, slab.dtype
-    )
     return True
 
 
@@ -312,10 +225,4 @@ FAST_STEPS: dict[str, Callable[[Plan, Node], bool]] = {
     "QLinearMatMul": gemm,
     "QLinearGlobalAveragePool": global_average_pool,
     "MaxPool": max_pool,
-    "QLinearAdd": add,
-    "QuantizeLinear": quantize,
-    "DequantizeLinear": dequantize,
-    "Flatten": flatten,
-    "Reshape": flatten,
-    "Squeeze": flatten,
 }

@@ -68,6 +68,11 @@ class Slab:
         info = np.iinfo(self.dtype)
         return np.float32(info.min - self.zero_point), np.float32(info.max - self.zero_point)
 
+    @property
+    def corner(self) -> Array:
+        """Row and column where the image begins."""
+        return np.array([self.halo.top, self.halo.left])
+
     def view(self, halo: Halo) -> Array:
         """The image with a border of exactly `halo`, (N, H + .., W + .., C)."""
         height, width = image_size(self.shape)

@@ -70,4 +70,6 @@ def _images_that_fit(tensors: Mapping[str, Array]) -> int:
 def all_tensors(model: onnx.ModelProto, feeds: Mapping[str, Array]) -> dict[str, Array]:
     """Every tensor of the graph for all images at once; for long inputs use `batches`."""
     pieces = [tensors for _, tensors in batches(model, feeds)]
+    if len(pieces) == 1:
+        return pieces[0]
     return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
