@@ -3,11 +3,12 @@
 import itertools
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgeint8.arch.hardware import DATAFLOWS, Hardware, uniform_hardware
-from edgeint8.arch.layers import LayerShape
+from edgeint8.arch.hardware import DATAFLOWS, Hardware, parse_hardware_id, uniform_hardware
+from edgeint8.arch.layers import LayerShape, parse_shape_id
 from edgeint8.arch.scale_sim.copies import NO_COPIES, ifmap_im2col
 from edgeint8.arch.scale_sim.distinct import stream_fetches, tile_fetches
 from edgeint8.arch.scale_sim.epochs import ifmap_inputs, stream_epochs, tile_epochs
@@ -226,16 +227,10 @@ def as_dict(misses: Misses) -> dict[int, int]:
     return dict(zip(misses.lines.tolist(), misses.counts.tolist(), strict=True))
 
 
-@settings(max_examples=100, deadline=None)
-@given(shapes, machines, st.booleans(), st.data())
-def test_misses(shape: LayerShape, hardware: Hardware, is_ifmap: bool, data: st.DataObject) -> None:
-    """Streams and held tiles, with copies (inputs) and without (weights)."""
+def check_misses(shape: LayerShape, hardware: Hardware, is_ifmap: bool, window: Window) -> None:
     mapping = map_layer(shape, hardware)
     role = OPERAND_ROLES[mapping.dataflow][0 if is_ifmap else 1]
     stack = operand_stack(mapping, role)
-    window = data.draw(windows(stack.cells))
-    if window.step == 0:
-        return
     taps_across = is_ifmap and mapping.dataflow == "ws"
 
     def address(across: int, along: int) -> int:
@@ -256,6 +251,31 @@ def test_misses(shape: LayerShape, hardware: Hardware, is_ifmap: bool, data: st.
     else:
         found = stream_misses(stack, im2col, window, stream_passes(mapping, role))
     assert as_dict(found) == misses_by_sets(order, window, addressed)
+
+
+@settings(max_examples=100, deadline=None)
+@given(shapes, machines, st.booleans(), st.data())
+def test_misses(shape: LayerShape, hardware: Hardware, is_ifmap: bool, data: st.DataObject) -> None:
+    """Streams and held tiles, with copies (inputs) and without (weights)."""
+    mapping = map_layer(shape, hardware)
+    role = OPERAND_ROLES[mapping.dataflow][0 if is_ifmap else 1]
+    window = data.draw(windows(operand_stack(mapping, role).cells))
+    if window.step:
+        check_misses(shape, hardware, is_ifmap, window)
+
+
+@pytest.mark.parametrize(
+    ("shape", "hardware", "window"),
+    [
+        ("h4w10_r3s4_c1_m6_u1v2", "os_6x9_1kB_unlimited", Window(11, 9, 2, 2)),
+        ("h3w6_r1s4_c1_m5_u2v1", "ws_11x4_1kB_unlimited", Window(4, 7, 1, 1)),
+        ("h4w3_r1s2_c2_m3_u1v1", "ws_7x10_1kB_unlimited", Window(3, 11, 3, 3)),
+        ("h2w4_r1s2_c2_m4_u1v1", "ws_6x4_1kB_unlimited", Window(1, 25, 8, 8)),
+    ],
+)
+def test_copies_to_the_side_end_with_their_row(shape: str, hardware: str, window: Window) -> None:
+    """Layers in which a run of sideways copies that went on into the next row would be wrong."""
+    check_misses(parse_shape_id(shape), parse_hardware_id(hardware), True, window)
 
 
 @settings(max_examples=100, deadline=None)
