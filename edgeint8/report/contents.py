@@ -22,6 +22,7 @@ TABLES_OF_PART = {
         "switching",
         "pareto",
         "front_check",
+        "best",
     ),
 }
 FIGURE_TABLES = {
@@ -34,10 +35,19 @@ FIGURE_TABLES = {
     "unused_levels": ("levels",),
     "accumulator_width": ("bit_growth",),
     "overflow": ("overflow",),
-    "roofline": ("roofline",),
+    "cycles_by_array": ("dse",),
+    "cycles_by_sram": ("dse",),
+    "cycle_causes": ("roofline", "dse"),
+    "utilization": ("roofline", "dse"),
+    "roofline": ("roofline", "dse"),
+    "energy_by_part": ("energy", "dse"),
+    "pareto_front": ("pareto", "dse"),
 }
 # What a table needs besides its part: without these in the study it is not made.
-NEEDS_CALIBRATION = {"recommendation", "draws", "layer_traits", "levels", "histograms"}
+NEEDS_CALIBRATION = {
+    *("recommendation", "draws", "layer_traits", "levels", "histograms"),
+    *("bit_growth", "accumulator"),
+}
 NEEDS_STATIC_DETAIL = {"sensitivity", "mixed_precision"}
 NEEDS_DETAIL = {"overflow", "requantize"}
 

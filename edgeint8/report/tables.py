@@ -74,6 +74,11 @@ COLUMNS: dict[str, str] = {
         "bandwidth, pipelined, cycles, model_ms, fps, energy_pj_low, energy_pj, energy_pj_high, "
         "area_mm2, power_mw, dram_bytes, utilization, bound"
     ),
+    "best": (
+        "workload, hardware, rows, cols, dataflow, ifmap_sram_kb, filter_sram_kb, ofmap_sram_kb, "
+        "bandwidth, pipelined, cycles, model_ms, fps, energy_pj_low, energy_pj, energy_pj_high, "
+        "area_mm2, power_mw, dram_bytes, utilization, bound, cycles_tile_by_tile"
+    ),
     "front_check": "workload, hardware, quantity, sweep, full_model, difference",
     "roofline": (
         "workload, layer, hardware, macs, bytes, intensity, ridge, attainable, achieved, bound"

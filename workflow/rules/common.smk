@@ -63,6 +63,11 @@ def per_strategy(pattern):
     return expand(pattern, workload=STUDY.networks, strategy=STUDY.strategies)
 
 
+def per_static(pattern):
+    """As per_strategy, without dynamic strategies: their zero-points are not known beforehand."""
+    return expand(pattern, workload=STUDY.networks, strategy=STATIC)
+
+
 def per_static_detail(pattern):
     """As per_detail, without dynamic strategies: they have no calibration to vary."""
     return expand(pattern, workload=STUDY.networks, strategy=DETAIL_STATIC)

@@ -32,6 +32,7 @@ rule explore_designs:
     output:
         pareto=f"{NETWORK}/pareto.csv",
         front_check=f"{NETWORK}/front_check.csv",
+        best=f"{NETWORK}/best.csv",
     log:
         f"{LOGS}/explore/{{workload}}.log",
     benchmark:
@@ -61,7 +62,7 @@ rule architecture_table:
     benchmark:
         f"{BENCHMARKS}/{{architecture_table}}_table.tsv"
     wildcard_constraints:
-        architecture_table="dse|roofline|scaling|energy|switching|pareto|front_check",
+        architecture_table="dse|roofline|scaling|energy|switching|pareto|front_check|best",
     conda:
         "../../envs/edgeint8.yaml"
     threads: 1

@@ -7,7 +7,6 @@ rule golden_compare:
         model=f"{STRATEGY}/executable.onnx",
     output:
         golden=f"{STRATEGY}/golden.csv",
-        bit_growth=f"{STRATEGY}/bit_growth.csv",
     log:
         f"{LOGS}/golden/{{workload}}/{{strategy}}.log",
     benchmark:
@@ -22,6 +21,28 @@ rule golden_compare:
         images=STUDY.golden["images"],
     script:
         "../scripts/golden.py"
+
+
+rule bit_growth:
+    input:
+        dataset=dataset_of,
+        model=f"{STRATEGY}/executable.onnx",
+    output:
+        table=f"{STRATEGY}/bit_growth.csv",
+    log:
+        f"{LOGS}/bit_growth/{{workload}}/{{strategy}}.log",
+    benchmark:
+        f"{BENCHMARKS}/bit_growth/{{workload}}/{{strategy}}.tsv"
+    conda:
+        "../../envs/edgeint8.yaml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+    params:
+        code=code("bit_growth"),
+        images=STUDY.golden["images"],
+    script:
+        "../scripts/bit_growth.py"
 
 
 rule requantize_study:
@@ -91,13 +112,14 @@ rule vectors:
 
 
 rule integer_table:
-    """golden, bit_growth (every strategy), requantize and overflow (detail strategies)."""
+    """golden: every strategy; bit_growth: static ones, whose zero-points are known; others: detail."""
     input:
-        lambda wildcards: (
-            per_strategy(f"{STRATEGY}/{wildcards.integer_table}.csv")
-            if wildcards.integer_table in ("golden", "bit_growth")
-            else per_detail(f"{STRATEGY}/{wildcards.integer_table}.csv")
-        ),
+        lambda wildcards: {
+            "golden": per_strategy,
+            "bit_growth": per_static,
+        }.get(
+            wildcards.integer_table, per_detail
+        )(f"{STRATEGY}/{wildcards.integer_table}.csv"),
     output:
         table=f"{TABLES}/{{integer_table}}.csv",
     log:

@@ -5,12 +5,14 @@ import sys
 from tqdm import tqdm
 
 from edgeint8.arch.explore import explore
-from edgeint8.arch.front import front_check_rows, front_rows
+from edgeint8.arch.front import best_rows, front_check_rows, front_rows
 from edgeint8.arch.layers import layers_from_json
 from edgeint8.arch.study import constraints, design_space
 from edgeint8.files import read_json
 from edgeint8.job import job
 from edgeint8.report.tables import write_table
+
+RECOMMENDED = 5
 
 with job(snakemake.log[0]):
     workload, options = snakemake.wildcards.workload, snakemake.params.options
@@ -24,3 +26,4 @@ with job(snakemake.log[0]):
         snakemake.output.pareto, [row | sizes for row in front_rows(workload, layers, found)]
     )
     write_table(snakemake.output.front_check, front_check_rows(workload, layers, found))
+    write_table(snakemake.output.best, best_rows(workload, layers, found, RECOMMENDED))

@@ -1,10 +1,7 @@
 """Rule golden_compare: the integer executor against ONNX Runtime, tensor by tensor."""
 
-from dataclasses import asdict
-
 import onnx
 
-from edgeint8.fixed_point.bit_growth import model_widths
 from edgeint8.fixed_point.compare import compare_model
 from edgeint8.job import job
 from edgeint8.models.datasets import load_dataset
@@ -19,6 +16,4 @@ with job(snakemake.log[0]):
     inputs = dataset.test().inputs[: snakemake.params.images]
     feeds = {model.graph.input[0].name: inputs}
     comparison = compare_model(model, batches(model, feeds))
-    widths = model_widths(model, (feed for feed, _ in batches(model, feeds)))
     write_table(snakemake.output.golden, [key | comparison.row() | source])
-    write_table(snakemake.output.bit_growth, [key | asdict(width) | source for width in widths])
