@@ -1,36 +1,217 @@
-"""Figures of Part D: rooflines, utilisation, designs."""
+"""Figures of Part D on arrays and buffers: cycles, their causes, utilisation."""
 
+import math
+from typing import Any
+
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from edgeint8.report.style import COLOURS, MARKERS, legend_below, new_figure
+from edgeint8.report.array_machines import (
+    CAUSES,
+    DATAFLOWS,
+    array_axis,
+    bandwidth_text,
+    causes,
+    condition,
+    sram_sweep,
+    sweep,
+)
+from edgeint8.report.labels import plain_logarithmic, short_count
+from edgeint8.report.style import COLOURS, HATCHES, LINES, MARKERS, new_figure, short_name
+
+MOST_LAYERS = 40  # rows of the heat map that can still be read
+LOG_FROM = 8.0  # ratio of largest to smallest from which an axis is logarithmic
 
 
-def roofline(table: pd.DataFrame) -> Figure:
-    """Every layer that computes, under the roofline of each machine."""
-    machines = list(dict.fromkeys(table["hardware"]))[:2]
-    figure, axes = new_figure(len(machines), width=4.6 * len(machines), height=3.9)
-    for ax, machine in zip(axes, machines, strict=True):
-        rows = table[(table["hardware"] == machine) & (table["macs"] > 0)]
-        peak = float(rows["attainable"].max())
-        intensity = np.geomspace(rows["intensity"].min() / 2, rows["intensity"].max() * 2, 200)
-        ridge = float(rows["ridge"].iloc[0])
-        roof = np.minimum(peak, intensity * peak / ridge) if ridge > 0 else np.full(200, peak)
-        ax.plot(intensity, roof, color=COLOURS[7], label="attainable")
-        for k, (workload, layers) in enumerate(rows.groupby("workload", sort=False)):
-            ax.plot(
-                layers["intensity"],
-                layers["achieved"],
-                MARKERS[k],
-                color=COLOURS[k],
-                label=str(workload),
-            )
-        ax.set_xscale("log")
-        ax.set_yscale("log")
-        ax.grid(which="both", alpha=0.25)
-        ax.set_xlabel("intensity (MAC per DRAM byte)")
-        ax.set_ylabel("MAC per cycle")
-        ax.set_title(machine)
-    legend_below(figure, axes[0])
+def cycles_by_array(table: pd.DataFrame) -> Figure:
+    """Cycles by array size, a line a dataflow: the physical model, and SCALE-Sim as its witness."""
+    figure, panels = _panels(table)
+    for ax, (workload, rows) in panels:
+        rows = array_axis(rows)
+        ticks = list(dict.fromkeys(rows["tick"]))
+        for k, dataflow in enumerate(DATAFLOWS):
+            flow = rows[rows["dataflow"] == dataflow]
+            x = np.array([ticks.index(tick) for tick in flow["tick"]])
+            swept = flow["tick"].eq(flow["array"]).to_numpy()
+            style: dict[str, Any] = {"color": COLOURS[k], "marker": MARKERS[k], "markersize": 4}
+            ax.plot(x[swept], flow["physical_cycles"][swept], linestyle=LINES[k], **style)
+            ax.plot(x[~swept], flow["physical_cycles"][~swept], linestyle="none", **style)
+            ax.plot(x, flow["cycles"], **_hollow(k))
+        ax.set_xticks(range(len(ticks)), ticks, fontsize=7)
+        ax.set_xlim(-0.5, len(ticks) - 0.5)
+        ax.set_xlabel("array (rows x columns of processing elements)")
+        _cycle_axis(ax, rows[["physical_cycles", "cycles"]])
+        ax.set_title(f"{workload}{_sweep_condition(rows)}")
+    _dataflow_legend(figure, table, "SCALE-Sim (replica, array layers)")
     return figure
+
+
+def cycles_by_sram(table: pd.DataFrame) -> Figure:
+    """Cycles by buffer size at one array and bandwidth: bound, tile by tile, and SCALE-Sim."""
+    figure, panels = _panels(table)
+    for ax, (workload, rows) in panels:
+        rows = sram_sweep(rows)
+        ticks = list(dict.fromkeys(rows["sram_kb"]))
+        for k, dataflow in enumerate(DATAFLOWS):
+            flow = rows[rows["dataflow"] == dataflow]
+            x = [ticks.index(tick) for tick in flow["sram_kb"]]
+            bound, tiled = flow["physical_cycles"], flow["physical_cycles_tile_by_tile"]
+            ax.plot(x, bound, color=COLOURS[k], marker=MARKERS[k], linestyle=LINES[k], markersize=4)
+            ax.fill_between(x, bound, tiled, color=COLOURS[k], alpha=0.25, linewidth=0)
+            ax.plot(x, tiled, color=COLOURS[k], linewidth=0.8)
+            ax.plot(x, flow["cycles"], **_hollow(k))
+        ax.set_xticks(range(len(ticks)), ticks)
+        ax.set_xlim(-0.3, len(ticks) - 0.7)
+        ax.set_xlabel("SRAM per operand (KiB)")
+        _cycle_axis(ax, rows[["physical_cycles", "physical_cycles_tile_by_tile", "cycles"]])
+        first = rows.iloc[0]
+        ax.set_title(f"{workload}\n{first['array']}, {bandwidth_text(first['bandwidth'])}")
+    calc = not (sram_sweep(table)["limited"]).any()
+    mode = "cycles" if calc else "USER cycles"
+    _dataflow_legend(figure, table, f"SCALE-Sim's {mode} (replica only)", "bound to tile by tile")
+    return figure
+
+
+def cycle_causes(roofline: pd.DataFrame, dse: pd.DataFrame) -> Figure:
+    """What the cycles go to, as shares, by array: why a larger array wins less than its size."""
+    figure, panels = _panels(dse, width=6.4)
+    for ax, (workload, rows) in panels:
+        rows = array_axis(rows)
+        rows = rows.assign(order=rows["dataflow"].map(DATAFLOWS.index))
+        rows = rows.sort_values("order", kind="stable")
+        parts = pd.DataFrame(
+            [causes(_layers(roofline, workload, name)) for name in rows["hardware"]]
+        )
+        x = np.arange(len(rows)) + 0.6 * rows["order"].to_numpy()
+        bottom = np.zeros(len(rows))
+        total = parts.sum(axis=1)
+        for k, name in enumerate(CAUSES):
+            share = 100 * (parts[name] / total.where(total > 0, 1)).to_numpy()
+            ax.bar(x, share, 0.8, bottom, color=COLOURS[k], hatch=HATCHES[k], edgecolor="white")
+            bottom += share
+        for place, count in zip(x, rows["physical_cycles"], strict=True):
+            ax.text(place, 101, short_count(count), ha="center", va="bottom", fontsize=6.5)
+        labels = rows["dataflow"] + "\n" + rows["tick"]
+        ax.set_xticks(x, labels, fontsize=6.5)
+        ax.set_xlim(min(x.min() - 1, -1.5), max(x.max() + 1, 2.5))
+        ax.set_ylim(0, 108)
+        ax.set_ylabel("share of cycles (%); total above")
+        ax.set_title(f"{workload}{_sweep_condition(rows)}")
+    handles = [
+        mpl.patches.Patch(facecolor=COLOURS[k], hatch=HATCHES[k], edgecolor="white", label=label)
+        for k, label in enumerate(CAUSES.values())
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), fontsize=8)
+    return figure
+
+
+def utilization(roofline: pd.DataFrame, dse: pd.DataFrame) -> Figure:
+    """MACs done of the MACs the array could do in that time, layers by machines, as a heat map."""
+    workloads = list(dict.fromkeys(dse["workload"]))
+    shares = [_utilization(roofline, dse[dse["workload"] == name], name) for name in workloads]
+    heights = [1.0 + 0.22 * len(share) for share in shares]
+    widest = max(share.shape[1] for share in shares)
+    figure, axes = new_figure(
+        1, width=max(4.6, 2.4 + 0.55 * widest), height=sum(heights) / len(heights), rows=len(shares)
+    )
+    grid = axes[0].get_gridspec()
+    if grid is not None:
+        grid.set_height_ratios(heights)
+    for ax, workload, share in zip(axes, workloads, shares, strict=True):
+        image = ax.imshow(100 * share, cmap="cividis", vmin=0, vmax=100, aspect="auto")
+        for (row, column), value in np.ndenumerate(share.to_numpy()):
+            colour = "black" if value > 0.5 else "white"
+            text = f"{100 * value:.0f}" if value >= 0.095 else f"{100 * value:.1g}"
+            ax.text(column, row, text, ha="center", va="center", color=colour, fontsize=7)
+        ax.set_yticks(range(len(share)), [short_name(name) for name in share.index], fontsize=7)
+        ax.set_xticks(range(share.shape[1]), list(share.columns), fontsize=7)
+        ax.grid(visible=False)
+        title = f"{workload}{_sweep_condition(array_axis(dse[dse['workload'] == workload]))}"
+        ax.set_title(title)
+    figure.colorbar(image, ax=axes, label="utilisation (%)", shrink=0.8)
+    return figure
+
+
+def _utilization(roofline: pd.DataFrame, dse: pd.DataFrame, workload: str) -> pd.DataFrame:
+    """Share by layer (rows, at most `MOST_LAYERS`, those with most MACs) and machine (columns)."""
+    columns = {}
+    for row in array_axis(dse).to_dict("records"):
+        layers = _layers(roofline, workload, row["hardware"])
+        layers = layers[layers["macs"] > 0].set_index("layer")
+        columns[f"{row['dataflow']}\n{row['tick']}"] = layers["achieved"] / row["pes"]
+        macs = layers["macs"]
+    frame = pd.DataFrame(columns)
+    largest = macs.sort_values(ascending=False, kind="stable").index[:MOST_LAYERS]
+    return frame[frame.index.isin(largest)]
+
+
+def _layers(roofline: pd.DataFrame, workload: str, hardware: str) -> pd.DataFrame:
+    return roofline[(roofline["workload"] == workload) & (roofline["hardware"] == hardware)]
+
+
+def _panels(
+    table: pd.DataFrame, width: float = 4.6
+) -> tuple[Figure, list[tuple[Axes, tuple[str, pd.DataFrame]]]]:
+    """One panel a workload, at most two in a row."""
+    groups = [(str(name), rows) for name, rows in table.groupby("workload", sort=False)]
+    columns = min(2, len(groups))
+    figure, axes = new_figure(columns, width * columns, 3.6, -(-len(groups) // columns))
+    for ax in axes[len(groups) :]:
+        ax.set_axis_off()
+    return figure, list(zip(axes, groups, strict=False))
+
+
+def _sweep_condition(rows: pd.DataFrame) -> str:
+    swept = sweep(rows)
+    return f"\n{condition(swept.iloc[0])}" if len(swept) else ""
+
+
+def _cycle_axis(ax: Axes, cycles: pd.DataFrame) -> None:
+    lowest, highest = float(cycles.min().min()), float(cycles.max().max())
+    if lowest > 0 and highest / lowest >= LOG_FROM:
+        ax.set_yscale("log")
+        plain_logarithmic(ax.yaxis)
+    else:
+        ax.set_ylim(0, 1.1 * highest)
+        ax.yaxis.set_major_formatter(lambda value, _: short_count(value))
+    ax.set_ylabel("cycles an inference")
+
+
+def _hollow(k: int) -> dict[str, Any]:
+    return {
+        "color": COLOURS[k],
+        "marker": MARKERS[k],
+        "markersize": 8,
+        "markerfacecolor": "none",
+        "linestyle": "none",
+    }
+
+
+def _dataflow_legend(figure: Figure, table: pd.DataFrame, witness: str, band: str = "") -> None:
+    handles: list[mpl.artist.Artist] = [
+        mpl.lines.Line2D(
+            [],
+            [],
+            color=COLOURS[k],
+            marker=MARKERS[k],
+            linestyle=LINES[k],
+            markersize=4,
+            label=f"{dataflow}, physical model",
+        )
+        for k, dataflow in enumerate(DATAFLOWS)
+        if dataflow in set(table["dataflow"])
+    ]
+    hollow = {**_hollow(7), "marker": "o"}
+    handles.append(mpl.lines.Line2D([], [], label=witness, **hollow))
+    if band:
+        handles.append(mpl.patches.Patch(color=COLOURS[7], alpha=0.25, label=band))
+    width = figure.get_size_inches()[0]
+    figure.legend(
+        handles=handles,
+        loc="outside lower center",
+        ncols=max(1, math.floor(width / 2.4)),
+        fontsize=8,
+    )

@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 
 from edgeint8.report import (
     array_figures,
+    design_figures,
     distribution_figures,
     integer_figures,
     quantization_figures,
@@ -21,5 +22,11 @@ FIGURES: dict[str, Callable[..., Figure]] = {
     "unused_levels": distribution_figures.unused_levels,
     "accumulator_width": integer_figures.accumulator_width,
     "overflow": integer_figures.overflow,
-    "roofline": array_figures.roofline,
+    "cycles_by_array": array_figures.cycles_by_array,
+    "cycles_by_sram": array_figures.cycles_by_sram,
+    "cycle_causes": array_figures.cycle_causes,
+    "utilization": array_figures.utilization,
+    "roofline": design_figures.roofline,
+    "energy_by_part": design_figures.energy_by_part,
+    "pareto_front": design_figures.pareto_front,
 }

@@ -1,0 +1,369 @@
+"""Figures of Part D on whole designs: roofline, energy by part, Pareto front."""
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from edgeint8.report.array_machines import CAUSES, DATAFLOWS, bandwidth_text, machines
+from edgeint8.report.design_answers import chosen_designs
+from edgeint8.report.labels import place_names, plain_logarithmic, short_count
+from edgeint8.report.style import COLOURS, HATCHES, MARKERS, new_figure, short_name
+
+PANEL = 3.3, 3.4  # width and height of one roofline in inches
+MOST_LABELS = 6  # layers named in one panel of the roofline; the others are points
+ENERGY_PARTS = {
+    "mac": "MACs",
+    "registers": "registers",
+    "ifmap_sram": "ifmap SRAM",
+    "filter_sram": "filter SRAM",
+    "ofmap_sram": "ofmap SRAM",
+    "dram": "DRAM",
+}
+PJ_PER_UJ = 1e6
+
+
+def representatives(dse: pd.DataFrame) -> list[str]:
+    """One machine a dataflow, the fastest in sum over the workloads, then all presets.
+
+    They have a limited bandwidth if such machines have all dataflows of the study; if not, the
+    fastest with a limited bandwidth is added.
+    """
+    frame = machines(dse)
+    total = frame.groupby("hardware", sort=False)["physical_cycles"].sum()
+    known = frame.drop_duplicates("hardware").set_index("hardware")
+    plain, presets = known[~known["preset"]], known.index[known["preset"]]
+    limited = plain[plain["limited"]]
+    covered = set(limited["dataflow"]) == set(plain["dataflow"])
+    pool = limited if covered else plain[~plain["limited"]]
+    by_flow = [pool.index[pool["dataflow"] == dataflow] for dataflow in DATAFLOWS]
+    chosen = [str(total[names].idxmin()) for names in by_flow if len(names)]
+    if len(limited) and not covered:
+        chosen.append(str(total[limited.index].idxmin()))
+    return chosen + [str(name) for name in presets]
+
+
+def roofline(table: pd.DataFrame, dse: pd.DataFrame) -> Figure:
+    """Layers under the rooflines of representative machines; those with most cycles by name."""
+    names = representatives(dse)
+    workloads = list(dict.fromkeys(table["workload"]))
+    columns = min(4, len(names))
+    padded = [*names, *[""] * (-len(names) % columns)]
+    panels = [(workload, name) for workload in workloads for name in padded]
+    figure, axes = new_figure(
+        columns, width=max(4.8, PANEL[0] * columns), height=PANEL[1], rows=len(panels) // columns
+    )
+    for ax, (workload, name) in zip(axes, panels, strict=True):
+        rows = table[(table["workload"] == workload) & (table["hardware"] == name)]
+        if rows.empty:
+            ax.set_axis_off()
+            continue
+        _roofline_panel(ax, rows[rows["macs"] > 0], _peak(dse, name))
+        ax.set_title(f"{workload}\n{name}", fontsize=8)
+    drawn = table[(table["macs"] > 0) & table["hardware"].isin(names)]
+    figure.legend(
+        handles=_bound_legend(set(drawn["bound"])),
+        loc="outside lower center",
+        ncols=6 if columns > 2 else 2,
+        fontsize=8,
+    )
+    return figure
+
+
+def _bound_legend(bounds: set[str]) -> list[mpl.artist.Artist]:
+    handles: list[mpl.artist.Artist] = [
+        mpl.lines.Line2D(
+            [],
+            [],
+            color=COLOURS[k],
+            marker=MARKERS[k],
+            linestyle="none",
+            label=f"bound by {label}",
+        )
+        for k, (name, label) in enumerate(CAUSES.items())
+        if name in bounds
+    ]
+    return [*handles, mpl.lines.Line2D([], [], color=COLOURS[7], label="attainable")]
+
+
+def energy_by_part(table: pd.DataFrame, dse: pd.DataFrame) -> Figure:
+    """Energy of an inference by part at mid constants, INT8 beside FP32; bars from low to high."""
+    names = representatives(dse)
+    workloads = list(dict.fromkeys(table["workload"]))
+    bars = 2 * len(names)
+    width = max(4.6, 1.2 + 0.62 * bars)
+    columns = 2 if len(workloads) > 1 and width < 6 else 1
+    figure, axes = new_figure(columns, width * columns, 3.6, -(-len(workloads) // columns))
+    for ax in axes[len(workloads) :]:
+        ax.set_axis_off()
+    for ax, workload in zip(axes, workloads, strict=False):
+        rows = table[table["workload"] == workload]
+        _energy_panel(ax, rows, names, dse)
+        ax.set_title(f"{workload}: mid constants; line from low to high")
+    handles = [
+        mpl.patches.Patch(facecolor=COLOURS[k], hatch=HATCHES[k], edgecolor="white", label=label)
+        for k, label in enumerate(ENERGY_PARTS.values())
+    ]
+    figure.legend(
+        handles=handles, loc="outside lower center", ncols=6 if columns > 1 else 3, fontsize=8
+    )
+    return figure
+
+
+def pareto_front(table: pd.DataFrame, dse: pd.DataFrame) -> Figure:
+    """All designs on the front: latency against energy by area, and against area by bandwidth.
+
+    Lines at the chosen designs reach from low to high constants.
+    """
+    workloads = list(dict.fromkeys(table["workload"]))
+    figure, axes = new_figure(2, 10.4, 3.6, len(workloads))
+    for workload, left, right in zip(workloads, axes[::2], axes[1::2], strict=True):
+        rows = _micro(table[table["workload"] == workload])
+        known = _micro(dse[dse["workload"] == workload])
+        _by_area(left, rows)
+        _by_bandwidth(right, rows)
+        _front_panel(left, rows, known, "energy_uj")
+        _front_panel(right, rows, known, "area_mm2")
+        left.set_title(f"{workload}: {len(rows):,} designs on the front")
+        right.set_title(f"{workload}: the same designs")
+    figure.legend(
+        handles=_front_legend(set(table["dataflow"])),
+        loc="outside lower center",
+        ncols=6,
+        fontsize=8,
+    )
+    return figure
+
+
+def _peak(dse: pd.DataFrame, hardware: str) -> int:
+    row = dse[dse["hardware"] == hardware].iloc[0]
+    return int(row["rows"]) * int(row["cols"])
+
+
+def _roofline_panel(ax: Axes, rows: pd.DataFrame, peak: int) -> None:
+    ridge = float(rows["ridge"].iloc[0])
+    low = min(rows["intensity"].min(), ridge or np.inf) / 3
+    high = max(rows["intensity"].max(), ridge) * 4
+    intensity = np.geomspace(low, high, 200)
+    roof = np.minimum(peak, intensity * peak / ridge) if ridge > 0 else np.full(200, float(peak))
+    ax.plot(intensity, roof, color=COLOURS[7], linewidth=1.2)
+    for row in rows.to_dict("records"):
+        k = list(CAUSES).index(row["bound"])
+        ax.plot(row["intensity"], row["achieved"], MARKERS[k], color=COLOURS[k], markersize=5)
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    ax.set_xlim(low, high)
+    ax.set_ylim(rows["achieved"].min() / 2.5, peak * 2)
+    for axis in (ax.xaxis, ax.yaxis):
+        plain_logarithmic(axis)
+    ax.grid(which="major", axis="both", alpha=0.3)
+    ax.set_xlabel("MACs per DRAM byte")
+    ax.set_ylabel("MACs per cycle")
+    _name_layers(ax, rows, np.column_stack([intensity, roof]))
+
+
+def _name_layers(ax: Axes, rows: pd.DataFrame, roof: np.ndarray) -> None:
+    """Names beside the points of the layers with most cycles."""
+    order = _merged(rows)
+    points = order[["intensity", "achieved"]].to_numpy()
+    low, high = (np.log10(ends) for ends in zip(ax.get_xlim(), ax.get_ylim(), strict=True))
+    size = 72 * PANEL[0] * 0.72, 72 * PANEL[1] * 0.68  # the axes without ticks and labels
+
+    def position(values: np.ndarray) -> list[tuple[float, float]]:
+        scaled = (np.log10(values) - low) / (high - low) * size
+        return [(float(x), float(y)) for x, y in scaled]
+
+    names = [str(name) for name in order["name"][:MOST_LABELS]]
+    others = [*position(points[MOST_LABELS:]), *position(roof)]
+    centres = place_names(position(points[:MOST_LABELS]), names, size, others)
+    for name, point, centre in zip(names, points, centres, strict=False):
+        place = 10 ** (low + np.array(centre) / size * (high - low))
+        ax.annotate(
+            name,
+            point,
+            place,
+            ha="center",
+            va="center",
+            fontsize=6.5,
+            arrowprops={"arrowstyle": "-", "linewidth": 0.4, "color": "0.5", "shrinkB": 2},
+        )
+
+
+def _merged(rows: pd.DataFrame) -> pd.DataFrame:
+    """One row a point, most cycles first: equal layers share a name such as ``conv2 +1``."""
+    points = rows.groupby(["intensity", "achieved"], sort=False).agg(
+        layer=("layer", "first"), count=("layer", "size"), cycles=("cycles", "sum")
+    )
+    more = [f" +{count - 1}" if count > 1 else "" for count in points["count"]]
+    names = [short_name(str(name)) + tail for name, tail in zip(points["layer"], more, strict=True)]
+    points = points.assign(name=names).reset_index()
+    return points.sort_values("cycles", ascending=False, kind="stable")
+
+
+def _energy_panel(ax: Axes, rows: pd.DataFrame, names: list[str], dse: pd.DataFrame) -> None:
+    known = dse.drop_duplicates("hardware").set_index("hardware")
+    places, labels = [], []
+    for k, name in enumerate(names):
+        for j, number_format in enumerate(("int8", "fp32")):
+            here = rows[(rows["hardware"] == name) & (rows["number_format"] == number_format)]
+            levels = here.set_index("level")
+            place, bottom = 2.4 * k + j, 0.0
+            for c, part in enumerate(ENERGY_PARTS):
+                height = levels.loc["mid", f"{part}_pj"] / PJ_PER_UJ
+                ax.bar(
+                    place,
+                    height,
+                    0.85,
+                    bottom,
+                    color=COLOURS[c],
+                    hatch=HATCHES[c],
+                    edgecolor="white",
+                )
+                bottom += height
+            total = levels["total_pj"] / PJ_PER_UJ
+            error = [[total["mid"] - total["low"]], [total["high"] - total["mid"]]]
+            ax.errorbar(place, total["mid"], error, color=COLOURS[7], capsize=3, linewidth=1)
+            places.append(place)
+            labels.append(number_format.upper())
+    ax.set_xticks(places, labels, fontsize=7)
+    ax.set_xlim(min(-0.7, 0.5 * places[-1] - 3), max(places[-1] + 0.7, 0.5 * places[-1] + 3))
+    ax.yaxis.set_major_formatter(lambda value, _: short_count(value))
+    for k, name in enumerate(names):
+        ax.annotate(
+            _machine_label(known.loc[name], name),
+            (2.4 * k + 0.5, 0),
+            (0, -16),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            ha="center",
+            va="top",
+            fontsize=7,
+        )
+    ax.set_xlabel(" \n \n ", fontsize=7)  # room for the machines under the formats
+    ax.set_ylabel("energy of an inference (µJ, 45 nm)")
+
+
+def _machine_label(row: pd.Series, name: str) -> str:
+    if not name.startswith(f"{row['dataflow']}_{row['rows']}x{row['cols']}_"):
+        return name.replace("_", "\n")
+    bandwidth = bandwidth_text(row["bandwidth"]).replace(" per cycle and port", "/cycle")
+    return f"{row['dataflow']} {row['rows']}x{row['cols']}\n{row['sram_kb']} kB\n{bandwidth}"
+
+
+def _micro(rows: pd.DataFrame) -> pd.DataFrame:
+    """Energies in microjoules, latency in microseconds."""
+    names = {"energy_uj_low": "energy_pj_low", "energy_uj": "energy_pj"}
+    names |= {"energy_uj_high": "energy_pj_high"}
+    energies = {name: rows[column] / PJ_PER_UJ for name, column in names.items()}
+    return rows.assign(latency_us=1e3 * rows["model_ms"], **energies)
+
+
+AXIS_LABELS = {
+    "energy_uj": "energy of an inference (µJ, 45 nm)",
+    "area_mm2": "area (mm², 45 nm)",
+}
+
+
+def _front_panel(ax: Axes, rows: pd.DataFrame, known: pd.DataFrame, vertical: str) -> None:
+    """Latency against `vertical`, with the study's machines and the chosen designs."""
+    ax.plot(known["latency_us"], known[vertical], "x", color="0.45", markersize=4, zorder=1)
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    _mark_chosen(ax, rows, vertical)
+    for axis in (ax.xaxis, ax.yaxis):
+        plain_logarithmic(axis)
+    ax.grid(which="major", axis="both", alpha=0.3)
+    ax.set_xlabel("latency of an inference (µs)")
+    ax.set_ylabel(AXIS_LABELS[vertical])
+
+
+def _by_area(ax: Axes, rows: pd.DataFrame) -> None:
+    """Latency against energy, coloured by area."""
+    low, high = rows["area_mm2"].min(), rows["area_mm2"].max()
+    norm = mpl.colors.LogNorm(low, max(high, 1.001 * low))
+    points = _scatter(ax, rows, "energy_uj", rows["area_mm2"], norm)
+    bar = ax.figure.colorbar(points, ax=ax, label=AXIS_LABELS["area_mm2"])
+    plain_logarithmic(bar.ax.yaxis)
+
+
+def _by_bandwidth(ax: Axes, rows: pd.DataFrame) -> None:
+    """Latency against area, coloured by bandwidth."""
+    names = sorted(rows["bandwidth"].astype(str).unique(), key=_bandwidth_order)
+    ranks = rows["bandwidth"].astype(str).map(names.index)
+    norm = mpl.colors.BoundaryNorm(np.arange(len(names) + 1) - 0.5, 256)
+    points = _scatter(ax, rows, "area_mm2", ranks, norm)
+    bar = ax.figure.colorbar(
+        points, ax=ax, ticks=range(len(names)), label="DRAM bytes per cycle and port"
+    )
+    bar.ax.set_yticklabels(names)
+    bar.ax.minorticks_off()
+
+
+def _bandwidth_order(bandwidth: str) -> float:
+    return np.inf if bandwidth == "unlimited" else float(bandwidth)
+
+
+def _scatter(
+    ax: Axes, rows: pd.DataFrame, vertical: str, shades: pd.Series, norm: mpl.colors.Normalize
+) -> mpl.cm.ScalarMappable:
+    """Designs with the marker of their dataflow."""
+    for k, dataflow in enumerate(DATAFLOWS):
+        flow = rows[rows["dataflow"] == dataflow]
+        ax.scatter(
+            flow["latency_us"],
+            flow[vertical],
+            c=shades[flow.index],
+            norm=norm,
+            cmap="cividis",
+            marker=MARKERS[k],
+            s=9,
+            linewidths=0,
+            rasterized=True,
+        )
+    return mpl.cm.ScalarMappable(norm, "cividis")
+
+
+def _mark_chosen(ax: Axes, rows: pd.DataFrame, vertical: str) -> None:
+    """Rings around the chosen designs, with the energy band where energy is drawn."""
+    middle = np.sqrt(rows[vertical].min() * rows[vertical].max())
+    for k, (name, place) in enumerate(chosen_designs(rows).items()):
+        row = rows.loc[place]
+        inwards = 16 + 13 * k if row[vertical] <= middle else -4
+        if vertical == "energy_uj":
+            band = [row["energy_uj_low"], row["energy_uj_high"]]
+            ax.plot([row["latency_us"]] * 2, band, color=COLOURS[5], marker="_", linewidth=1)
+        ax.plot(
+            row["latency_us"],
+            row[vertical],
+            "o",
+            markersize=9,
+            markerfacecolor="none",
+            color=COLOURS[5],
+            markeredgewidth=1.5,
+        )
+        ax.annotate(
+            name,
+            (row["latency_us"], row[vertical]),
+            (14, inwards),
+            textcoords="offset points",
+            fontsize=8,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.8},
+            arrowprops={"arrowstyle": "-", "linewidth": 0.6, "color": COLOURS[5]},
+        )
+
+
+def _front_legend(dataflows: set[str]) -> list[mpl.artist.Artist]:
+    def point(marker: str, label: str, colour: str = "0.35") -> mpl.artist.Artist:
+        return mpl.lines.Line2D(
+            [], [], color=colour, marker=marker, linestyle="none", markersize=5, label=label
+        )
+
+    handles = [
+        point(MARKERS[k], f"{dataflow} design")
+        for k, dataflow in enumerate(DATAFLOWS)
+        if dataflow in dataflows
+    ]
+    handles.append(point("x", "machine of the study"))
+    handles.append(point("_", "chosen design, low to high constants", COLOURS[5]))
+    return handles
