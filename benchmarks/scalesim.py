@@ -144,7 +144,9 @@ def compare(times: dict[str, Any]) -> list[Comparison]:
         replica = cpu_seconds(lambda shape=shape, hardware=hardware: predict(shape, hardware))
         simulator = measured["time_cpu_seconds"]
         stopped = measured["status"] != "ok"
-        rows.append(Comparison(name, hardware.id, simulator, stopped, replica, simulator / replica))
+        why = cause(shape, hardware)
+        ratio = simulator / replica
+        rows.append(Comparison(name, hardware.id, simulator, stopped, replica, ratio, why))
     return rows
 
 
@@ -158,7 +160,8 @@ def print_comparison(rows: list[Comparison], slowest: int = 10) -> None:
         bound = ">" if row.stopped else " "
         print(
             f"{row.layer:26} {row.hardware:24} {bound}{row.time_scalesim_seconds:8.2f} s"
-            f" {row.time_replica_seconds * 1e3:9.3f} ms {bound}{row.time_ratio:10,.0f}x  {row.cause}"
+            f" {row.time_replica_seconds * 1e3:9.3f} ms {bound}{row.time_ratio:10,.0f}x"
+            f"  {row.cause}"
         )
 
 
