@@ -10,6 +10,8 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT))
 
+from snakemake.exceptions import WorkflowError
+
 from edgeint8.config import load_study
 from edgeint8.errors import ConfigError, EdgeInt8Error
 from edgeint8.quant.strategy import Strategy
@@ -51,6 +53,14 @@ wildcard_constraints:
 def code(script):
     """Hash of the package modules behind workflow/scripts/<script>.py: see source_hash."""
     return source_hash(ROOT / f"workflow/scripts/{script}.py")
+
+
+def every_core():
+    """The cores of this run; 1 where none are given (--unlock, or jobs that go to a cluster)."""
+    try:
+        return workflow.cores
+    except WorkflowError:
+        return 1
 
 
 def per_network(pattern):

@@ -5,6 +5,7 @@ rule golden_compare:
     input:
         dataset=dataset_of,
         model=f"{STRATEGY}/executable.onnx",
+        facts=f"{STRATEGY}/quantize.json",
     output:
         golden=f"{STRATEGY}/golden.csv",
     log:

@@ -86,7 +86,7 @@ rule latency:
     # All cores, although one thread computes: nothing else of this run shares the machine.
     conda:
         "../../envs/edgeint8.yaml"
-    threads: workflow.cores
+    threads: every_core()
     resources:
         mem_mb=2000,
     params:

@@ -2,6 +2,7 @@
 
 import onnx
 
+from edgeint8.files import read_json
 from edgeint8.fixed_point.compare import compare_model
 from edgeint8.job import job
 from edgeint8.models.datasets import load_dataset
@@ -15,5 +16,7 @@ with job(snakemake.log[0]):
     source = {"data_source": dataset.source}
     inputs = dataset.test().inputs[: snakemake.params.images]
     feeds = {model.graph.input[0].name: inputs}
-    comparison = compare_model(model, batches(model, feeds))
+    dynamic = read_json(snakemake.input.facts)["batch"] == 1
+    pairs = batches(model, feeds, batch=1 if dynamic else None)
+    comparison = compare_model(model, pairs)
     write_table(snakemake.output.golden, [key | comparison.row() | source])
