@@ -110,7 +110,7 @@ def measure_scalesim(times: dict[str, Any]) -> None:
         print(f"{name}, {hardware.id}: {result.time_cpu_seconds:.1f} s {result.reason}", flush=True)
 
 
-def cpu_seconds(call: Callable[[], object], least_seconds: float = 0.05) -> float:
+def cpu_seconds(call: Callable[[], object], least_seconds: float = 0.2) -> float:
     """Median CPU time of a call, over at least three calls and `least_seconds`; compiled before."""
     call()
     gc.collect()

@@ -77,22 +77,21 @@ def _sram_cycles(
     mapping: Mapping, timeline: Timeline, misses: tuple[Misses, Misses]
 ) -> tuple[tuple[int, int], ...]:
     """(first, last) cycle in which each port's SRAM serves a demand. Equation 29."""
-    served = (timeline.ifmap_served, timeline.filter_served)
+    ifmap_role, filter_role = OPERAND_ROLES[mapping.dataflow]
+    ifmap, filter_ = misses
+    ports = (
+        (read_lines(mapping, ifmap_role), ifmap.lines, timeline.ifmap_served, HIT_CYCLES),
+        (read_lines(mapping, filter_role), filter_.lines, timeline.filter_served, HIT_CYCLES),
+        (ofmap_lines(mapping), timeline.stall_lines, timeline.output_stall_cycles, 0),
+    )
     cycles = []
-    for role, missed, delays in zip(OPERAND_ROLES[mapping.dataflow], misses, served, strict=True):
-        ends = read_lines(mapping, role)
+    for ends, lines, delays, undelayed in ports:
         first, last = (
-            line + _stalls_before(timeline, line) + _at(missed.lines, delays, line, HIT_CYCLES)
-            for line in (ends.first, ends.last)
+            line + _stalls_before(timeline, line) + _at(lines, delays, line, undelayed)
+            for line in ends
         )
         cycles.append((first, last))
-    ends = ofmap_lines(mapping)
-    own = timeline.output_stall_cycles
-    first, last = (
-        line + _stalls_before(timeline, line) + _at(timeline.stall_lines, own, line, 0)
-        for line in (ends.first, ends.last)
-    )
-    return *cycles, (first, last)
+    return tuple(cycles)
 
 
 def _stalls_before(timeline: Timeline, line: int) -> int:

@@ -3,13 +3,12 @@
 Where SCALE-Sim departs from physics the departure is repeated here and named.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from edgeint8.arch.systolic import Mapping, Role, sram_accesses
 
 
-@dataclass(frozen=True)
-class PortLines:
+class PortLines(NamedTuple):
     """The demand lines, counted from 0, in which a port is first and last in use."""
 
     first: int
