@@ -244,7 +244,7 @@ def main() -> None:
     for row in rows:
         print(
             f"{row.network:18}{row.runner:26}{row.time_ms_per_image:10.3f}"
-            f"{row.time_ratio_to_ort_int8:13.4f}{row.time_control:9.3f}  {row.note}"
+            f"{row.time_ratio_to_ort_int8:13.3g}{row.time_control:9.3f}  {row.note}"
         )
     with atomic_path(options.output) as temporary, temporary.open("w", newline="") as file:
         writer = csv.DictWriter(file, list(asdict(rows[0])), lineterminator="\n")
