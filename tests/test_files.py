@@ -3,7 +3,7 @@
 import pytest
 
 from edgeint8.errors import DataError
-from edgeint8.files import atomic_path, digest, read_json, write_json
+from edgeint8.files import atomic_path, digest, read_json, write_csv, write_json
 
 
 def test_an_interrupted_write_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -44,3 +44,11 @@ def test_nan_is_not_json(tmp_path):
     with pytest.raises(ValueError, match="JSON"):
         write_json(tmp_path / "facts.json", {"value": float("nan")})
     assert not list(tmp_path.iterdir())
+
+
+def test_csv_keeps_every_column_and_every_digit(tmp_path):
+    path = tmp_path / "rows.csv"
+    write_csv(path, [{"a": 0.1 + 0.2, "b": None}, {"a": True, "c": "x,y"}])
+    assert path.read_text() == 'a,b,c\n0.30000000000000004,,\nTrue,,"x,y"\n'
+    write_csv(path, [])
+    assert path.read_text() == ""

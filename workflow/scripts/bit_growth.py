@@ -4,11 +4,11 @@ from dataclasses import asdict
 
 import onnx
 
+from edgeint8.files import write_csv
 from edgeint8.fixed_point.bit_growth import model_widths
 from edgeint8.fixed_point.executor import as_feeds
 from edgeint8.job import job
 from edgeint8.models.datasets import load_dataset
-from edgeint8.report.tables import write_table
 
 BATCH = 50
 
@@ -20,4 +20,4 @@ with job(snakemake.log[0]):
     feeds = (as_feeds(model, inputs[k : k + BATCH]) for k in range(0, len(inputs), BATCH))
     source = {"data_source": dataset.source}
     widths = [key | asdict(width) | source for width in model_widths(model, feeds)]
-    write_table(snakemake.output.table, widths)
+    write_csv(snakemake.output.table, widths)

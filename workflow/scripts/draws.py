@@ -2,11 +2,11 @@
 
 import onnx
 
+from edgeint8.files import write_csv
 from edgeint8.job import job
 from edgeint8.models.datasets import load_dataset
 from edgeint8.quant.draw_study import draw_rows
 from edgeint8.quant.ptq import Strategy, prepare_model
-from edgeint8.report.tables import write_table
 
 with job(snakemake.log[0]):
     options = snakemake.params.options
@@ -22,4 +22,4 @@ with job(snakemake.log[0]):
     )
     key = {"workload": snakemake.wildcards.workload}
     source = {"data_source": dataset.source}
-    write_table(snakemake.output.table, [key | row | source for row in rows])
+    write_csv(snakemake.output.table, [key | row | source for row in rows])

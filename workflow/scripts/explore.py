@@ -8,9 +8,8 @@ from edgeint8.arch.explore import explore
 from edgeint8.arch.front import best_rows, front_check_rows, front_rows
 from edgeint8.arch.layers import layers_from_json
 from edgeint8.arch.study import constraints, design_space
-from edgeint8.files import read_json
+from edgeint8.files import read_json, write_csv
 from edgeint8.job import job
-from edgeint8.report.tables import write_table
 
 RECOMMENDED = 5
 
@@ -22,8 +21,6 @@ with job(snakemake.log[0]):
         found = explore(layers, space, constraints(options), progress=bar.update)
     print(f"{found.designs:,} designs, {found.feasible:,} inside the constraints")
     sizes = {"designs": found.designs, "feasible_designs": found.feasible}
-    write_table(
-        snakemake.output.pareto, [row | sizes for row in front_rows(workload, layers, found)]
-    )
-    write_table(snakemake.output.front_check, front_check_rows(workload, layers, found))
-    write_table(snakemake.output.best, best_rows(workload, layers, found, RECOMMENDED))
+    write_csv(snakemake.output.pareto, [row | sizes for row in front_rows(workload, layers, found)])
+    write_csv(snakemake.output.front_check, front_check_rows(workload, layers, found))
+    write_csv(snakemake.output.best, best_rows(workload, layers, found, RECOMMENDED))

@@ -2,12 +2,11 @@
 
 import onnx
 
-from edgeint8.files import read_json
+from edgeint8.files import read_json, write_csv
 from edgeint8.fixed_point.compare import compare_model
 from edgeint8.job import job
 from edgeint8.models.datasets import load_dataset
 from edgeint8.quant.ort_witness import batches
-from edgeint8.report.tables import write_table
 
 with job(snakemake.log[0]):
     key = {name: snakemake.wildcards[name] for name in ("workload", "strategy")}
@@ -19,4 +18,4 @@ with job(snakemake.log[0]):
     dynamic = read_json(snakemake.input.facts)["batch"] == 1
     pairs = batches(model, feeds, batch=1 if dynamic else None)
     comparison = compare_model(model, pairs)
-    write_table(snakemake.output.golden, [key | comparison.row() | source])
+    write_csv(snakemake.output.golden, [key | comparison.row() | source])

@@ -1,10 +1,10 @@
 """Rule latency: the float network, and every strategy against it in alternation, at batch 1."""
 
 from edgeint8.benchmark import compare, measure
+from edgeint8.files import write_csv
 from edgeint8.job import job
 from edgeint8.models.datasets import load_dataset
 from edgeint8.quant.session import make_session
-from edgeint8.report.tables import write_table
 
 
 def runner(path, inputs):
@@ -39,4 +39,4 @@ with job(snakemake.log[0]):
             snakemake.params.strategies, snakemake.input.quantized, strict=True
         )
     }
-    write_table(snakemake.output.table, [row(name, call, fp32) for name, call in calls.items()])
+    write_csv(snakemake.output.table, [row(name, call, fp32) for name, call in calls.items()])

@@ -7,9 +7,8 @@ from edgeint8.arch.roofline import roofline_rows
 from edgeint8.arch.scaling import scaling_rows
 from edgeint8.arch.study import dse_rows
 from edgeint8.arch.switching import switching_rows
-from edgeint8.files import read_json
+from edgeint8.files import read_json, write_csv
 from edgeint8.job import job
-from edgeint8.report.tables import write_table
 
 PER_MACHINE = {
     "roofline": roofline_rows,
@@ -22,7 +21,7 @@ with job(snakemake.log[0]):
     workload = snakemake.wildcards.workload
     layers = layers_from_json(read_json(snakemake.input.layers))
     machines = [find_hardware(name) for name in snakemake.params.hardware]
-    write_table(snakemake.output.dse, dse_rows(workload, layers, machines))
+    write_csv(snakemake.output.dse, dse_rows(workload, layers, machines))
     for name, rows_of in PER_MACHINE.items():
         rows = [row for machine in machines for row in rows_of(workload, layers, machine)]
-        write_table(snakemake.output[name], rows)
+        write_csv(snakemake.output[name], rows)

@@ -2,7 +2,7 @@
 
 import onnx
 
-from edgeint8.files import read_json
+from edgeint8.files import read_json, write_csv
 from edgeint8.job import job
 from edgeint8.models.datasets import load_dataset
 from edgeint8.quant.draws import calibration_draws
@@ -10,7 +10,6 @@ from edgeint8.quant.histogram import observe
 from edgeint8.quant.observations import histogram_rows, level_rows, trait_rows
 from edgeint8.quant.ptq import Calibration, prepare_model
 from edgeint8.quant.strategy import DEFAULT_BINS
-from edgeint8.report.tables import write_table
 
 with job(snakemake.log[0]):
     dataset = load_dataset(snakemake.input.dataset)
@@ -26,4 +25,4 @@ with job(snakemake.log[0]):
         (snakemake.output.histograms, histogram_rows(model, seen)),
     ):
         ends = {"workload": snakemake.wildcards.workload}, {"data_source": dataset.source}
-        write_table(path, [ends[0] | row | ends[1] for row in rows])
+        write_csv(path, [ends[0] | row | ends[1] for row in rows])

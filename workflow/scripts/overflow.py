@@ -4,10 +4,10 @@ from dataclasses import asdict
 
 import onnx
 
+from edgeint8.files import write_csv
 from edgeint8.fixed_point.overflow import overflow_rows
 from edgeint8.job import job
 from edgeint8.models.datasets import load_dataset
-from edgeint8.report.tables import write_table
 
 with job(snakemake.log[0]):
     key = {name: snakemake.wildcards[name] for name in ("workload", "strategy")}
@@ -21,4 +21,4 @@ with job(snakemake.log[0]):
         bits=range(options["bits"][0], options["bits"][1] + 1),
         tile_rows=options["tile_rows"],
     )
-    write_table(snakemake.output.table, [key | asdict(row) | source for row in rows])
+    write_csv(snakemake.output.table, [key | asdict(row) | source for row in rows])

@@ -1,11 +1,10 @@
 """Rule recommend: the static strategy that the stated rule chooses on the hold-out."""
 
-from edgeint8.files import read_json
+from edgeint8.files import read_json, write_csv
 from edgeint8.job import job
 from edgeint8.models.datasets import load_dataset
 from edgeint8.quant.evidence import load_logits, recommendation_rows
 from edgeint8.quant.recommend import HardwareCost
-from edgeint8.report.tables import write_table
 
 with job(snakemake.log[0]):
     strategies = snakemake.params.strategies
@@ -24,4 +23,4 @@ with job(snakemake.log[0]):
         },
     )
     ends = {"workload": snakemake.wildcards.workload}, {"data_source": dataset.source}
-    write_table(snakemake.output.table, [ends[0] | row | ends[1] for row in rows])
+    write_csv(snakemake.output.table, [ends[0] | row | ends[1] for row in rows])

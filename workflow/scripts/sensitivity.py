@@ -2,13 +2,12 @@
 
 import onnx
 
-from edgeint8.files import read_json
+from edgeint8.files import read_json, write_csv
 from edgeint8.job import job
 from edgeint8.models.datasets import load_dataset
 from edgeint8.quant.evidence import mixed_precision_row, sensitivity_rows
 from edgeint8.quant.ptq import Calibration, Strategy, prepare_model
 from edgeint8.quant.sensitivity import SensitivityStudy
-from edgeint8.report.tables import write_table
 
 with job(snakemake.log[0]):
     dataset = load_dataset(snakemake.input.dataset)
@@ -24,8 +23,6 @@ with job(snakemake.log[0]):
     rows = study.rows()
     key = {name: snakemake.wildcards[name] for name in ("workload", "strategy")}
     source = {"images": len(judged.labels[:images]), "data_source": dataset.source}
-    write_table(
-        snakemake.output.sensitivity, [key | row | source for row in sensitivity_rows(rows)]
-    )
+    write_csv(snakemake.output.sensitivity, [key | row | source for row in sensitivity_rows(rows)])
     mixed = mixed_precision_row(study.suggest(rows))
-    write_table(snakemake.output.mixed, [key | mixed | source])
+    write_csv(snakemake.output.mixed, [key | mixed | source])

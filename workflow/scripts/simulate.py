@@ -3,9 +3,8 @@
 from edgeint8.arch.inputs import find_hardware
 from edgeint8.arch.layers import layers_from_json
 from edgeint8.arch.scale_sim.study import simulate_network
-from edgeint8.files import read_json
+from edgeint8.files import read_json, write_csv
 from edgeint8.job import job
-from edgeint8.report.tables import write_table
 
 with job(snakemake.log[0]):
     rows, crosscheck = simulate_network(
@@ -14,5 +13,5 @@ with job(snakemake.log[0]):
         find_hardware(snakemake.wildcards.hardware),
         snakemake.params.cache,
     )
-    write_table(snakemake.output.table, rows)
-    write_table(snakemake.output.crosscheck, crosscheck)
+    write_csv(snakemake.output.table, rows)
+    write_csv(snakemake.output.crosscheck, crosscheck)

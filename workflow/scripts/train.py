@@ -1,11 +1,11 @@
 """Rule train: train a built-in network and keep its best weights."""
 
+from edgeint8.files import write_csv
 from edgeint8.job import job
 from edgeint8.models.datasets import load_dataset
 from edgeint8.models.export import save_weights
 from edgeint8.models.registry import build_model
 from edgeint8.models.training import TrainingOptions, log_rows, train_model
-from edgeint8.report.tables import write_table
 
 with job(snakemake.log[0]):
     options, seed = snakemake.params.options, snakemake.params.seed
@@ -19,5 +19,5 @@ with job(snakemake.log[0]):
         seed=seed,
     )
     log = train_model(model, load_dataset(snakemake.input.dataset), training)
-    write_table(snakemake.output.training_log, log_rows(log))
+    write_csv(snakemake.output.training_log, log_rows(log))
     save_weights(model, snakemake.output.weights)
