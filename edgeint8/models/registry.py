@@ -4,12 +4,14 @@ import torch
 from torch import nn
 
 from edgeint8.errors import ConfigError
+from edgeint8.models.resnet8 import ResNet8
 from edgeint8.models.signal_cnn_1d import SignalCNN1D
 from edgeint8.models.tiny_cnn_2d import TinyCNN2D
 
 MODELS: dict[str, type[nn.Module]] = {
     "signal_cnn_1d": SignalCNN1D,
     "tiny_cnn_2d": TinyCNN2D,
+    "resnet8": ResNet8,
 }
 
 

@@ -6,13 +6,18 @@ from edgeint8.files import read_json, write_csv
 from edgeint8.fixed_point.compare import compare_model
 from edgeint8.job import job
 from edgeint8.models.datasets import load_dataset
-from edgeint8.quant.ort_witness import batches
+from edgeint8.quant.ort_witness import REFERENCE_MODE, batches
+from edgeint8.quant.session import cpu_flags, has_exact_u8s8
 
 with job(snakemake.log[0]):
     key = {name: snakemake.wildcards[name] for name in ("workload", "strategy")}
     model = onnx.load(snakemake.input.model)
     dataset = load_dataset(snakemake.input.dataset)
-    source = {"data_source": dataset.source}
+    source = {
+        "reference": REFERENCE_MODE,
+        "exact_u8s8_cpu": has_exact_u8s8(cpu_flags()),
+        "data_source": dataset.source,
+    }
     inputs = dataset.test().inputs[: snakemake.params.images]
     feeds = {model.graph.input[0].name: inputs}
     dynamic = read_json(snakemake.input.facts)["batch"] == 1
