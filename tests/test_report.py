@@ -41,7 +41,10 @@ def test_the_integer_answer_does_not_hide_mismatches(mismatches, expected):
     assert expected in text and "20 bits can never overflow" in text
 
 
-@pytest.mark.parametrize(("differences", "expected"), [([0, 0], "in all 2"), ([0, 1], "in 1 of 2")])
+@pytest.mark.parametrize(
+    ("differences", "expected"),
+    [([0, 0], "All 2 quantities equal"), ([0, 1], "1 of 2 quantities differ"), ([], "nothing")],
+)
 def test_the_crosscheck_answer_counts_differences(differences, expected):
     assert expected in answers.crosscheck_answer(pd.DataFrame({"difference": differences}))
 

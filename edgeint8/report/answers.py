@@ -75,20 +75,23 @@ def hardware_answer(roofline: pd.DataFrame, workload: str) -> str:
     there = rows[rows["hardware"] == best]
     by_bound = there.groupby("bound")["cycles"].sum() / there["cycles"].sum()
     bound = str(by_bound.idxmax())
+    ties = int((cycles == cycles.min()).sum()) - 1
+    others = f" (so {'does 1 other' if ties == 1 else f'do {ties} others'})" if ties else ""
     text = (
-        f"**{workload}**: of {len(cycles)} machines `{best}` needs the fewest cycles "
-        f"({int(cycles.min()):,} an inference); layers bound by {bound.replace('_', ' ')} take "
-        f"{percent(float(by_bound.max()), 0)} of them."
+        f"**{workload}**: of {len(cycles)} machines `{best}` needs the fewest cycles, "
+        f"{int(cycles.min()):,} an inference{others}; layers bound by {bound.replace('_', ' ')} "
+        f"take {percent(float(by_bound.max()), 0)} of them."
     )
-    if len(cycles) > 1:
+    if cycles.max() > cycles.min():
         text += f" The slowest, `{cycles.idxmax()}`, needs {cycles.max() / cycles.min():.2f}x."
     return text
 
 
 def crosscheck_answer(crosscheck: pd.DataFrame) -> str:
     """Whether the closed forms equal SCALE-Sim."""
-    wrong = int((crosscheck["difference"] != 0).sum())
-    compared = len(crosscheck)
+    wrong, compared = int((crosscheck["difference"] != 0).sum()), len(crosscheck)
+    if compared == 0:
+        return "SCALE-Sim simulated no layer of this study, so nothing was compared with it."
     if wrong == 0:
-        return f"The closed forms equal SCALE-Sim in all {compared:,} compared quantities."
-    return f"The closed forms differ from SCALE-Sim in {wrong:,} of {compared:,} quantities."
+        return f"All {compared:,} quantities equal: the closed forms predict SCALE-Sim exactly."
+    return f"{wrong:,} of {compared:,} quantities differ between SCALE-Sim and the closed forms."

@@ -44,33 +44,47 @@ def front_size(pareto: pd.DataFrame) -> list[str]:
     walked, feasible = int(pareto["designs"].iloc[0]), int(pareto["feasible_designs"].iloc[0])
     kept = "all" if feasible == walked else f"{feasible:,}"
     return [
-        f"{walked:,} designs were walked, {kept} of them can hold the network and keep to the "
-        f"constraints, and {len(pareto):,} are on the exact front of cycles, energy, area and "
-        "bandwidth: for each of the others one of these is no worse in all four."
+        f"{walked:,} designs were walked; {kept} of them keep to the constraints with buffers that "
+        f"can feed their array, and {len(pareto):,} of these are on the exact front of cycles, "
+        "energy, area and bandwidth."
     ]
 
 
 def front_designs(pareto: pd.DataFrame) -> list[str]:
-    """The ends of the front, and the recommended design with its runner-up."""
+    """The ends of the front and its knee."""
     if pareto.empty:
         return []
     fastest, frugal, knee = (pareto.loc[place] for place in chosen_designs(pareto).values())
-    sentences = [
-        f"The fastest is {_design(fastest)}. The most frugal is {_design(frugal)}: "
-        f"{frugal['cycles'] / fastest['cycles']:.1f}x the cycles for "
-        f"{percent(1 - frugal['energy_pj'] / fastest['energy_pj'], 1)} less energy.",
-        f"Recommended is the knee, the least product of the four objectives: {_design(knee)}, "
-        f"bound by {CAUSES[knee['bound']]}.",
-    ]
-    others = pareto.drop(index=knee.name)
-    others = others[balance(others) < np.inf] if len(others) else others
-    if len(others):
-        second = others.loc[balance(others).idxmin()]
-        behind = np.exp(balance(pareto)[second.name] - balance(pareto)[knee.name]) - 1
-        sentences.append(
-            f"The runner-up is {_design(second)}; its product is {percent(behind, 1)} larger."
+    if fastest.name == frugal.name:
+        ends = f"The fastest design is also the most frugal: {_design(fastest)}."
+    else:
+        ends = (
+            f"The fastest is {_design(fastest)}. The most frugal is {_design(frugal)}: "
+            f"{frugal['cycles'] / fastest['cycles']:.2f}x the cycles for "
+            f"{percent(1 - frugal['energy_pj'] / fastest['energy_pj'], 1)} less energy."
         )
-    return sentences
+    return [
+        ends,
+        f"The knee, where the product of all four is least, is {_design(knee)}, bound by "
+        f"{CAUSES[knee['bound']]}.",
+    ]
+
+
+def recommendation(best: pd.DataFrame) -> list[str]:
+    """The design with the least energy times delay, tile by tile, and the runner-up."""
+    if best.empty:
+        return []
+    products = best["energy_pj"] * best["cycles_tile_by_tile"]
+    first = best.iloc[0]
+    text = (
+        f"**Recommended**, with the least energy times delay of a tile-by-tile schedule, is "
+        f"{_design(first)}; its schedule takes {int(first['cycles_tile_by_tile']):,} cycles, and "
+        f"it is bound by {CAUSES[first['bound']]}."
+    )
+    if len(best) > 1:
+        behind = products.iloc[1] / products.iloc[0] - 1
+        text += f" The runner-up, {percent(behind, 2)} behind, is {_design(best.iloc[1])}."
+    return [text]
 
 
 def front_agreement(front_check: pd.DataFrame) -> list[str]:
@@ -164,11 +178,13 @@ def _survives(same: bool, subject: str) -> str:
 def _design(row: pd.Series) -> str:
     flags = "pipelined folds" if row["pipelined"] else "serial folds"
     kb = "/".join(str(row[f"{name}_sram_kb"]) for name in ("ifmap", "filter", "ofmap"))
+    energies = [row[column] / 1e6 for column in ("energy_pj", "energy_pj_low", "energy_pj_high")]
+    unit, scale = ("mJ", 1e-3) if energies[0] >= 1000 else ("µJ", 1.0)
+    mid, low, high = (f"{scale * value:.3g}" for value in energies)
     return (
         f"`{row['dataflow']}` {row['rows']}x{row['cols']}, {kb} kB, "
         f"{bandwidth_text(row['bandwidth'])}, {flags} ({int(row['cycles']):,} cycles, "
-        f"{row['energy_pj'] / 1e6:.3g} µJ [{row['energy_pj_low'] / 1e6:.3g} to "
-        f"{row['energy_pj_high'] / 1e6:.3g}], {row['area_mm2']:.2f} mm²)"
+        f"{mid} {unit} [{low} to {high}], {row['area_mm2']:.2f} mm²)"
     )
 
 

@@ -111,7 +111,7 @@ def energy_by_part(table: pd.DataFrame, dse: pd.DataFrame) -> Figure:
     return figure
 
 
-def pareto_front(table: pd.DataFrame, dse: pd.DataFrame) -> Figure:
+def pareto_front(table: pd.DataFrame, dse: pd.DataFrame, best: pd.DataFrame) -> Figure:
     """All designs on the front: latency against energy by area, and against area by bandwidth.
 
     Lines at the chosen designs reach from low to high constants.
@@ -121,10 +121,11 @@ def pareto_front(table: pd.DataFrame, dse: pd.DataFrame) -> Figure:
     for workload, left, right in zip(workloads, axes[::2], axes[1::2], strict=True):
         rows = _micro(table[table["workload"] == workload])
         known = _micro(dse[dse["workload"] == workload])
+        chosen = _chosen(rows, best[best["workload"] == workload])
         _by_area(left, rows)
         _by_bandwidth(right, rows)
-        _front_panel(left, rows, known, "energy_uj")
-        _front_panel(right, rows, known, "area_mm2")
+        _front_panel(left, rows, known, "energy_uj", chosen)
+        _front_panel(right, rows, known, "area_mm2", chosen)
         left.set_title(f"{workload}: {len(rows):,} designs on the front")
         right.set_title(f"{workload}: the same designs")
     figure.legend(
@@ -265,12 +266,25 @@ AXIS_LABELS = {
 }
 
 
-def _front_panel(ax: Axes, rows: pd.DataFrame, known: pd.DataFrame, vertical: str) -> None:
+def _chosen(rows: pd.DataFrame, best: pd.DataFrame) -> dict[int, str]:
+    """Place in the table -> what the design there is."""
+    chosen: dict[int, str] = {}
+    for name, place in chosen_designs(rows).items():
+        chosen[place] = f"{chosen[place]}, {name}" if place in chosen else name
+    recommended = rows.index[rows["hardware"].isin(best["hardware"].head(1))]
+    for place in map(int, recommended):
+        chosen[place] = f"{chosen[place]}, recommended" if place in chosen else "recommended"
+    return chosen
+
+
+def _front_panel(
+    ax: Axes, rows: pd.DataFrame, known: pd.DataFrame, vertical: str, chosen: dict[int, str]
+) -> None:
     """Latency against `vertical`, with the study's machines and the chosen designs."""
     ax.plot(known["latency_us"], known[vertical], "x", color="0.45", markersize=4, zorder=1)
     ax.set_xscale("log")
     ax.set_yscale("log")
-    _mark_chosen(ax, rows, vertical)
+    _mark_chosen(ax, rows, vertical, chosen)
     for axis in (ax.xaxis, ax.yaxis):
         plain_logarithmic(axis)
     ax.grid(which="major", axis="both", alpha=0.3)
@@ -324,10 +338,10 @@ def _scatter(
     return mpl.cm.ScalarMappable(norm, "cividis")
 
 
-def _mark_chosen(ax: Axes, rows: pd.DataFrame, vertical: str) -> None:
+def _mark_chosen(ax: Axes, rows: pd.DataFrame, vertical: str, chosen: dict[int, str]) -> None:
     """Rings around the chosen designs, with the energy band where energy is drawn."""
     middle = np.sqrt(rows[vertical].min() * rows[vertical].max())
-    for k, (name, place) in enumerate(chosen_designs(rows).items()):
+    for k, (place, name) in enumerate(chosen.items()):
         row = rows.loc[place]
         inwards = 16 + 13 * k if row[vertical] <= middle else -4
         if vertical == "energy_uj":
