@@ -343,7 +343,7 @@ def _mark_chosen(ax: Axes, rows: pd.DataFrame, vertical: str, chosen: dict[int, 
     middle = np.sqrt(rows[vertical].min() * rows[vertical].max())
     for k, (place, name) in enumerate(chosen.items()):
         row = rows.loc[place]
-        inwards = 16 + 13 * k if row[vertical] <= middle else -4
+        inwards = 16 + 18 * k if row[vertical] <= middle else -4
         if vertical == "energy_uj":
             band = [row["energy_uj_low"], row["energy_uj_high"]]
             ax.plot([row["latency_us"]] * 2, band, color=COLOURS[5], marker="_", linewidth=1)
