@@ -56,4 +56,5 @@ def test_no_source_left_says_what_was_tried(project):
 def test_a_hardware_id_that_does_not_parse(project):
     result = run(project, {}, "results/tiny_cnn_2d/hw/xs_1x1.csv", "-n")
     assert result.returncode != 0
-    assert "MissingRuleException" in result.stderr and "xs_1x1.csv" in result.stderr
+    output = result.stdout + result.stderr
+    assert "MissingRuleException" in output and "xs_1x1.csv" in output
