@@ -46,7 +46,7 @@ def weight_histograms(histograms: pd.DataFrame, layer_traits: pd.DataFrame) -> F
         for (_, style), part in zip(WEIGHT_LIMITS, (1.0, 1 / ratio), strict=True):
             for end in (rows["low"].min(), rows["high"].max()):
                 ax.axvline(part * end, **style)
-        ax.set_title(f"{workload} ({data_source(rows)})\n{short_name(layer)}", fontsize=8)
+        _title(ax, workload, short_name(layer), rows)
         ax.set_xlabel(f"weight (channel ranges 1 : {ratio:.2f})")
     _legend(figure, WEIGHT_LIMITS)
     return figure
@@ -67,9 +67,7 @@ def activation_histograms(histograms: pd.DataFrame, levels: pd.DataFrame) -> Fig
             for end in {row["low"], row["high"]}:
                 ax.axvline(end, **style)
         maker = ranges["made_by"].iloc[0]
-        ax.set_title(
-            f"{workload} ({data_source(rows)})\n{_tensor_label(tensor, maker)}", fontsize=8
-        )
+        _title(ax, workload, _tensor_label(tensor, maker), rows)
         ax.set_xlabel("activation")
     methods = [name for name in METHODS if len(levels) and name in set(levels["calibration"])]
     _legend(figure, [(f"limits of {name}", _method_style(name)) for name in methods])
@@ -114,12 +112,17 @@ def unused_levels(levels: pd.DataFrame) -> Figure:
 def _grid(panels: int) -> tuple[Figure, list[Axes]]:
     """Small panels, `COLUMNS` to a row; those too many stay empty."""
     rows = max(-(-panels // COLUMNS), 1)
-    figure, axes = new_figure(COLUMNS, width=2.6 * COLUMNS, height=2.15, rows=rows)
+    figure, axes = new_figure(COLUMNS, width=2.6 * COLUMNS, height=2.3, rows=rows)
     for ax in axes[panels:]:
         ax.set_axis_off()
     for ax in axes[:panels:COLUMNS]:
         ax.set_ylabel("share of values (log scale)")
     return figure, axes
+
+
+def _title(ax: Axes, workload: str, what: str, rows: pd.DataFrame) -> None:
+    """A line each: a small panel is narrower than the name of a data source."""
+    ax.set_title(f"{workload}\n{what}\n{data_source(rows)}", fontsize=8)
 
 
 def _steps(ax: Axes, rows: pd.DataFrame) -> None:
