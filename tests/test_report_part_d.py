@@ -405,6 +405,14 @@ def test_a_preset_stands_beside_the_sweep_and_never_in_it():
     assert array_machines.reference(dse) == "gemmini"
 
 
+def test_machines_with_their_own_clocks_are_ranked_by_time():
+    slow_clock = preset("gemmini", 3) | {"model_ms": 1.0}
+    dse = pd.DataFrame([machine("ws_16x16_64kB_16Bpc", 10), slow_clock])
+    assert array_machines.reference(dse) == "ws_16x16_64kB_16Bpc"
+    (said,) = array_answers.scale_sim_alone(tables(dse=dse.to_dict("records")), "net")
+    assert "would choose `ws_16x16_64kB_16Bpc`" in said
+
+
 def test_a_sweep_differs_in_array_and_dataflow_only():
     dse = pd.DataFrame([machine(name, 10) for name in [*SWEEP, "ws_64x64_64kB_4Bpc"]])
     swept = array_machines.sweep(dse)

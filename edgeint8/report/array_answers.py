@@ -91,7 +91,7 @@ def memory_or_compute(tables: Tables, workload: str) -> list[str]:
             "No machine of this study has a limited bandwidth, so memory binds no layer here."
         )
     for dataflow, rows in pool.groupby("dataflow", sort=False):
-        name = str(rows.loc[rows["physical_cycles"].idxmin(), "hardware"])
+        name = str(rows.loc[rows["model_ms"].idxmin(), "hardware"])
         sentences.append(_binding(str(dataflow), name, roofline[roofline["hardware"] == name]))
     return sentences
 
@@ -267,9 +267,9 @@ def scale_sim_alone(tables: Tables, workload: str) -> list[str]:
     limited = machines(dse)[lambda frame: frame["limited"]] if len(dse) else dse
     if len(limited) < 2:
         return []
-    theirs = str(limited.loc[limited["cycles"].idxmin(), "hardware"])
-    ours = str(limited.loc[limited["physical_cycles"].idxmin(), "hardware"])
     ratio = limited["cycles"] / limited["physical_cycles"]
+    theirs = str(limited.loc[(ratio * limited["model_ms"]).idxmin(), "hardware"])  # by time
+    ours = str(limited.loc[limited["model_ms"].idxmin(), "hardware"])
     choice = (
         f"SCALE-Sim's USER cycles alone (the replica's, array layers only) would choose `{theirs}` "
         f"of {len(limited)} machines with limited bandwidth, "

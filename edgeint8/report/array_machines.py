@@ -80,7 +80,7 @@ def reference(dse: pd.DataFrame) -> str:
     frame = machines(dse)
     limited = frame[frame["limited"]]
     frame = limited if len(limited) else frame
-    return str(frame.loc[frame["physical_cycles"].idxmin(), "hardware"])
+    return str(frame.loc[frame["model_ms"].idxmin(), "hardware"])
 
 
 def twin(dse: pd.DataFrame, hardware: str, dataflow: str) -> str | None:

@@ -8,6 +8,7 @@ from edgeint8.report import (
     array_figures,
     design_figures,
     distribution_figures,
+    front_figures,
     integer_figures,
     quantization_figures,
 )
@@ -28,5 +29,5 @@ FIGURES: dict[str, Callable[..., Figure]] = {
     "utilization": array_figures.utilization,
     "roofline": design_figures.roofline,
     "energy_by_part": design_figures.energy_by_part,
-    "pareto_front": design_figures.pareto_front,
+    "pareto_front": front_figures.pareto_front,
 }

@@ -124,16 +124,20 @@ def workload_section(tables: Tables, workload: str) -> list[str]:
 
 def machine_table(dse: pd.DataFrame) -> str:
     """The machines that the figures compare, fastest first; all of them are in the file."""
-    rows = array_axis(dse).sort_values("physical_cycles", kind="stable")
+    rows = array_axis(dse).sort_values("model_ms", kind="stable")
     band = [
         f"{low / 1e6:.3g} to {high / 1e6:.3g}"
         for low, high in zip(rows["energy_pj_low"], rows["energy_pj_high"], strict=True)
     ]
     rows = rows.assign(
-        energy=rows["energy_pj"] / 1e6, band=band, bound=rows["bound"].map(CAUSES.__getitem__)
+        energy=rows["energy_pj"] / 1e6,
+        latency=1e3 * rows["model_ms"],
+        band=band,
+        bound=rows["bound"].map(CAUSES.__getitem__),
     )
     columns = {
         "hardware": "machine",
+        "latency": "latency (µs)",
         "physical_cycles": "cycles",
         "physical_cycles_tile_by_tile": "tile by tile",
         "cycles": "SCALE-Sim (replica)",
