@@ -15,6 +15,7 @@ TABLES_OF_PART = {
     "c": ("golden", "bit_growth", "accumulator", "overflow", "requantize"),
     "d": (
         "crosscheck",
+        "physics",
         "dse",
         "roofline",
         "scaling",
@@ -35,6 +36,7 @@ FIGURE_TABLES = {
     "unused_levels": ("levels",),
     "accumulator_width": ("bit_growth",),
     "overflow": ("overflow",),
+    "account": ("physics",),
     "cycles_by_array": ("dse",),
     "cycles_by_sram": ("dse",),
     "cycle_causes": ("roofline", "dse"),

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from matplotlib.figure import Figure
 
 from edgeint8.report import (
+    account_figures,
     array_figures,
     design_figures,
     distribution_figures,
@@ -23,6 +24,7 @@ FIGURES: dict[str, Callable[..., Figure]] = {
     "unused_levels": distribution_figures.unused_levels,
     "accumulator_width": integer_figures.accumulator_width,
     "overflow": integer_figures.overflow,
+    "account": account_figures.account,
     "cycles_by_array": array_figures.cycles_by_array,
     "cycles_by_sram": array_figures.cycles_by_sram,
     "cycle_causes": array_figures.cycle_causes,

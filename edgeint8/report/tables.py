@@ -62,6 +62,7 @@ COLUMNS: dict[str, str] = {
         "narrowest_saturate_final, narrowest_saturate_step, narrowest_saturate_tile"
     ),
     "crosscheck": ("workload, layer, hardware, mode, quantity, simulated, predicted, difference"),
+    "physics": "workload, layer, hardware, quantity, scalesim, term, value",
     "dse": (
         "workload, hardware, rows, cols, dataflow, sram_kb, bandwidth, cycles, stall_cycles, "
         "utilization, dram_bytes, energy_pj_low, energy_pj, energy_pj_high, area_mm2, bound"

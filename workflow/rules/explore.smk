@@ -26,6 +26,28 @@ rule machine_tables:
         "../scripts/machines.py"
 
 
+rule account:
+    input:
+        layers=f"{NETWORK}/layers.json",
+        presets=[str(PRESETS[name]) for name in STUDY.hardware if name in PRESETS],
+    output:
+        physics=f"{NETWORK}/physics.csv",
+    log:
+        f"{LOGS}/account/{{workload}}.log",
+    benchmark:
+        f"{BENCHMARKS}/account/{{workload}}.tsv"
+    conda:
+        "../../envs/edgeint8.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        code=code("account"),
+        hardware=STUDY.hardware,
+    script:
+        "../scripts/account.py"
+
+
 rule explore_designs:
     input:
         layers=f"{NETWORK}/layers.json",
@@ -62,7 +84,7 @@ rule architecture_table:
     benchmark:
         f"{BENCHMARKS}/{{architecture_table}}_table.tsv"
     wildcard_constraints:
-        architecture_table="dse|roofline|scaling|energy|switching|pareto|front_check|best",
+        architecture_table="dse|roofline|scaling|energy|switching|pareto|front_check|best|physics",
     conda:
         "../../envs/edgeint8.yaml"
     threads: 1

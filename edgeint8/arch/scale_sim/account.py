@@ -88,4 +88,5 @@ def account_rows(
                     "scalesim": each.scalesim,
                     "term": term,
                     "value": value,
+                    "mode": hardware.mode,
                 }

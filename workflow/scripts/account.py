@@ -1,0 +1,17 @@
+"""Rule account: SCALE-Sim minus the physical model, term by term, on every machine of the study."""
+
+from edgeint8.arch.inputs import find_hardware
+from edgeint8.arch.layers import layers_from_json
+from edgeint8.arch.scale_sim.account import account_rows
+from edgeint8.files import read_json, write_csv
+from edgeint8.job import job
+
+with job(snakemake.log[0]):
+    layers = layers_from_json(read_json(snakemake.input.layers))
+    machines = [find_hardware(name) for name in snakemake.params.hardware]
+    rows = [
+        row
+        for machine in machines
+        for row in account_rows(snakemake.wildcards.workload, layers, machine)
+    ]
+    write_csv(snakemake.output.physics, rows)
