@@ -205,6 +205,16 @@ def test_real_inputs_are_brute_force(layer: Layer) -> None:
         assert real_bytes_touched(shape, real) == len(inside) * shape.channels
 
 
+def test_overhanging_windows() -> None:
+    """56 x 56 inputs, 1x1 windows, stride 2, as SCALE-Sim rounds: the 29th reads beyond the end."""
+    shape = LayerShape.from_output((29, 29), (1, 1), 64, 128, (2, 2))
+    layer = Layer("l", "conv", shape, 1, 56 * 56 * 64, 64 * 128, 29 * 29 * 128, "test")
+    assert of(layer, uniform_hardware("ws", 16, 16, 256), "ifmap_dram_bytes").terms == {
+        "padding": (29 * 29 - 28 * 28) * 64,
+        "skipped_inputs": (28 * 28 - 56 * 56) * 64,
+    }
+
+
 def test_smallest_example() -> None:
     """3x3 on 3x3 inputs with padding 1: 25 - 9 zeros; K = 9 on 4 rows: two sums too many each."""
     layer = conv(3, 1, 1)

@@ -95,6 +95,26 @@ def address_reads(shape: LayerShape, hardware: Hardware) -> tuple[int, int]:
     return access.ifmap_dram_reads, access.filter_dram_reads
 
 
+def input_extent(layer: Layer) -> tuple[int, int]:
+    """Height and width of one run's input without padding.
+
+    `real_extent`, and for a layer that runs once also inputs that the last window overhangs by
+    less than a stride, which SCALE-Sim's rounding of the output size makes. Equation 6.
+    """
+    shape = array_shape(layer)
+    plane, rest = divmod(-(-layer.ifmap_bytes // layer.repeats), shape.channels)
+    found = real_extent(shape, plane * shape.channels + rest)
+    if layer.repeats > 1 or rest or found[0] * found[1] == plane:
+        return found
+    most = (shape.stride_h + 2 * (shape.filter_h - 1), shape.stride_w + 2 * (shape.filter_w - 1))
+    overhung = [
+        (abs(shape.ifmap_h - h - shape.ifmap_w + plane // h), h, plane // h)
+        for h in range(max(1, shape.ifmap_h - most[0] + 1), shape.ifmap_h + 1)
+        if plane % h == 0 and 0 <= shape.ifmap_w - plane // h < most[1]
+    ]
+    return min(overhung)[1:] if overhung else found
+
+
 def real_bytes_touched(shape: LayerShape, real_hw: tuple[int, int]) -> int:
     """Inputs that some window reads and that are no padding. Equation 6."""
     rows, cols = (
@@ -121,7 +141,7 @@ def byte_rungs(layer: Layer, hardware: Hardware, cost: LayerCost) -> tuple[ByteR
     access = replica(shape, hardware).access
     reads = [(access.ifmap_dram_reads, access.filter_dram_reads), *_read_rungs(shape, hardware)]
     weights, outputs = shape.window * shape.filters, shape.output_pixels * shape.filters
-    real_hw = real_extent(shape, -(-layer.ifmap_bytes // runs))
+    real_hw = input_extent(layer)
     written, leaving = access.ofmap_dram_writes, sram_accesses(mapping)[2]
     real = real_hw[0] * real_hw[1] * shape.channels
     once = ifmap_bytes_touched(shape)
