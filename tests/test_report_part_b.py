@@ -35,6 +35,7 @@ def test_a_strategy_without_a_twin_and_dynamic_ones_are_no_pair():
     assert effect(rows, tables["draws"], "calibration", ("dynamic", "minmax"), ("bins",)) is None
     said = why.granularity(tables | {"quantization": only}, "net")
     assert said.startswith("No two strategies of this run differ in the granularity")
+    assert "no reason can be isolated" in why.headline(tables | {"quantization": only}, "net")
 
 
 def test_accuracies_that_the_images_cannot_tell_apart_are_not_told_apart():

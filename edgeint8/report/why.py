@@ -47,7 +47,10 @@ def headline(tables: Tables, workload: str) -> str:
     }
     compared = {name: choice for name, choice in found.items() if choice is not None}
     if not compared:
-        return "No two of its strategies differ in one choice only, so no reason can be isolated."
+        return (
+            "No two of its strategies differ in calibration, symmetry or granularity only, so no "
+            "reason can be isolated."
+        )
     shown = sorted(
         ((name, choice) for name, choice in compared.items() if choice.shown),
         key=lambda entry: -entry[1].mean_db,
