@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from edgeint8.report import answers, array_answers, design_answers
+from edgeint8.report import account_answers, answers, array_answers, design_answers
 from edgeint8.report.array_answers import rows_of
 from edgeint8.report.array_machines import CAUSES, array_axis, reference
 from edgeint8.report.markdown import Tables, figure, link, percent, table
@@ -10,7 +10,7 @@ from edgeint8.report.style import short_name
 
 MOST_ROWS = 12  # of a table in the text; the rest is in its file
 TABLES = (
-    *("crosscheck", "dse", "roofline", "scaling", "energy", "switching"),
+    *("crosscheck", "physics", "dse", "roofline", "scaling", "energy", "switching"),
     *("pareto", "best", "front_check"),
 )
 OFF_THE_ARRAY = {
@@ -29,6 +29,7 @@ def section(tables: Tables) -> str:
         "Cycles, traffic and conclusions are the physical model's. SCALE-Sim is the witness of the "
         "array: its cycles come from the exact replica and are named wherever they are shown.",
         *witness(tables),
+        *account_section(tables),
         *machines_section(tables),
     ]
     for workload in workloads:
@@ -78,6 +79,18 @@ def witness(tables: Tables) -> list[str]:
             "simulation passed its limit or failed. The reasons are in the files under `hw/`."
         )
     return parts
+
+
+def account_section(tables: Tables) -> list[str]:
+    """SCALE-Sim minus the physical model, term by term."""
+    physics = tables["physics"]
+    if physics.empty:
+        return []
+    return [
+        "### SCALE-Sim minus physics",
+        figure("account", "The physical model, and the terms that make SCALE-Sim's value of it"),
+        _list("Term by term", account_answers.account_answers(physics)),
+    ]
 
 
 def machines_section(tables: Tables) -> list[str]:
