@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG))
 
-.PHONY: run test test-slow env lint format report dag clean
+.PHONY: run test test-slow env lint format report dag documents clean
 
 run: $(VENV)/run.stamp
 	$(SNAKEMAKE)
@@ -39,6 +39,10 @@ report: run
 
 dag: $(VENV)/run.stamp
 	$(SNAKEMAKE) --rulegraph | dot -Tsvg > dag.svg
+
+# Write the numbers of the finished default study into the documents that quote them.
+documents: $(VENV)/run.stamp
+	$(BIN)/python -m edgeint8.report.documents --snapshot results/tables $(shell grep -l 'generated:' docs/*.md)
 
 clean:
 	rm -rf $(VENV) .snakemake .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

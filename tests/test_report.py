@@ -1,5 +1,7 @@
 """Tables keep their columns, figures their bytes, and sentences follow the data."""
 
+from pathlib import Path
+
 import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
@@ -78,6 +80,13 @@ def test_every_figure_and_table_of_the_report_is_defined():
     of_parts = {table for tables in TABLES_OF_PART.values() for table in tables}
     drawn = {table for tables in FIGURE_TABLES.values() for table in tables}
     assert drawn <= of_parts == set(COLUMNS)
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_every_promised_column_is_described(name):
+    text = (Path(__file__).parents[1] / "docs/tables.md").read_text(encoding="utf-8")
+    section = next(part for part in text.split("\n### ") if f"{name}.csv" in part.splitlines()[0])
+    assert [column for column in columns_of(name) if f"`{column}`" not in section] == []
 
 
 def test_figures_are_the_same_bytes_every_time(tmp_path):
