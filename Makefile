@@ -46,6 +46,7 @@ documents: $(VENV)/run.stamp
 
 clean:
 	rm -rf $(VENV) .snakemake .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	find edgeint8 -name __pycache__ -prune -exec rm -rf {} +
 
 $(VENV)/run.stamp: envs/requirements.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "error: Python 3.11 or newer is needed, $(PYTHON) is " + sys.version.split()[0])'
