@@ -47,6 +47,10 @@ def test_integers_equal_onnx_runtime_and_cycles_equal_scale_sim(studied):
     assert "total_cycles" in set(crosscheck["quantity"])
 
 
+def test_the_export_equals_torch(studied):
+    assert (read(studied, "baseline")["torch_ort_max_abs_diff"] < 1e-5).all()
+
+
 def test_every_row_says_that_the_images_are_a_stand_in(studied):
     for table in ("baseline", "quantization"):
         frame = read(studied, table)

@@ -14,6 +14,7 @@ with job(snakemake.log[0]):
         epochs=options["epochs"],
         learning_rate=options["learning_rate"],
         batch_size=options["batch_size"],
+        label_smoothing=options["label_smoothing"],
         augment=options["augment"],
         precision=options["precision"],
         seed=seed,
