@@ -198,7 +198,7 @@ def draws(tables: Tables, workload: str) -> str:
     ranges = " and ".join(
         f"`{name}` {column.min():.2f} to {column.max():.2f} dB" for name, column in values.items()
     )
-    verdict = "do not decide" if difference > spread else "may decide"
+    verdict = "does not decide" if difference > spread else "may decide"
     return (
         f"Over {rows['draw'].nunique()} draws of calibration images the first two strategies give "
         f"{ranges}: their difference, {difference:.2f} dB, is {answer} the spread of "
