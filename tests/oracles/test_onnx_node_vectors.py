@@ -13,6 +13,7 @@ from edgeint8.fixed_point.executor import Executor
 
 ARCHIVE = zipfile.ZipFile(Path(__file__).parent / "data" / "onnx_1_22_0_node_tests.zip")
 NAMES = sorted({n.split("/")[0] for n in ARCHIVE.namelist() if n.startswith("test_")})
+DOCUMENT = Path(__file__).parents[2] / "docs/onnx_node_tests.md"
 NOT_APPLICABLE = {
     "test_dequantizelinear_e4m3fn": "float8 codes",
     "test_dequantizelinear_e4m3fn_float16": "float8 codes",
@@ -40,6 +41,20 @@ def run(name):
     names = [i.name for i in model.graph.input]
     values = Executor(model).run(dict(zip(names, tensors(name, "input"), strict=True)))
     return [values[output.name] for output in model.graph.output]
+
+
+def outcome(name):
+    """``passed``, ``failed``, or ``not applicable`` with the reason."""
+    if name in NOT_APPLICABLE:
+        return f"not applicable: {NOT_APPLICABLE[name]}, refused with an error"
+    pairs = zip(run(name), tensors(name, "output"), strict=True)
+    return "passed" if all(np.array_equal(got, want) for got, want in pairs) else "failed"
+
+
+def test_the_documents_list_every_outcome():
+    lines = DOCUMENT.read_text(encoding="utf-8").splitlines()
+    listed = [line for line in lines if line.startswith("| `test_")]
+    assert listed == [f"| `{name}` | {outcome(name)} |" for name in NAMES]
 
 
 def test_the_archive_holds_all_45():
