@@ -23,3 +23,4 @@ rule all:
     default_target: True
     input:
         f"{RESULTS}/report.md",
+        per_detail(f"{STRATEGY}/vectors"),

@@ -7,7 +7,7 @@ from test_executor import F32, model_of
 
 from edgeint8.errors import ModelError
 from edgeint8.fixed_point.requantize import Scheme
-from edgeint8.fixed_point.rounding_study import design_rule, requantize_rows
+from edgeint8.fixed_point.rounding_study import requantize_rows
 
 
 def two_layers(step=2):
@@ -79,12 +79,6 @@ def test_clamped_elements_are_not_in_the_denominator():
     row = requantize_rows(two_layers(step=0.25), images, [Scheme.TRUNCATE])[0]
     # y: 4 | 127 clamped | -128 clamped; z0 = 256 clamped, 748 clamped, -272 clamped; z1 clamped
     assert (row.elements, row.clamped_elements) == (1, 8)
-
-
-def test_the_design_rule_states_flips_per_ten_thousand():
-    text = design_rule(rows(Scheme.INT32_HALF_UP)["own"])
-    assert "2000 of 10,000 decisions flip (5 images)" in text
-    assert "at most 1 steps" in text
 
 
 def test_no_images_is_an_error():

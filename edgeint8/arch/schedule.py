@@ -13,7 +13,6 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeint8.arch.folds import compute_cycles
 from edgeint8.arch.hardware import PORTS, Dataflow, Hardware
 from edgeint8.arch.layers import Layer
 from edgeint8.arch.loops import Loops, layer_loops
@@ -126,7 +125,6 @@ def best_schedule(layer: Layer, hardware: Hardware, options: Options = DEFAULT) 
         layer.repeats,
         hardware,
         exposed_cycles(layer, hardware, options.elements),
-        compute_cycles(layer, hardware).total,
         options,
     )
 
@@ -138,7 +136,6 @@ def _search(
     repeats: int,
     hardware: Hardware,
     exposed: int,
-    untiled: int,
     options: Options,
 ) -> Schedule:
     space = tile_space(loops, options.elements)

@@ -76,10 +76,6 @@ class Tiling:
     def dram_bytes(self) -> int:
         return self.ifmap_bytes + self.filter_bytes + self.ofmap_bytes + self.psum_bytes
 
-    @property
-    def busiestport_bytes(self) -> int:
-        return max(self.ifmap_bytes, self.filter_bytes, self.ofmap_bytes + self.psum_bytes)
-
 
 @lru_cache(maxsize=65536)
 def best_tiling(

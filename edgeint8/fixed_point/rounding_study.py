@@ -113,13 +113,3 @@ def _row(scheme: Scheme, fed: str, images: int, tally: _Tally) -> RequantizeRow:
         images=images,
         clamped_elements=tally.clamped,
     )
-
-
-def design_rule(row: RequantizeRow) -> str:
-    """One sentence for a row that was fed its own tensors."""
-    flips = 10_000 * row.top1_changed / row.images
-    share = row.differing / max(row.elements, 1)
-    return (
-        f"{row.scheme}: {share:.2g} of unclamped elements differ (at most {row.max_lsb} steps), "
-        f"{flips:.0f} of 10,000 decisions flip ({row.images} images)"
-    )

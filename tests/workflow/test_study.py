@@ -7,6 +7,7 @@ import re
 import pandas as pd
 import pytest
 
+from edgeint8.fixed_point.vectors import read_vectors
 from edgeint8.report.contents import FIGURE_TABLES
 from edgeint8.report.tables import COLUMNS, columns_of
 
@@ -45,6 +46,11 @@ def test_integers_equal_onnx_runtime_and_cycles_equal_scale_sim(studied):
     assert golden["mismatches"].sum() == 0 and golden["elements"].min() > 100_000
     assert (crosscheck["difference"] == 0).all()
     assert "total_cycles" in set(crosscheck["quantity"])
+
+
+def test_vectors_are_whole(studied):
+    folders = sorted(results(studied).glob("*/*/vectors"))
+    assert len(folders) == 2 and all(read_vectors(f).check_all() > 20 for f in folders)
 
 
 def test_the_export_equals_torch(studied):

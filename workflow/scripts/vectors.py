@@ -9,4 +9,5 @@ from edgeint8.models.datasets import load_dataset
 with job(snakemake.log[0]):
     images = load_dataset(snakemake.input.dataset).test().inputs[: snakemake.params.images]
     write_vectors(onnx.load(snakemake.input.model), images, snakemake.output[0])
-    read_vectors(snakemake.output[0])  # checks every sha256
+    arrays = read_vectors(snakemake.output[0]).check_all()
+    print(f"{arrays} arrays written, every sha256 checked")
