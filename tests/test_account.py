@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from edgeint8.arch.hardware import DATAFLOWS, Dataflow, Hardware, uniform_hardware
@@ -71,8 +71,12 @@ def of(layer: Layer, machine: Hardware, quantity: str = "total_cycles") -> Accou
     return layer_accounts(layer, machine)[QUANTITIES.index(quantity)]
 
 
+ONE_MAC = Layer("l", "conv", LayerShape(1, 1, 1, 1, 1, 1, 1, 1), 1, 1, 1, 1, "test")
+
+
 @settings(max_examples=150, deadline=None)
 @given(layers(), machines())
+@example(ONE_MAC, uniform_hardware("os", 1, 1, 1))  # no cycles, as SCALE-Sim counts them
 def test_terms_add_up(layer: Layer, machine: Hardware) -> None:
     """Both ends are the models' own, and the terms between them add up to the last unit."""
     assert layer.shape is not None

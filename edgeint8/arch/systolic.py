@@ -5,6 +5,7 @@ the three dimensions lie on the array's rows and columns; the third streams thro
 does not fit is cut into folds, and SCALE-Sim runs them one after another.
 """
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -134,7 +135,12 @@ def mapping_efficiency_percent(mapping: Mapping) -> float:
 
 
 def overall_utilization_percent(mapping: Mapping, total_cycles: int) -> float:
-    """Share of the MACs that the array could have done in `total_cycles`. Equation 6."""
+    """Share of the MACs that the array could have done in `total_cycles`. Equation 6.
+
+    NaN for 0 cycles (one MAC on a 1x1 array, as equation 5 counts), where SCALE-Sim itself stops.
+    """
+    if total_cycles == 0:
+        return math.nan
     return 100 * mapping.macs / (total_cycles * mapping.rows * mapping.cols)
 
 

@@ -1,5 +1,7 @@
 """From mapping, timeline and DRAM traffic to the three reports."""
 
+import math
+
 import numpy as np
 
 from edgeint8.arch.scale_sim.compute import (
@@ -54,8 +56,8 @@ def assemble_reports(
             compute_utilization_percent(mapping),
         ),
         BandwidthReport(
-            *(count / total_cycles for count in sram),
-            *(count / span for count, span in zip(dram, spans, strict=True)),
+            *(_per_cycle(count, total_cycles) for count in sram),
+            *(_per_cycle(count, span) for count, span in zip(dram, spans, strict=True)),
         ),
         AccessReport(
             *lines[0],
@@ -71,6 +73,11 @@ def assemble_reports(
             timeline.writes,
         ),
     )
+
+
+def _per_cycle(count: int, cycles: int) -> float:
+    """Words per cycle; NaN in no cycles, where SCALE-Sim divides by zero and reports nothing."""
+    return count / cycles if cycles else math.nan
 
 
 def _sram_cycles(
