@@ -478,9 +478,9 @@ def test_branches_are_written_even_when_they_stay() -> None:
 
 def test_bus_and_ports_by_hand() -> None:
     layer = conv(1, 1, 64, 64)  # 64 + 4,096 + 64 bytes
-    ports = parse_hardware_id("ws_8x8_8kB_2Bpc")
+    ports = named("ws_8x8_8kB_2Bpc", shared_bus=False)
     assert layer_cost(layer, ports).memory_cycles == 4096 // 2
-    bus = named("ws_8x8_8kB_2Bpc", shared_bus=True)
+    bus = parse_hardware_id("ws_8x8_8kB_2Bpc")
     assert layer_cost(layer, bus).memory_cycles == (64 + 4096 + 64) // 6
     # Before the first MAC 8x8 weights and 8 inputs, after the last one 8 outputs.
     assert exposed_cycles(layer, ports, INT8) == 32 + 4

@@ -54,7 +54,8 @@ class Hardware:
     clock_hz, technology_nm
         For seconds, energy and area only; cycles do not depend on them.
     shared_bus
-        The three ports share one bus of their summed bandwidth.
+        DRAM is one bus of the ports' summed bandwidth, as real chips have it; False is a DRAM
+        channel for each operand, as SCALE-Sim has it. Only the physical model looks at it.
     pipelined_folds
         The next stationary tile is loaded while the present one computes.
     name
@@ -70,7 +71,7 @@ class Hardware:
     bandwidth_bpc: int | None = None
     clock_hz: float = 1e9
     technology_nm: float = 45.0
-    shared_bus: bool = False
+    shared_bus: bool = True
     pipelined_folds: bool = False
     name: str = ""
 
@@ -191,7 +192,7 @@ def load_preset(path: str | Path) -> Hardware:
         bandwidth_bpc=_port_bandwidth_bpc(entries, clock_hz, path),
         clock_hz=clock_hz,
         technology_nm=float(_number(entries, "technology_nm", path, default=45.0)),
-        shared_bus=_switch(entries, "shared_bus", path),
+        shared_bus=_switch(entries, "shared_bus", path, default=True),
         pipelined_folds=_switch(entries, "pipelined_folds", path),
         name=path.stem,
     )
@@ -243,8 +244,8 @@ def _number(
     return float(value)
 
 
-def _switch(entries: Mapping[str, Any], key: str, path: Path) -> bool:
-    value = entries.get(key, False)
+def _switch(entries: Mapping[str, Any], key: str, path: Path, default: bool = False) -> bool:
+    value = entries.get(key, default)
     if not isinstance(value, bool):
         raise HardwareError(f"{key} is {value!r}", where=str(path), allowed="true, false")
     return value
