@@ -5,17 +5,20 @@ fills in defaults, checks what a schema cannot say (selections name definitions,
 id parses) and returns a `Study`. It imports nothing heavy: every job of a run pays for it.
 """
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import product
+from math import inf
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
 from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError, best_match
+from jsonschema.exceptions import best_match
 
 from edgeint8.errors import ConfigError
+from edgeint8.schema_words import listed, refusal, resolved
 
 Kind = Literal["trained", "topology"]
 AGGREGATES = (
@@ -50,6 +53,7 @@ class Study:
     detail_strategies: tuple[str, ...]
     hardware: tuple[str, ...]
     datasets: Mapping[str, Mapping[str, Any]]
+    simulation: Mapping[str, Any]
     explore: Mapping[str, Any]
     calibration_draws: Mapping[str, Any]
     sensitivity: Mapping[str, Any]
@@ -74,7 +78,7 @@ class Study:
             if workload.name == name:
                 return workload
         raise ConfigError(
-            f"no workload {name!r}", where="$.run.workloads", allowed=_listed(self.names)
+            f"no workload {name!r}", where="$.run.workloads", allowed=listed(self.names)
         )
 
 
@@ -90,7 +94,7 @@ def load_study(config: Mapping[str, Any], schema_path: str | Path) -> Study:
     values = with_defaults(schema, config, schema)
     error = best_match(Draft202012Validator(schema).iter_errors(values))
     if error is not None:
-        raise _readable(error)
+        raise refusal(error, schema)
     run = values["run"]
     workloads = tuple(
         _workload(name, values["workloads"]) for name in _known(run, "workloads", values)
@@ -101,14 +105,11 @@ def load_study(config: Mapping[str, Any], schema_path: str | Path) -> Study:
             raise ConfigError(
                 f"{name!r} is not selected",
                 where="$.run.detail_strategies",
-                allowed=_listed(strategies),
+                allowed=listed(strategies),
             )
     _refuse_shared_names(workloads, strategies)
-    low, high = values["overflow"]["bits"]
-    if low > high:
-        raise ConfigError(
-            f"{low} bits to {high} bits", where="$.overflow.bits", allowed="narrowest, then widest"
-        )
+    _refuse_disorder(values)
+    _refuse_places(values)
     return Study(
         seed=values["seed"],
         data_dir=Path(values["data_dir"]),
@@ -118,6 +119,7 @@ def load_study(config: Mapping[str, Any], schema_path: str | Path) -> Study:
         detail_strategies=tuple(run["detail_strategies"]),
         hardware=hardware_ids(values["hardware"]),
         datasets=values["datasets"],
+        simulation=values["simulation"],
         explore=values["explore"],
         calibration_draws=values["calibration_draws"],
         sensitivity=values["sensitivity"],
@@ -143,24 +145,14 @@ def with_defaults(schema: Mapping[str, Any], value: Any, root: Mapping[str, Any]
     """A copy of `value` in which every absent property that has a default holds it."""
     if not isinstance(value, Mapping):
         return value
-    properties = {key: _resolved(sub, root) for key, sub in schema.get("properties", {}).items()}
+    properties = {key: resolved(sub, root) for key, sub in schema.get("properties", {}).items()}
     defaults = {key: sub["default"] for key, sub in properties.items() if "default" in sub}
     others = schema.get("additionalProperties")
-    other = _resolved(others, root) if isinstance(others, Mapping) else {}
+    other = resolved(others, root) if isinstance(others, Mapping) else {}
     return {
         key: with_defaults(properties.get(key, other), item, root)
         for key, item in {**defaults, **value}.items()
     }
-
-
-def _resolved(schema: Mapping[str, Any], root: Mapping[str, Any]) -> Mapping[str, Any]:
-    """`schema` with its ``$ref`` replaced by what that points to; its own keys win."""
-    if "$ref" not in schema:
-        return schema
-    target: Any = root
-    for part in schema["$ref"].removeprefix("#/").split("/"):
-        target = target[part]
-    return {**target, **{key: item for key, item in schema.items() if key != "$ref"}}
 
 
 def _workload(name: str, definitions: Mapping[str, Mapping[str, Any]]) -> Workload:
@@ -186,9 +178,40 @@ def _known(run: Mapping[str, Any], key: str, values: Mapping[str, Any]) -> Itera
             raise ConfigError(
                 f"no {key} entry is called {name!r}",
                 where=f"$.run.{key}[{index}]",
-                allowed=_listed(values[key]),
+                allowed=listed(values[key]),
             )
     return list(run[key])
+
+
+def _refuse_disorder(values: Mapping[str, Any]) -> None:
+    """Ranges run from small to large, lists of sizes too."""
+    explore = values["explore"]
+    ordered = {
+        "$.overflow.bits": values["overflow"]["bits"],
+        "$.explore.rows": explore["rows"],
+        "$.explore.cols": explore["cols"],
+        "$.explore.sram_kb": explore["sram_kb"],
+        "$.explore.bandwidth": explore["bandwidth"],
+    }
+    for where, numbers in ordered.items():
+        if numbers != sorted(numbers, key=lambda size: inf if size == "unlimited" else size):
+            raise ConfigError(
+                f"{numbers} does not ascend",
+                where=where,
+                allowed="the smallest first, unlimited last",
+            )
+
+
+def _refuse_places(values: Mapping[str, Any]) -> None:
+    """Results and downloads can be written: what exists of their path is a folder of ours."""
+    for key in ("data_dir", "results_dir"):
+        path = Path(values[key]).absolute()
+        ground = next(parent for parent in (path, *path.parents) if parent.exists())
+        if not ground.is_dir() or not os.access(ground, os.W_OK | os.X_OK):
+            problem = "cannot be written" if ground.is_dir() else "is a file"
+            raise ConfigError(
+                f"{ground} {problem}", where=f"$.{key}", allowed="a folder that can be written"
+            )
 
 
 def _refuse_shared_names(
@@ -199,57 +222,3 @@ def _refuse_shared_names(
             raise ConfigError(
                 f"{name!r} is the name of a target", where="$", allowed="any other name"
             )
-
-
-def _readable(error: ValidationError) -> ConfigError:
-    """One line for a schema violation: the value, its path, what would be allowed."""
-    rule, schema, where = error.validator, error.schema, error.json_path
-    if rule == "additionalProperties":
-        known = list(schema.get("properties", {}))
-        unknown = [key for key in error.instance if key not in known]
-        return ConfigError(f"unknown key {unknown[0]!r}", where=where, allowed=_listed(known))
-    if rule == "required":
-        missing = [key for key in error.validator_value if key not in error.instance]
-        return ConfigError(f"{missing[0]!r} is missing", where=where, allowed="add it")
-    if rule in ("pattern", "not", "propertyNames") or error.parent is not None:
-        return ConfigError(
-            f"{error.instance!r} is not accepted", where=where, allowed=_described(error)
-        )
-    if rule == "enum":
-        return ConfigError(
-            f"{error.instance!r} is unknown", where=where, allowed=_listed(error.validator_value)
-        )
-    if rule == "type":
-        kind = type(error.instance).__name__
-        return ConfigError(
-            f"{error.instance!r} is a {kind}", where=where, allowed=_described(error)
-        )
-    if rule == "anyOf":
-        return ConfigError(
-            f"{error.instance!r} is not accepted", where=where, allowed=_alternatives(schema)
-        )
-    return ConfigError(error.message, where=where, allowed=_described(error))
-
-
-def _alternatives(schema: Mapping[str, Any]) -> str:
-    return " or ".join(
-        str(item["const"])
-        if "const" in item
-        else " ".join(f"{key} {value}" for key, value in item.items())
-        for item in schema["anyOf"]
-    )
-
-
-def _described(error: ValidationError) -> str:
-    schema = error.schema
-    limits = [
-        f"{key} {schema[key]}"
-        for key in ("type", "minimum", "exclusiveMinimum", "maximum", "pattern")
-        if key in schema
-    ]
-    description = [schema["description"]] if "description" in schema else []
-    return "; ".join(description + limits) or str(error.validator_value)
-
-
-def _listed(names: Iterable[Any]) -> str:
-    return ", ".join(str(name) for name in names) or "nothing is defined"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from edgeint8.arch.depthwise import best_packing, pack_groups, packings
+from edgeint8.arch.depthwise import best_packing, pack_groups, packing_rows, packings
 from edgeint8.arch.hardware import parse_hardware_id
 from edgeint8.arch.layers import Layer, LayerShape
 from edgeint8.arch.scale_sim.adapter import simulate
@@ -58,3 +58,13 @@ def test_a_pool_cannot_be_packed() -> None:
     pool = Layer("p", "pool", None, 1, 1, 0, 1, "test", "MaxPool is not a product")
     with pytest.raises(ModelError, match="not on the array"):
         packings(pool, WS)
+
+
+def test_rows_are_those_of_the_grouped_layers() -> None:
+    dense = Layer("c", "conv", LayerShape.from_output((4, 4), (1, 1), 3, 3), 1, 1, 1, 1, "test")
+    [row] = packing_rows("net", [dense, LAYER], WS)
+    assert (row["layer"], row["groups"], row["groups_together"]) == ("dw", 32, 16)
+    assert row["cycles_alone"] == 32 * (112 * 112 + 46)
+    assert row["cycles_packed"] == 2 * 9 * (112 * 112 + 46)
+    assert row["utilization_alone"] == pytest.approx(9 / 256, rel=0.005)
+    assert row["filter_bytes_packed"] == 16 * row["filter_bytes_alone"] == 16 * 288

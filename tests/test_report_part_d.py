@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeint8.report import array_answers, array_machines, design_answers, part_d
+from edgeint8.report import array_answers, array_machines, design_answers, packing_answers, part_d
 from edgeint8.report.contents import FIGURE_TABLES
 from edgeint8.report.figures import FIGURES
 from edgeint8.report.labels import CHARACTER_WIDTH, LINE_HEIGHT, place_names, short_count
@@ -473,3 +473,31 @@ def test_names_do_not_cover_each_other(points):
 
 def test_short_counts():
     assert [short_count(n) for n in (7, 1234, 12_340_000, 2e9)] == ["7", "1.23k", "12.3M", "2G"]
+
+
+def packed(cycles_packed, utilization_packed, together, name="dw"):
+    """A row of ``packing.csv``: alone 1,000 cycles at 3.5 %."""
+    return {
+        "workload": "net",
+        "layer": name,
+        "hardware": LARGE,
+        "operator": "depthwise",
+        "groups": 32,
+        "cycles_alone": 1000,
+        "utilization_alone": 0.035,
+        "groups_together": together,
+        "cycles_packed": cycles_packed,
+        "utilization_packed": utilization_packed,
+    }
+
+
+def test_packing_is_told_with_what_it_wins_or_does_not():
+    dse = [machine(LARGE, 500)]
+    (wins,) = packing_answers.packing(tables(dse=dse, packing=[packed(500, 0.07, 16)]), "net")
+    assert "the 1 layer of this kind keep 3.5 %" in wins
+    assert "up to 16 groups at once, they keep 7.0 % at work and take 500 instead of 1,000" in wins
+    assert "2.00x faster" in wins
+    two = [packed(1000, 0.035, 1), packed(1000, 0.035, 1, name="dw2")]
+    (nothing,) = packing_answers.packing(tables(dse=dse, packing=two), "net")
+    assert "2 layers of this kind keep 3.5 %" in nothing and "wins nothing" in nothing
+    assert packing_answers.packing(tables(dse=dse), "net") == []

@@ -5,10 +5,12 @@ column of a weight-stationary array. Packing puts g groups side by side as one d
 weights are block-diagonal: g times as many rows and columns are busy, most of them with zeros.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from edgeint8.arch.hardware import Hardware
 from edgeint8.arch.layers import Layer, LayerShape
+from edgeint8.arch.roofline import Row
 from edgeint8.arch.systolic import map_layer
 from edgeint8.errors import ModelError
 
@@ -72,6 +74,35 @@ def packings(layer: Layer, hardware: Hardware) -> tuple[Packing, ...]:
 def best_packing(layer: Layer, hardware: Hardware) -> Packing:
     """The packing with the fewest lines; of equals the one with the fewest zeros."""
     return min(packings(layer, hardware), key=lambda packing: packing.lines)
+
+
+def packing_rows(workload: str, layers: Iterable[Layer], hardware: Hardware) -> list[Row]:
+    """Rows of ``packing.csv``: each depthwise or grouped layer alone and at its best packing.
+
+    Cycles are the array's lines, folds serial; bytes include the zeros between the blocks.
+    """
+    rows: list[Row] = []
+    for layer in layers:
+        if layer.shape is None or layer.operator not in ("depthwise", "grouped"):
+            continue
+        alone, best = packings(layer, hardware)[0], best_packing(layer, hardware)
+        rows.append(
+            {
+                "workload": workload,
+                "layer": layer.name,
+                "hardware": hardware.id,
+                "operator": layer.operator,
+                "groups": layer.repeats,
+                "cycles_alone": alone.lines,
+                "utilization_alone": alone.utilization_percent / 100,
+                "groups_together": best.groups_together,
+                "cycles_packed": best.lines,
+                "utilization_packed": best.utilization_percent / 100,
+                "filter_bytes_alone": layer.filter_bytes,
+                "filter_bytes_packed": best.layer.filter_bytes,
+            }
+        )
+    return rows
 
 
 def _shape(layer: Layer) -> LayerShape:

@@ -124,7 +124,7 @@ def _check_range(field: str, value: Any, bounds: tuple[float, float], where: str
     if isinstance(value, bool) or not isinstance(value, kinds) or not low <= value <= high:
         number = "a whole number" if whole else "a number"
         raise HardwareError(
-            f"{field} is {value!r}", where=where, allowed=f"{number} from {low:g} to {high:g}"
+            f"{field} is {value!r}", where=where, allowed=f"{number} from {low:,.0f} to {high:,.0f}"
         )
 
 
@@ -133,6 +133,11 @@ def uniform_hardware(
 ) -> Hardware:
     """A machine whose three buffers have `sram_kb` KiB each."""
     return Hardware(dataflow, rows, cols, sram_kb, sram_kb, sram_kb, bandwidth_bpc)
+
+
+def is_hardware_id(text: str) -> bool:
+    """Whether `text` has the form of an id; its numbers may still be out of range."""
+    return _ID.fullmatch(text) is not None
 
 
 def parse_hardware_id(text: str) -> Hardware:
@@ -176,9 +181,14 @@ def load_preset(path: str | Path) -> Hardware:
     try:
         entries = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise HardwareError(f"preset cannot be read ({error})", where=str(path)) from None
+        reason = " ".join(str(error).split())
+        raise HardwareError(
+            f"preset cannot be read ({reason})", where=str(path), allowed="a YAML file"
+        ) from None
     if not isinstance(entries, dict):
-        raise HardwareError("preset is not a map of keys", where=str(path))
+        raise HardwareError(
+            "preset is not a map of keys", where=str(path), allowed="key: value on each line"
+        )
     _check_preset_keys(entries, path)
     clock_hz = _number(entries, "clock_mhz", path) * 1e6
     ifmap, filter_, ofmap = _preset_sram_kb(entries)
@@ -201,7 +211,10 @@ def load_preset(path: str | Path) -> Hardware:
 def _check_preset_keys(entries: Mapping[str, Any], path: Path) -> None:
     keys = set(entries)
     if missing := sorted(_PRESET_REQUIRED - keys):
-        raise HardwareError(f"preset lacks {', '.join(missing)}", where=str(path))
+        required = ", ".join(sorted(_PRESET_REQUIRED))
+        raise HardwareError(
+            f"preset lacks {', '.join(missing)}", where=str(path), allowed=f"all of {required}"
+        )
     known = _PRESET_REQUIRED | _PRESET_OPTIONAL | _PRESET_PROSE
     if unknown := sorted(map(str, keys - known)):
         raise HardwareError(
@@ -216,7 +229,11 @@ def _check_preset_keys(entries: Mapping[str, Any], path: Path) -> None:
             allowed=f"sram_kb, or all of {', '.join(_PRESET_SRAM)}",
         )
     if "sram_kb" not in keys and (missing := [key for key in _PRESET_SRAM if key not in keys]):
-        raise HardwareError(f"preset lacks {', '.join(missing)}", where=str(path))
+        raise HardwareError(
+            f"preset lacks {', '.join(missing)}",
+            where=str(path),
+            allowed=f"sram_kb, or all of {', '.join(_PRESET_SRAM)}",
+        )
 
 
 def _preset_sram_kb(entries: Mapping[str, Any]) -> tuple[int, int, int]:

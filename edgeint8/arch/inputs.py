@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from edgeint8.arch.hardware import Hardware, load_preset, parse_hardware_id
+from edgeint8.arch.hardware import Hardware, is_hardware_id, load_preset, parse_hardware_id
 from edgeint8.arch.layers import Layer
 from edgeint8.errors import HardwareError, ModelError
 
@@ -36,20 +36,26 @@ def _input_shape(text: str) -> tuple[str, tuple[int, ...]]:
     return name, tuple(map(int, parts))
 
 
-def find_hardware(text: str) -> Hardware:
-    """A YAML file, a preset by name (of the working folder, then of the project), or an id."""
+def find_hardware(text: str, where: str = "--hardware") -> Hardware:
+    """A YAML file, a preset by name (of the working folder, then of the project), or an id.
+
+    `where` is the place that `text` comes from, for the message.
+    """
     if text.endswith((".yaml", ".yml")):
         return load_preset(text)
     folders = (_PRESETS, Path(__file__).parents[2] / _PRESETS)
     for folder in folders:
         if (folder / f"{text}.yaml").is_file():
             return load_preset(folder / f"{text}.yaml")
-    try:
-        return parse_hardware_id(text)
-    except HardwareError:
-        names = sorted({path.stem for folder in folders for path in folder.glob("*.yaml")})
-        raise HardwareError(
-            f"unknown hardware {text!r}",
-            where="--hardware",
-            allowed=f"{', '.join(names)}, a .yaml file, or an id such as ws_16x16_64kB_16Bpc",
-        ) from None
+    if is_hardware_id(text):
+        try:
+            return parse_hardware_id(text)
+        except HardwareError as error:
+            what = f"{error.what} in {text}" if text not in error.what else error.what
+            raise HardwareError(what, where=where, allowed=error.allowed) from None
+    names = sorted({path.stem for folder in folders for path in folder.glob("*.yaml")})
+    raise HardwareError(
+        f"unknown hardware {text!r}",
+        where=where,
+        allowed=f"{', '.join(names)}, a .yaml file, or an id such as ws_16x16_64kB_16Bpc",
+    )

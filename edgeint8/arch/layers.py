@@ -207,8 +207,3 @@ def layers_from_json(entries: Any) -> tuple[Layer, ...]:
 def array_layers(layers: Iterable[Layer]) -> tuple[Layer, ...]:
     """The layers that run on the array."""
     return tuple(layer for layer in layers if layer.shape is not None)
-
-
-def distinct_shapes(layers: Iterable[Layer]) -> tuple[LayerShape, ...]:
-    """Every shape once, in order of first appearance: what has to be simulated."""
-    return tuple(dict.fromkeys(layer.shape for layer in layers if layer.shape is not None))

@@ -66,7 +66,9 @@ def _read_rows(path: Path) -> tuple[list[str], list[_Row]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"topology cannot be read ({error})", where=str(path)) from None
+        raise DataError(
+            f"topology cannot be read ({error})", where=str(path), allowed="a CSV file in UTF-8"
+        ) from None
     lines = [[cell.strip() for cell in cells] for cells in csv.reader(text.splitlines())]
     if not lines or not any(lines[0]):
         raise DataError("topology is empty", where=str(path), allowed="a header and rows")
@@ -75,6 +77,7 @@ def _read_rows(path: Path) -> tuple[list[str], list[_Row]]:
         raise DataError(
             "topology has no header, and SCALE-Sim would take its first row for one",
             where=f"{path}:1",
+            allowed="a header, then one row a layer",
         )
     rows, names = [], set()
     for number, cells in enumerate(lines[1:], start=2):
@@ -134,7 +137,8 @@ def _conv_layer(
             (stride_h, stride_w),
         )
     except ModelError as error:
-        raise DataError(f"row {row.name!r}: {error}", where=row.source) from None
+        what = f"{error.what} in row {row.name!r}"
+        raise DataError(what, where=row.source, allowed=error.allowed) from None
     ofmap_bytes = shape.output_pixels * filters * repeats
     operator: Operator = "depthwise" if depthwise else "conv"
     note = ""

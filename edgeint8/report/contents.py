@@ -21,6 +21,7 @@ TABLES_OF_PART = {
         "scaling",
         "energy",
         "switching",
+        "packing",
         "pareto",
         "front_check",
         "best",

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from edgeint8.report import account_answers, answers, array_answers, design_answers
+from edgeint8.report import account_answers, answers, array_answers, design_answers, packing_answers
 from edgeint8.report.array_answers import rows_of
 from edgeint8.report.array_machines import CAUSES, array_axis, reference
 from edgeint8.report.markdown import Tables, figure, link, percent, table
@@ -11,6 +11,7 @@ from edgeint8.report.style import short_name
 MOST_ROWS = 12  # of a table in the text; the rest is in its file
 TABLES = (
     *("crosscheck", "physics", "dse", "roofline", "scaling", "energy", "switching"),
+    "packing",
     *("pareto", "best", "front_check"),
 )
 OFF_THE_ARRAY = {
@@ -117,6 +118,7 @@ def workload_section(tables: Tables, workload: str) -> list[str]:
         "Memory or compute": array_answers.memory_or_compute,
         "SRAM": array_answers.sram_size,
         "Dataflow": array_answers.dataflow_by_layer,
+        "Depthwise and grouped layers": packing_answers.packing,
         "Twice the resources": array_answers.doubling,
         "SCALE-Sim alone": array_answers.scale_sim_alone,
     }

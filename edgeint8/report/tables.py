@@ -70,6 +70,10 @@ COLUMNS: dict[str, str] = {
     "scaling": "workload, hardware, resource, cycles_now, cycles_doubled",
     "energy": "workload, hardware, number_format, level, total_pj, cycles, dram_bytes, area_mm2",
     "switching": ("workload, hardware, layer, cycles_ws, cycles_os, cycles_is, best, cycles_best"),
+    "packing": (
+        "workload, layer, hardware, operator, groups, cycles_alone, utilization_alone, "
+        "groups_together, cycles_packed, utilization_packed"
+    ),
     "pareto": (
         "workload, hardware, rows, cols, dataflow, ifmap_sram_kb, filter_sram_kb, ofmap_sram_kb, "
         "bandwidth, pipelined, cycles, model_ms, fps, energy_pj_low, energy_pj, energy_pj_high, "

@@ -8,7 +8,7 @@ rule machine_tables:
     output:
         **{
             table: f"{NETWORK}/{table}.csv"
-            for table in ("dse", "roofline", "scaling", "energy", "switching")
+            for table in ("dse", "roofline", "scaling", "energy", "switching", "packing")
         },
     log:
         f"{LOGS}/machine_tables/{{workload}}.log",
@@ -84,7 +84,7 @@ rule architecture_table:
     benchmark:
         f"{BENCHMARKS}/{{architecture_table}}_table.tsv"
     wildcard_constraints:
-        architecture_table="dse|roofline|scaling|energy|switching|pareto|front_check|best|physics",
+        architecture_table="dse|roofline|scaling|energy|switching|packing|pareto|front_check|best|physics",
     conda:
         "../../envs/edgeint8.yaml"
     threads: 1

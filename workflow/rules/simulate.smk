@@ -36,10 +36,11 @@ rule simulate:
         "../../envs/edgeint8.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=STUDY.simulation["memory_mb"] + 500,
     params:
         code=code("simulate"),
         cache=f"{RESULTS}/simulations",
+        limits=STUDY.simulation,
     script:
         "../scripts/simulate.py"
 

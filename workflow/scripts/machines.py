@@ -1,5 +1,6 @@
 """Rule machine_tables: the tables of a network on every machine of the study."""
 
+from edgeint8.arch.depthwise import packing_rows
 from edgeint8.arch.energy import energy_rows
 from edgeint8.arch.inputs import find_hardware
 from edgeint8.arch.layers import layers_from_json
@@ -15,6 +16,7 @@ PER_MACHINE = {
     "scaling": scaling_rows,
     "energy": energy_rows,
     "switching": switching_rows,
+    "packing": packing_rows,
 }
 
 with job(snakemake.log[0]):

@@ -7,7 +7,7 @@ from typing import Any
 
 from edgeint8.arch.hardware import Hardware
 from edgeint8.arch.layers import Layer
-from edgeint8.arch.scale_sim.adapter import SimulationResult
+from edgeint8.arch.scale_sim.adapter import SimulationLimits, SimulationResult
 from edgeint8.arch.scale_sim.cache import simulate_cached
 from edgeint8.arch.scale_sim.crosscheck import crosscheck_rows
 
@@ -15,7 +15,11 @@ Row = dict[str, Any]
 
 
 def simulate_network(
-    workload: str, layers: Iterable[Layer], hardware: Hardware, cache: str | Path
+    workload: str,
+    layers: Iterable[Layer],
+    hardware: Hardware,
+    cache: str | Path,
+    limits: SimulationLimits | None = None,
 ) -> tuple[list[Row], list[Row]]:
     """Rows of ``hw/<hardware>.csv`` (one a layer) and of ``crosscheck.csv`` (one a quantity).
 
@@ -30,7 +34,7 @@ def simulate_network(
         if layer.shape is None:
             rows.append(row | {"shape": "", "status": "not on the array", "reason": layer.reason})
             continue
-        result = simulate_cached(layer.shape, hardware, cache)
+        result = simulate_cached(layer.shape, hardware, cache, limits)
         rows.append(row | {"shape": layer.shape.id} | _outcome(result, layer.repeats))
         crosscheck += [
             {"workload": workload, **asdict(check)}
