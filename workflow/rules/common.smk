@@ -12,20 +12,22 @@ sys.path.insert(0, str(ROOT))
 
 from snakemake.exceptions import WorkflowError
 
-from edgeint8.config import load_study
-from edgeint8.errors import ConfigError, EdgeInt8Error
-from edgeint8.quant.strategy import Strategy
-from edgeint8.report.contents import FIGURE_TABLES, tables_of_study
-from edgeint8.source_hash import source_hash
+try:
+    from edgeint8.arch.inputs import find_hardware
+    from edgeint8.config import load_study
+    from edgeint8.errors import EdgeInt8Error
+    from edgeint8.quant.strategy import Strategy
+    from edgeint8.report.contents import FIGURE_TABLES, tables_of_study
+    from edgeint8.source_hash import source_hash
+except ImportError as error:
+    sys.exit(f"error: {error} @ {sys.executable}; allowed: the environment that `make env` sets up")
 
 PRESETS = {path.stem: path for path in sorted((ROOT / "config/hardware").glob("*.yaml"))}
 
 try:
     STUDY = load_study(config, ROOT / "workflow/schemas/config.schema.yaml")
-    for preset in set(STUDY.hardware) & set(config["hardware"].get("presets", [])) - set(PRESETS):
-        raise ConfigError(
-            f"no file {preset}.yaml", where="$.hardware.presets", allowed=", ".join(PRESETS)
-        )
+    for name in STUDY.hardware:
+        find_hardware(name, where="$.hardware")
     STRATEGIES = {
         name: Strategy.from_mapping(name, options) for name, options in STUDY.strategies.items()
     }
