@@ -17,21 +17,62 @@ from edgeint8.report.tables import COLUMNS, columns_of, concatenate, read_table,
 from edgeint8.report.text import stand_in_warning
 
 
-def roofline(fast="ws_a", bound="compute"):
+def hardware_tables(fast="ws_a", bound="compute", clock=1.0):
+    """Two machines; `clock` is how much faster the slow one's clock ticks."""
     other = {"ws_a": "os_b", "os_b": "ws_a"}[fast]
-    return pd.DataFrame(
-        [
-            {"workload": "net", "hardware": fast, "cycles": 100, "bound": bound},
-            {"workload": "net", "hardware": other, "cycles": 250, "bound": "fill_drain"},
-        ]
-    )
+    key = {"workload": "net"}
+    dse = [
+        key | {"hardware": fast, "physical_cycles": 100, "model_ms": 1.0},
+        key | {"hardware": other, "physical_cycles": 250, "model_ms": 2.5 / clock},
+    ]
+    roofline = [
+        key | {"hardware": fast, "cycles": 100, "bound": bound},
+        key | {"hardware": other, "cycles": 250, "bound": "fill_drain"},
+    ]
+    return {
+        "dse": pd.DataFrame(dse),
+        "roofline": pd.DataFrame(roofline),
+        "best": pd.DataFrame(),
+    }
 
 
 def test_the_hardware_answer_follows_the_table():
-    text = answers.hardware_answer(roofline(), "net")
-    assert "`ws_a` needs the fewest" in text and "bound by compute" in text and "2.50x" in text
-    text = answers.hardware_answer(roofline("os_b", "dram_bandwidth"), "net")
-    assert "`os_b` needs the fewest" in text and "bound by dram bandwidth" in text
+    text = answers.hardware_answer(hardware_tables(), "net")
+    assert "`ws_a` is the fastest" in text and "bound by computing" in text
+    assert "takes 2.50 times" in text
+    text = answers.hardware_answer(hardware_tables("os_b", "dram_bandwidth"), "net")
+    assert "`os_b` is the fastest" in text and "bound by DRAM bandwidth" in text
+    text = answers.hardware_answer(hardware_tables(clock=5.0), "net")
+    assert "`os_b` is the fastest, 250 cycles" in text
+
+
+def accumulator_tables(wrap=19, clamp=15, guaranteed=23, chosen="sym"):
+    """Two strategies, one of them recommended and studied."""
+    row = {"workload": "net", "bits_tile": 18, "tolerance": 0.01, "overflow_images": 1000}
+    row |= {"narrowest_wrap": wrap, "narrowest_saturate_final": clamp}
+    rows = [
+        row | {"strategy": "sym", "bits_guaranteed": guaranteed},
+        row | {"strategy": "asym", "bits_guaranteed": 24, "overflow_images": None},
+    ]
+    recommended = {"workload": "net", "strategy": chosen, "recommended": True}
+    return {
+        "accumulator": pd.DataFrame(rows),
+        "recommendation": pd.DataFrame([recommended]),
+    }
+
+
+def test_the_recommended_width_is_that_of_the_recommended_strategy():
+    text = answers.accumulator_answer(accumulator_tables(), "net")
+    assert "build **23 bits** for `sym`" in text
+    assert "19 bits with wraparound and on 15 with one clamp" in text
+    assert "**24 bits** for `asym`" in answers.accumulator_answer(
+        accumulator_tables(chosen="asym"), "net"
+    )
+    assert "**24 bits** for `asym`" in answers.accumulator_answer(
+        accumulator_tables(chosen="neither"), "net"
+    )
+    assert "21 bits" in answers.accumulator_answer(accumulator_tables(guaranteed=21), "net")
+    assert answers.accumulator_answer(accumulator_tables(), "other") == ""
 
 
 @pytest.mark.parametrize(("mismatches", "expected"), [(0, "equals"), (3, "differs")])

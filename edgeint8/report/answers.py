@@ -5,6 +5,8 @@ Every function takes tables and returns text; feed it other tables and it says s
 
 import pandas as pd
 
+from edgeint8.report.array_machines import CAUSES
+from edgeint8.report.design_answers import recommendation
 from edgeint8.report.effects import of
 from edgeint8.report.markdown import Tables, percent, points
 from edgeint8.report.why import headline
@@ -55,6 +57,8 @@ def integer_answer(golden: pd.DataFrame, bit_growth: pd.DataFrame) -> str:
         if wrong == 0
         else f"The integer executor differs from ONNX Runtime in {wrong:,} of {elements:,} elements"
     )
+    if bit_growth.empty:
+        return f"{equal}."
     rule = int(bit_growth["bits_rule"].max())
     exact = int(bit_growth["bits_exact_with_bias"].max())
     seen = int(bit_growth["bits_observed"].max())
@@ -67,24 +71,59 @@ def integer_answer(golden: pd.DataFrame, bit_growth: pd.DataFrame) -> str:
     )
 
 
-def hardware_answer(roofline: pd.DataFrame, workload: str) -> str:
-    """Which of the study's machines needs the fewest cycles, and what binds it there."""
-    rows = roofline[roofline["workload"] == workload]
-    cycles = rows.groupby("hardware", sort=False)["cycles"].sum()
-    best = str(cycles.idxmin())
-    there = rows[rows["hardware"] == best]
-    by_bound = there.groupby("bound")["cycles"].sum() / there["cycles"].sum()
-    bound = str(by_bound.idxmax())
-    ties = int((cycles == cycles.min()).sum()) - 1
-    others = f" (so {'does 1 other' if ties == 1 else f'do {ties} others'})" if ties else ""
+def accumulator_answer(tables: Tables, workload: str) -> str:
+    """The width to build for the recommended strategy, and what narrower ones were seen to do."""
+    row = recommended_width(tables, workload)
+    if row is None:
+        return ""
     text = (
-        f"**{workload}**: of {len(cycles)} machines `{best}` needs the fewest cycles, "
-        f"{int(cycles.min()):,} an inference{others}; layers bound by {bound.replace('_', ' ')} "
-        f"take {percent(float(by_bound.max()), 0)} of them."
+        f"**{workload}**: build **{int(row['bits_guaranteed'])} bits** for `{row['strategy']}`: no "
+        f"input can overflow them, so wraparound serves, which costs nothing. An array tile needs "
+        f"{int(row['bits_tile'])} of them."
     )
-    if cycles.max() > cycles.min():
-        text += f" The slowest, `{cycles.idxmax()}`, needs {cycles.max() / cycles.min():.2f}x."
-    return text
+    studied = of(tables["accumulator"], workload).dropna(subset=["overflow_images"])
+    studied = studied.dropna(subset=["narrowest_wrap", "narrowest_saturate_final"])
+    for seen in studied.to_dict("records"):
+        wrap, clamp = int(seen["narrowest_wrap"]), int(seen["narrowest_saturate_final"])
+        text += (
+            f" Under `{seen['strategy']}` {int(seen['overflow_images']):,} test images lost at "
+            f"most {points(float(seen['tolerance']))} of accuracy on {wrap} bits with wraparound "
+            f"and on {clamp} with one clamp at the end."
+        )
+    return f"{text} Fewer than {int(row['bits_guaranteed'])} bits rest on data, not on a bound."
+
+
+def recommended_width(tables: Tables, workload: str) -> pd.Series | None:
+    """The row of ``accumulator.csv`` of the recommended strategy; if that has none, the widest."""
+    rows = of(tables["accumulator"], workload)
+    if rows.empty:
+        return None
+    chosen = of(tables["recommendation"], workload)
+    names = set(chosen.loc[chosen["recommended"].astype(bool), "strategy"]) if len(chosen) else ()
+    mine = rows[rows["strategy"].isin(names)]
+    rows = mine if len(mine) else rows
+    return rows.loc[rows["bits_guaranteed"].idxmax()]
+
+
+def hardware_answer(tables: Tables, workload: str) -> str:
+    """Which of the study's machines is fastest, and what binds it there."""
+    dse, roofline = of(tables["dse"], workload), of(tables["roofline"], workload)
+    best = dse.loc[dse["model_ms"].idxmin()]
+    there = roofline[roofline["hardware"] == best["hardware"]]
+    by_bound = there.groupby("bound")["cycles"].sum() / max(1, there["cycles"].sum())
+    bound = str(by_bound.idxmax())
+    ties = int((dse["model_ms"] == best["model_ms"]).sum()) - 1
+    others = f" (so {'is 1 other' if ties == 1 else f'are {ties} others'})" if ties else ""
+    text = (
+        f"**{workload}**: of {len(dse)} machines `{best['hardware']}` is the fastest, "
+        f"{int(best['physical_cycles']):,} cycles an inference{others}; layers bound by "
+        f"{CAUSES[bound]} take {percent(float(by_bound.max()), 0)} of them."
+    )
+    slowest = dse.loc[dse["model_ms"].idxmax()]
+    if slowest["model_ms"] > best["model_ms"]:
+        times = slowest["model_ms"] / best["model_ms"]
+        text += f" The slowest, `{slowest['hardware']}`, takes {times:.2f} times as long."
+    return " ".join([text, *recommendation(of(tables["best"], workload))])
 
 
 def crosscheck_answer(crosscheck: pd.DataFrame) -> str:

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from edgeint8.report.markdown import Tables, figure, link, table
+from edgeint8.report.markdown import Tables, figure, link, points, table
 
 SCHEME_NAMES = {
     "ort_float32": "float32 multiply, ties to even (ONNX Runtime)",
@@ -83,7 +83,7 @@ def overflow_sentences(accumulator: pd.DataFrame) -> list[str]:
         )
         sentences.append(
             f"**{row['workload']}**, `{row['strategy']}`: the narrowest accumulators that stay "
-            f"within {100 * row['tolerance']:g} points of the widest: {widths} "
+            f"within {points(row['tolerance'])} of the widest: {widths} "
             f"(n = {int(row['overflow_images']):,}; {int(row['bits_guaranteed'])} bits never "
             "overflow)."
         )

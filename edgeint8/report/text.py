@@ -5,8 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from edgeint8.report import answers, part_a, part_b, part_c, part_d
-from edgeint8.report.markdown import Tables
+from edgeint8.report import answers, limits, part_a, part_b, part_c, part_d
+from edgeint8.report.markdown import Tables, link
+from edgeint8.report.summary import summary
 
 
 def write_report(
@@ -21,6 +22,7 @@ def write_report(
         part_b.section(tables) if len(tables["quantization"]) else "",
         part_c.section(tables) if len(tables["golden"]) else "",
         part_d.section(tables) if len(tables["roofline"]) else "",
+        limits.section(tables, provenance),
         origin(provenance, environment),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
@@ -40,29 +42,47 @@ def stand_in_warning(provenance: Sequence[Mapping[str, Any]]) -> str:
 def executive(tables: Tables) -> str:
     """The three questions and their answers, as far as the study asks them."""
     quantization, golden, roofline = (tables[n] for n in ("quantization", "golden", "roofline"))
-    parts = ["## The three answers"]
+    parts = ["## The three answers", summary(tables)]
     if len(quantization):
-        parts.append("### 1. Which quantisation strategy, and why?")
+        sources = _links(tables, "recommendation", "quantization", "draws")
+        parts.append(f"### 1. Which quantisation strategy, and why? ({sources})")
         parts += [answers.strategy_answer(tables, name) for name in _workloads(quantization)]
     if len(golden):
-        parts.append("### 2. What exactly does the integer hardware compute, and how wide?")
+        sources = _links(tables, "golden", "bit_growth", "accumulator")
+        parts.append(f"### 2. What exactly does the integer hardware compute? ({sources})")
         parts.append(answers.integer_answer(golden, tables["bit_growth"]))
+        parts += [answers.accumulator_answer(tables, name) for name in _workloads(golden)]
     if len(roofline):
-        parts.append("### 3. Which array, and where is the bottleneck?")
-        parts += [answers.hardware_answer(roofline, name) for name in _workloads(roofline)]
+        sources = _links(tables, "dse", "roofline", "best", "crosscheck")
+        parts.append(f"### 3. Which array, and where is the bottleneck? ({sources})")
+        parts += [answers.hardware_answer(tables, name) for name in _workloads(roofline)]
         parts.append(answers.crosscheck_answer(tables["crosscheck"]))
-    return "\n\n".join(parts)
+    return "\n\n".join(part for part in parts if part)
 
 
 def origin(provenance: Sequence[Mapping[str, Any]], environment: Mapping[str, str]) -> str:
-    """Where data and software came from."""
-    data = [
+    """Where data and software came from, and the command that makes the report again."""
+    command = environment.get("command")
+    software = [f"- {name}: {value}" for name, value in environment.items() if name != "command"]
+    again = ["", "To make this report again:", "", f"```sh\n{command}\n```"] if command else []
+    return "\n".join(["## Provenance", "", *map(_dataset, provenance), *software, *again])
+
+
+def _dataset(entry: Mapping[str, Any]) -> str:
+    """One line: source, sizes, and where the checksums of its files stand."""
+    file = f"data/{entry['dataset']}/provenance.json"
+    files = entry.get("files", ())
+    checksums = f", checksums of {len(files)} files" if files else ""
+    return (
         f"- {entry['dataset']}: source {entry['source']}, {entry['train_samples']:,} training, "
         f"{entry['holdout_samples']:,} hold-out and {entry['test_samples']:,} test samples"
-        for entry in provenance
-    ]
-    software = [f"- {name}: {value}" for name, value in environment.items()]
-    return "\n".join(["## Provenance", "", *data, *software])
+        f"{checksums} ([{file}]({file}))"
+    )
+
+
+def _links(tables: Tables, *names: str) -> str:
+    """Links to those of the tables that this study makes."""
+    return ", ".join(link(name) for name in names if len(tables[name]))
 
 
 def _workloads(frame: pd.DataFrame) -> list[str]:

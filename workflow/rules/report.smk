@@ -1,6 +1,12 @@
 # Tables -> figures -> report. Nothing here reads a model.
 
 
+def study_command():
+    """The command of this study, with its study files by name: the report quotes it."""
+    files = [os.path.basename(path) for path in workflow.overwrite_configfiles]
+    return " ".join(["make run", *(["CONFIG=" + " ".join(files)] if files else [])])
+
+
 rule figure:
     input:
         tables=lambda wildcards: expand(
@@ -45,6 +51,7 @@ rule report_text:
     params:
         code=code("report"),
         seed=STUDY.seed,
+        command=study_command(),
     script:
         "../scripts/report.py"
 

@@ -11,6 +11,7 @@ from edgeint8.report.text import write_report
 with job(snakemake.log[0]):
     tables = {Path(path).stem: read_table(path) for path in snakemake.input.tables}
     provenance = [read_json(path) for path in snakemake.input.provenance]
-    environment = describe_environment() | {"seed": str(snakemake.params.seed)}
+    study = {"seed": str(snakemake.params.seed), "command": snakemake.params.command}
+    environment = describe_environment() | study
     text = write_report(with_absent(tables), provenance, environment)
     write_text(snakemake.output.report, text)
