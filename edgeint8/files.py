@@ -69,6 +69,33 @@ def read_json(path: str | Path) -> Any:
         raise DataError(f"not valid JSON ({error})", where=str(path)) from None
 
 
+NOT_COMPUTED = "not computed: "
+
+
+def write_absence(path: str | Path, reason: str) -> None:
+    """Put a one-line reason in the place of an output that cannot be computed.
+
+    An output whose name has no suffix is a folder; the reason then stands in a file inside.
+    """
+    target = Path(path)
+    if not target.suffix:
+        target = target / "not_computed.txt"
+    write_text(target, f"{NOT_COMPUTED}{' '.join(reason.split())}\n")
+
+
+def absence(path: str | Path) -> str | None:
+    """The reason that stands in the place of a file or folder; None where it was computed."""
+    target = Path(path)
+    if target.is_dir():
+        target = target / "not_computed.txt"
+    if not target.is_file():
+        return None
+    with target.open("rb") as file:
+        if file.read(len(NOT_COMPUTED)) != NOT_COMPUTED.encode():
+            return None
+        return file.read().decode().strip()
+
+
 def digest(path: str | Path, algorithm: str = "sha256") -> str:
     """Hexadecimal digest of a file, read in 1 MiB pieces."""
     hasher = hashlib.new(algorithm)

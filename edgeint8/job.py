@@ -1,27 +1,53 @@
-"""What every workflow script shares: its log, and errors that read as one line."""
+"""What every workflow script shares: its log, errors in one line, and results that cannot be.
+
+A network that cannot be run or quantised must not stop the others. So a job that belongs to a
+workload and meets a `ModelError` writes the reason in the place of its outputs and succeeds, and a
+job whose input is such a reason hands it on. Jobs that gather (lists of inputs) leave these out;
+``tables/status.csv`` lists them all.
+"""
 
 import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
+from typing import Any
 
-from edgeint8.errors import EdgeInt8Error
+from edgeint8.errors import EdgeInt8Error, ModelError
+from edgeint8.files import absence, write_absence
 
 
 @contextmanager
-def job(log: str | Path) -> Iterator[None]:
-    """Send prints and warnings to `log`; end on bad input with one line and exit status 1.
+def job(snakemake: Any) -> Iterator[None]:
+    """Run the body of a script; `snakemake` is the object that Snakemake gives it.
 
-    Progress bars write to ``sys.__stderr__`` and stay on the terminal. The traceback of an
-    `EdgeInt8Error` goes to the log only; any other exception is a bug and is shown whole.
+    Prints and warnings go to the log. Progress bars write to ``sys.__stderr__`` and stay on the
+    terminal. Bad input ends the job with one line and status 1, its traceback in the log only; a
+    network that cannot be run leaves a reason as output and status 0. Any other exception is a bug
+    and is shown whole.
     """
-    Path(log).parent.mkdir(parents=True, exist_ok=True)
-    with Path(log).open("w", encoding="utf-8") as file:
+    log = Path(snakemake.log[0])
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("w", encoding="utf-8") as file:
+        reason = missing_input(snakemake.input)
         try:
-            with redirect_stdout(file), redirect_stderr(file):
-                yield
+            if reason is None:
+                with redirect_stdout(file), redirect_stderr(file):
+                    yield
+                return
         except EdgeInt8Error as error:
             file.write(traceback.format_exc())
-            print(f"error: {error}", file=sys.__stderr__)
-            sys.exit(1)
+            if not isinstance(error, ModelError) or "workload" not in dict(snakemake.wildcards.items()):
+                print(f"error: {error}", file=sys.__stderr__)
+                sys.exit(1)
+            reason = str(error)
+        file.write(f"left out: {reason}\n")
+        for path in snakemake.output:
+            write_absence(path, reason)
+        sys.exit(0)
+
+
+def missing_input(inputs: Any) -> str | None:
+    """Why a job cannot run: the reason in the first single input that was not computed."""
+    single = (value for _, value in inputs.items() if isinstance(value, str))
+    return next((reason for reason in map(absence, single) if reason is not None), None)

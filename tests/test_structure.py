@@ -63,4 +63,4 @@ def test_functions_stay_short(path):
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
 def test_scripts_read_call_and_write(path):
     assert len(path.read_text().splitlines()) <= 60
-    assert "with job(snakemake.log[0]):" in path.read_text()
+    assert "with job(snakemake):" in path.read_text()

@@ -6,7 +6,7 @@ from edgeint8.arch.scale_sim.account import account_rows
 from edgeint8.files import read_json, write_csv
 from edgeint8.job import job
 
-with job(snakemake.log[0]):
+with job(snakemake):
     layers = layers_from_json(read_json(snakemake.input.layers))
     machines = [find_hardware(name) for name in snakemake.params.hardware]
     rows = [

@@ -18,7 +18,7 @@ def records(path, kind, key):
     return [kind(**row) for row in mine[[f.name for f in fields(kind)]].to_dict("records")]
 
 
-with job(snakemake.log[0]):
+with job(snakemake):
     widths = read_table(snakemake.input.bit_growth)
     keys = widths[["workload", "strategy", "data_source"]].drop_duplicates().to_dict("records")
     rows = [

@@ -34,6 +34,6 @@ def row(index, workload):
     }
 
 
-with job(snakemake.log[0]):
+with job(snakemake):
     workloads = snakemake.params.workloads
     write_table(snakemake.output.table, [row(i, name) for i, name in enumerate(workloads)])

@@ -12,7 +12,7 @@ from edgeint8.models.datasets import load_dataset
 
 BATCH = 50
 
-with job(snakemake.log[0]):
+with job(snakemake):
     key = {name: snakemake.wildcards[name] for name in ("workload", "strategy")}
     model = onnx.load(snakemake.input.model)
     dataset = load_dataset(snakemake.input.dataset)

@@ -8,7 +8,7 @@ from edgeint8.models.datasets import load_dataset
 from edgeint8.quant.draws import calibration_draws
 from edgeint8.quant.ptq import calibrate, prepare_model
 
-with job(snakemake.log[0]):
+with job(snakemake):
     options = snakemake.params.options
     model = prepare_model(onnx.load(snakemake.input.model))
     train = load_dataset(snakemake.input.dataset).train()

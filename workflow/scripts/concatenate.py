@@ -3,5 +3,5 @@
 from edgeint8.job import job
 from edgeint8.report.tables import concatenate, write_table
 
-with job(snakemake.log[0]):
+with job(snakemake):
     write_table(snakemake.output.table, concatenate(snakemake.input))

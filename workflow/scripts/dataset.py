@@ -5,7 +5,7 @@ from pathlib import Path
 from edgeint8.job import job
 from edgeint8.models.datasets import Request, make_dataset, save_dataset
 
-with job(snakemake.log[0]):
+with job(snakemake):
     options = snakemake.params.options
     request = Request(
         Path(snakemake.params.data_dir),

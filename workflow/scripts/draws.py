@@ -8,7 +8,7 @@ from edgeint8.models.datasets import load_dataset
 from edgeint8.quant.draw_study import draw_rows
 from edgeint8.quant.ptq import Strategy, prepare_model
 
-with job(snakemake.log[0]):
+with job(snakemake):
     options = snakemake.params.options
     dataset = load_dataset(snakemake.input.dataset)
     judged = dataset.held_out()

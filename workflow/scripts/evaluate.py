@@ -8,7 +8,7 @@ from edgeint8.models.datasets import load_dataset
 from edgeint8.quant.evidence import save_logits, split_logits
 from edgeint8.quant.session import DEFAULT_BATCH
 
-with job(snakemake.log[0]):
+with job(snakemake):
     dataset = load_dataset(snakemake.input.dataset)
     model = onnx.load(snakemake.input.model)
     facts = snakemake.input.get("facts")

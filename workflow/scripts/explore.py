@@ -1,12 +1,16 @@
-"""Rule explore_designs: the exact Pareto front of a design space, checked with the full model."""
+"""Rule explore_designs: the exact Pareto front of a design space, checked, and what survives."""
 
 import sys
 
 from tqdm import tqdm
 
+from edgeint8.arch.band import band_rows
+from edgeint8.arch.constants import LEVELS
 from edgeint8.arch.explore import explore
-from edgeint8.arch.front import best_rows, front_check_rows, front_rows
+from edgeint8.arch.front import front_check_rows, front_rows
+from edgeint8.arch.front_witness import best_by_criterion, design_by_id, witness_rows
 from edgeint8.arch.layers import layers_from_json
+from edgeint8.arch.recommended import best_rows, recommend
 from edgeint8.arch.study import constraints, design_space
 from edgeint8.files import read_json, write_csv
 from edgeint8.job import job
@@ -16,11 +20,14 @@ RECOMMENDED = 5
 with job(snakemake.log[0]):
     workload, options = snakemake.wildcards.workload, snakemake.params.options
     layers = layers_from_json(read_json(snakemake.input.layers))
-    space = design_space(options)
-    with tqdm(total=space.size, unit="design", file=sys.__stderr__, disable=None) as bar:
-        found = explore(layers, space, constraints(options), progress=bar.update)
+    space, limit = design_space(options), options["dram_gb_per_s"]
+    with tqdm(total=3 * space.size, unit="design", file=sys.__stderr__, disable=None) as bar:
+        levels = {
+            level: explore(layers, space, constraints(options), level, bar.update)
+            for level in LEVELS
+        }
+    found, best = levels["mid"], recommend(layers, levels["mid"], limit)
     print(f"{found.designs:,} designs, {found.feasible:,} inside the constraints")
     sizes = {"designs": found.designs, "feasible_designs": found.feasible}
     write_csv(snakemake.output.pareto, [row | sizes for row in front_rows(workload, layers, found)])
-    write_csv(snakemake.output.front_check, front_check_rows(workload, layers, found))
-    write_csv(snakemake.output.best, best_rows(workload, layers, found, RECOMMENDED))
+    named = best_rows(workload, layers, best, RECOMMENDED, limits)

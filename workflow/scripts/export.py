@@ -7,7 +7,7 @@ from edgeint8.models.export import export_facts, export_onnx, load_weights, torc
 
 COMPARED_INPUTS = 256
 
-with job(snakemake.log[0]):
+with job(snakemake):
     model = load_weights(snakemake.params.options["model"], snakemake.input.weights)
     inputs = load_dataset(snakemake.input.dataset).test().inputs[:COMPARED_INPUTS]
     export_onnx(model, snakemake.output.model)

@@ -9,7 +9,7 @@ from edgeint8.models.datasets import load_dataset
 from edgeint8.quant.ort_witness import REFERENCE_MODE, batches
 from edgeint8.quant.session import cpu_flags, has_exact_u8s8
 
-with job(snakemake.log[0]):
+with job(snakemake):
     key = {name: snakemake.wildcards[name] for name in ("workload", "strategy")}
     model = onnx.load(snakemake.input.model)
     dataset = load_dataset(snakemake.input.dataset)

@@ -30,7 +30,7 @@ def row(strategy, call, fp32):
     }
 
 
-with job(snakemake.log[0]):
+with job(snakemake):
     inputs = load_dataset(snakemake.input.dataset).test().inputs[:1]
     fp32 = runner(snakemake.input.fp32, inputs)
     calls = {"fp32": fp32} | {

@@ -5,5 +5,5 @@ from edgeint8.arch.layers import layers_to_json
 from edgeint8.files import write_json
 from edgeint8.job import job
 
-with job(snakemake.log[0]):
+with job(snakemake):
     write_json(snakemake.output.layers, layers_to_json(read_layers(snakemake.input.source)))

@@ -19,7 +19,7 @@ PER_MACHINE = {
     "packing": packing_rows,
 }
 
-with job(snakemake.log[0]):
+with job(snakemake):
     workload = snakemake.wildcards.workload
     layers = layers_from_json(read_json(snakemake.input.layers))
     machines = [find_hardware(name) for name in snakemake.params.hardware]

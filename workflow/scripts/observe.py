@@ -11,7 +11,7 @@ from edgeint8.quant.observations import histogram_rows, level_rows, trait_rows
 from edgeint8.quant.ptq import Calibration, prepare_model
 from edgeint8.quant.strategy import DEFAULT_BINS
 
-with job(snakemake.log[0]):
+with job(snakemake):
     dataset = load_dataset(snakemake.input.dataset)
     train = dataset.train()
     model = prepare_model(onnx.load(snakemake.input.model))

@@ -9,7 +9,7 @@ from edgeint8.fixed_point.overflow import overflow_rows
 from edgeint8.job import job
 from edgeint8.models.datasets import load_dataset
 
-with job(snakemake.log[0]):
+with job(snakemake):
     key = {name: snakemake.wildcards[name] for name in ("workload", "strategy")}
     options = snakemake.params.options
     dataset = load_dataset(snakemake.input.dataset)

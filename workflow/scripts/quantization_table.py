@@ -46,6 +46,6 @@ def rows_of(index, workload):
     ]
 
 
-with job(snakemake.log[0]):
+with job(snakemake):
     rows = [row for i, name in enumerate(snakemake.params.workloads) for row in rows_of(i, name)]
     write_table(snakemake.output.table, rows)

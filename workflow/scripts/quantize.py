@@ -7,7 +7,7 @@ from edgeint8.job import job
 from edgeint8.quant.evidence import quantization_facts
 from edgeint8.quant.ptq import Calibration, Strategy, prepare_model, quantize
 
-with job(snakemake.log[0]):
+with job(snakemake):
     strategy = Strategy.from_mapping(snakemake.wildcards.strategy, snakemake.params.options)
     path = snakemake.input.get("calibration")
     calibration = Calibration.from_json(read_json(path)) if path else None

@@ -6,7 +6,7 @@ from edgeint8.models.datasets import load_dataset
 from edgeint8.quant.evidence import load_logits, recommendation_rows
 from edgeint8.quant.recommend import HardwareCost
 
-with job(snakemake.log[0]):
+with job(snakemake):
     strategies = snakemake.params.strategies
     dataset = load_dataset(snakemake.input.dataset)
     facts = dict(zip(strategies, map(read_json, snakemake.input.facts), strict=True))

@@ -8,7 +8,7 @@ from edgeint8.report.environment import describe_environment
 from edgeint8.report.tables import read_table, with_absent
 from edgeint8.report.text import write_report
 
-with job(snakemake.log[0]):
+with job(snakemake):
     tables = {Path(path).stem: read_table(path) for path in snakemake.input.tables}
     provenance = [read_json(path) for path in snakemake.input.provenance]
     study = {"seed": str(snakemake.params.seed), "command": snakemake.params.command}

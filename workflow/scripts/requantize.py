@@ -9,7 +9,7 @@ from edgeint8.fixed_point.rounding_study import requantize_rows
 from edgeint8.job import job
 from edgeint8.models.datasets import load_dataset
 
-with job(snakemake.log[0]):
+with job(snakemake):
     key = {name: snakemake.wildcards[name] for name in ("workload", "strategy")}
     dataset = load_dataset(snakemake.input.dataset)
     images, source = dataset.test().inputs[: snakemake.params.images], dataset.source

@@ -9,7 +9,7 @@ from edgeint8.quant.evidence import mixed_precision_row, sensitivity_rows
 from edgeint8.quant.ptq import Calibration, Strategy, prepare_model
 from edgeint8.quant.sensitivity import SensitivityStudy
 
-with job(snakemake.log[0]):
+with job(snakemake):
     dataset = load_dataset(snakemake.input.dataset)
     judged, images = dataset.held_out(), snakemake.params.images
     model = prepare_model(onnx.load(snakemake.input.model))

@@ -7,7 +7,7 @@ from edgeint8.arch.scale_sim.study import simulate_network
 from edgeint8.files import read_json, write_csv
 from edgeint8.job import job
 
-with job(snakemake.log[0]):
+with job(snakemake):
     limits = snakemake.params.limits
     rows, crosscheck = simulate_network(
         snakemake.wildcards.workload,

@@ -7,7 +7,7 @@ from edgeint8.models.export import save_weights
 from edgeint8.models.registry import build_model
 from edgeint8.models.training import TrainingOptions, log_rows, train_model
 
-with job(snakemake.log[0]):
+with job(snakemake):
     options, seed = snakemake.params.options, snakemake.params.seed
     model = build_model(options["model"], seed)
     training = TrainingOptions(
