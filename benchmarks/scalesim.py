@@ -2,6 +2,7 @@
 
     python benchmarks/scalesim.py             the replica now, SCALE-Sim from scalesim_times.json
     python benchmarks/scalesim.py --measure   SCALE-Sim too, where the file has no time (hours)
+    ... --measure --limit 600                 the CPU seconds after which SCALE-Sim is stopped
 
 Neither side is charged for starting Python or for compiling. A SCALE-Sim run that was stopped at
 its limit is a lower bound, marked ``>``; a case without a time is left out. Writes
@@ -31,7 +32,6 @@ from edgeint8.files import read_json, write_json
 
 FOLDER = Path(__file__).parent
 TIMES = FOLDER / "scalesim_times.json"
-LIMITS = SimulationLimits(cpu_seconds=600)
 conv = LayerShape.from_output
 
 CIFAR = {
@@ -92,13 +92,13 @@ def machine() -> str:
     return f"{model}, Python {platform.python_version()}, NumPy {np.__version__}"
 
 
-def measure_scalesim(times: dict[str, Any]) -> None:
+def measure_scalesim(times: dict[str, Any], limits: SimulationLimits) -> None:
     """Fill in the missing SCALE-Sim times, saving after each."""
     for name, shape, hardware in cases():
         key = f"{shape.id} {hardware.id}"
         if key in times:
             continue
-        result = simulate(shape, hardware, LIMITS)
+        result = simulate(shape, hardware, limits)
         times[key] = {
             "time_cpu_seconds": result.time_cpu_seconds,
             "status": result.status,
@@ -194,10 +194,11 @@ def main() -> None:
     parser.add_argument(
         "--measure", action="store_true", help="run SCALE-Sim where no time is kept"
     )
+    parser.add_argument("--limit", type=int, default=60, help="CPU seconds a SCALE-Sim run")
     arguments = parser.parse_args()
     times = read_json(TIMES) if TIMES.exists() else {}
     if arguments.measure:
-        measure_scalesim(times)
+        measure_scalesim(times, SimulationLimits(cpu_seconds=arguments.limit))
     rows = compare(times)
     with (FOLDER / "scalesim.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
