@@ -9,6 +9,7 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT))
+os.environ["EDGEINT8_ROOT"] = str(ROOT)  # for the commands in profiles/cluster-generic
 
 from snakemake.exceptions import WorkflowError
 
@@ -63,6 +64,11 @@ def every_core():
         return workflow.cores
     except WorkflowError:
         return 1
+
+
+def growing(first):
+    """A resource that grows when a cluster tries a job again: `first` times the attempt."""
+    return lambda wildcards, attempt: attempt * first
 
 
 def per_network(pattern):

@@ -13,7 +13,7 @@ rule dataset:
         "../../envs/edgeint8.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
+        mem_mb=growing(3000),
     params:
         code=code("dataset"),
         seed=STUDY.seed,

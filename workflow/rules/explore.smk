@@ -18,7 +18,7 @@ rule machine_tables:
         "../../envs/edgeint8.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=growing(2000),
     params:
         code=code("machines"),
         hardware=STUDY.hardware,
@@ -40,7 +40,7 @@ rule account:
         "../../envs/edgeint8.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=growing(2000),
     params:
         code=code("account"),
         hardware=STUDY.hardware,
@@ -55,6 +55,7 @@ rule explore_designs:
         pareto=f"{NETWORK}/pareto.csv",
         front_check=f"{NETWORK}/front_check.csv",
         best=f"{NETWORK}/best.csv",
+        band=f"{NETWORK}/band.csv",
     log:
         f"{LOGS}/explore/{{workload}}.log",
     benchmark:
@@ -63,10 +64,11 @@ rule explore_designs:
         "../../envs/edgeint8.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
+        mem_mb=growing(3000),
     params:
         code=code("explore"),
         options=STUDY.explore,
+        cache=f"{RESULTS}/simulations",
     script:
         "../scripts/explore.py"
 
@@ -84,12 +86,13 @@ rule architecture_table:
     benchmark:
         f"{BENCHMARKS}/{{architecture_table}}_table.tsv"
     wildcard_constraints:
-        architecture_table="dse|roofline|scaling|energy|switching|packing|pareto|front_check|best|physics",
+        architecture_table="dse|roofline|scaling|energy|switching|packing|pareto|front_check|best|band|physics",
     conda:
         "../../envs/edgeint8.yaml"
     threads: 1
     resources:
-        mem_mb=500,
+        mem_mb=growing(1000),
+        runtime=growing(5),
     params:
         code=code("concatenate"),
     script:

@@ -16,7 +16,7 @@ rule golden_compare:
         "../../envs/edgeint8.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=growing(4000),
     params:
         code=code("golden"),
         images=STUDY.golden["images"],
@@ -38,7 +38,7 @@ rule bit_growth:
         "../../envs/edgeint8.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
+        mem_mb=growing(3000),
     params:
         code=code("bit_growth"),
         images=STUDY.golden["images"],
@@ -60,7 +60,7 @@ rule requantize_study:
         "../../envs/edgeint8.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=growing(2000),
     params:
         code=code("requantize"),
         images=STUDY.requantize["images"],
@@ -82,7 +82,7 @@ rule overflow_study:
         "../../envs/edgeint8.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=growing(2000),
     params:
         code=code("overflow"),
         options=STUDY.overflow,
@@ -104,7 +104,7 @@ rule vectors:
         "../../envs/edgeint8.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=growing(2000),
     params:
         code=code("vectors"),
         images=STUDY.vectors["images"],
@@ -133,7 +133,8 @@ rule integer_table:
         "../../envs/edgeint8.yaml"
     threads: 1
     resources:
-        mem_mb=500,
+        mem_mb=growing(1000),
+        runtime=growing(5),
     params:
         code=code("concatenate"),
     script:
@@ -154,7 +155,8 @@ rule accumulator_table:
         "../../envs/edgeint8.yaml"
     threads: 1
     resources:
-        mem_mb=500,
+        mem_mb=growing(1000),
+        runtime=growing(5),
     params:
         code=code("accumulator"),
     script:

@@ -15,7 +15,7 @@ rule calibrate:
         "../../envs/edgeint8.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
+        mem_mb=growing(3000),
     params:
         code=code("calibrate"),
         seed=STUDY.seed,
@@ -40,7 +40,7 @@ rule quantize_strategy:
         "../../envs/edgeint8.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=growing(2000),
     params:
         code=code("quantize"),
         options=lambda wildcards: STUDY.strategies[wildcards.strategy],
@@ -63,7 +63,7 @@ rule evaluate:
         "../../envs/edgeint8.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
+        mem_mb=growing(3000),
     params:
         code=code("evaluate"),
     script:
@@ -88,7 +88,7 @@ rule latency:
         "../../envs/edgeint8.yaml"
     threads: every_core()
     resources:
-        mem_mb=2000,
+        mem_mb=growing(2000),
     params:
         code=code("latency"),
         strategies=list(STUDY.strategies),
@@ -114,7 +114,8 @@ rule quantization_table:
         "../../envs/edgeint8.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=growing(2000),
+        runtime=growing(5),
     params:
         code=code("quantization_table"),
         workloads=STUDY.networks,
@@ -137,7 +138,7 @@ rule calibration_draws:
         "../../envs/edgeint8.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
+        mem_mb=growing(3000),
     params:
         code=code("draws"),
         seed=STUDY.seed,
@@ -167,7 +168,7 @@ rule observe:
         "../../envs/edgeint8.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
+        mem_mb=growing(3000),
     params:
         code=code("observe"),
         seed=STUDY.seed,
@@ -193,7 +194,7 @@ rule recommend:
         "../../envs/edgeint8.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=growing(2000),
     params:
         code=code("recommend"),
         strategies=list(STATIC),
@@ -217,7 +218,7 @@ rule sensitivity_study:
         "../../envs/edgeint8.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
+        mem_mb=growing(3000),
     params:
         code=code("sensitivity"),
         strategy=lambda wildcards: STUDY.strategies[wildcards.strategy],
@@ -246,7 +247,8 @@ rule quantization_detail_table:
         "../../envs/edgeint8.yaml"
     threads: 1
     resources:
-        mem_mb=500,
+        mem_mb=growing(1000),
+        runtime=growing(5),
     params:
         code=code("concatenate"),
     script:

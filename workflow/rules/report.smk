@@ -25,7 +25,8 @@ rule figure:
         "../../envs/edgeint8.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=growing(1000),
+        runtime=growing(5),
     params:
         code=code("figure"),
     script:
@@ -47,7 +48,8 @@ rule report_text:
         "../../envs/edgeint8.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=growing(1000),
+        runtime=growing(5),
     params:
         code=code("report"),
         seed=STUDY.seed,

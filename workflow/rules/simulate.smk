@@ -14,7 +14,8 @@ rule layers:
         "../../envs/edgeint8.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=growing(1000),
+        runtime=growing(5),
     params:
         code=code("layers"),
     script:
@@ -36,7 +37,8 @@ rule simulate:
         "../../envs/edgeint8.yaml"
     threads: 1
     resources:
-        mem_mb=STUDY.simulation["memory_mb"] + 500,
+        mem_mb=growing(STUDY.simulation["memory_mb"] + 800),
+        runtime=growing(60),
     params:
         code=code("simulate"),
         cache=f"{RESULTS}/simulations",
@@ -62,7 +64,8 @@ rule crosscheck_table:
         "../../envs/edgeint8.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=growing(1000),
+        runtime=growing(5),
     params:
         code=code("concatenate"),
     script:

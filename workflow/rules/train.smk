@@ -15,7 +15,8 @@ rule train:
         "../../envs/edgeint8.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=growing(4000),
+        runtime=growing(480),
     params:
         code=code("train"),
         seed=STUDY.seed,
@@ -39,7 +40,7 @@ rule export:
         "../../envs/edgeint8.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
+        mem_mb=growing(3000),
     params:
         code=code("export"),
         options=options_of,
@@ -61,7 +62,7 @@ rule float_baseline:
         "../../envs/edgeint8.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
+        mem_mb=growing(3000),
     params:
         code=code("evaluate"),
     script:
@@ -86,7 +87,8 @@ rule baseline_table:
         "../../envs/edgeint8.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=growing(1000),
+        runtime=growing(5),
     params:
         code=code("baseline_table"),
         workloads=STUDY.networks,
