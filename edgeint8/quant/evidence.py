@@ -77,6 +77,7 @@ def quantization_facts(
         "percentile": None if calibration is None else calibration.percentile,
         "bias_bits": strategy.bias_bits,
         "power_of_two": strategy.power_of_two,
+        "weight_bits": strategy.weight_bits,
         "cpu_int8_flags": " ".join(sorted(EXACT_U8S8_FLAGS & cpu_flags())) or "none",
         "hardware_cost": cost.points,
         "hardware_cost_reasons": list(cost.reasons),

@@ -1,4 +1,4 @@
-"""Scales with an imposed form: powers of two, and weight scales large enough for narrow biases.
+"""Scales with an imposed form: powers of two, large enough for narrow biases, or for few levels.
 
 Both are imposed through ranges, so that ONNX Runtime's quantiser, which derives every scale from a
 range, arrives at exactly the scale that is wanted.
@@ -13,6 +13,9 @@ next to nothing, has next to no scale s_w and therefore an enormous bias, and th
 be as wide. Its weights contribute nothing, so a larger scale costs nothing:
 
     s_w >= |b| / (s_x (2^(bits-1) - 1)).
+
+Narrow weights. With s_w = max |w| / (2^(bits-1) - 1) the levels of b bits suffice, although int8
+holds them and an INT8 machine multiplies them: ONNX Runtime remains the witness of every bit.
 """
 
 from collections.abc import Mapping
@@ -65,19 +68,22 @@ def weight_overrides(
     *,
     per_channel: bool,
     levels: int,
+    largest_level: int,
     shift_only: bool,
     floors: Mapping[str, NDArray[np.float64]],
     constants: IntegerGrid,
 ) -> dict[str, list[dict[str, Any]]]:
     """ONNX Runtime's ``TensorQuantOverrides`` that impose the weight scales; empty when none are.
 
-    levels: largest weight level; shift_only: all scales powers of two; floors: smallest allowed
+    levels: of the container, what ONNX Runtime divides a range by; largest_level: the largest that
+    a weight takes, at most `levels`; shift_only: all scales powers of two; floors: smallest allowed
     scale by weight name, () or (C,); constants: grid of constant operands of Add, Mul and so on.
     """
     overrides: dict[str, list[dict[str, Any]]] = {}
     for layer in weight_layers(model):
         scale = natural_scale(layer, per_channel=per_channel, levels=levels)
-        wanted = np.maximum(scale, floors.get(layer.weight_name, 0.0))
+        narrow = natural_scale(layer, per_channel=per_channel, levels=min(levels, largest_level))
+        wanted = np.maximum(narrow, floors.get(layer.weight_name, 0.0))
         wanted = power_of_two(wanted) if shift_only else wanted
         if not (wanted == scale).all():
             overrides[layer.weight_name] = _scale_override(layer, wanted, levels)

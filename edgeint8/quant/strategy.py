@@ -35,6 +35,8 @@ class Strategy:
         Activation scales computed at run time from each batch; calibration is not used.
     power_of_two
         Every scale is a power of two, chosen at calibration, so that requantisation is a shift.
+    weight_bits
+        Weights use the levels of this many bits, -(2^(b-1) - 1) to 2^(b-1) - 1, held in int8.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Strategy:
     bias_bits: int | None = None
     dynamic: bool = False
     power_of_two: bool = False
+    weight_bits: int = 8
 
     def __post_init__(self) -> None:
         for flag in ("symmetric", "per_channel", "dynamic", "power_of_two"):
@@ -60,9 +63,12 @@ class Strategy:
         self._require("bins", self.bins >= 2 and self.bins % 2 == 0, "an even number from 2")
         bias_fits = self.bias_bits is None or 8 <= self.bias_bits <= 32
         self._require("bias_bits", bias_fits, "8 to 32, or null")
+        self._require("weight_bits", 2 <= self.weight_bits <= 8, "2 to 8")
         if self.dynamic:
-            plain = self.format == "qoperator" and self.bias_bits is None and not self.power_of_two
-            self._require("dynamic", plain, "with no format qdq, bias_bits or power_of_two")
+            imposed = self.bias_bits is not None or self.power_of_two or self.weight_bits < 8
+            plain = self.format == "qoperator" and not imposed
+            allowed = "with no format qdq, bias_bits, power_of_two or weight_bits"
+            self._require("dynamic", plain, allowed)
             self._require("symmetric", not self.symmetric, "false: dynamic activations are uint8")
 
     @classmethod
@@ -100,6 +106,7 @@ class Strategy:
         extras = [self.format] if self.format != "qoperator" else []
         extras += ["power-of-two scales"] if self.power_of_two else []
         extras += [f"bias in {self.bias_bits} bits"] if self.bias_bits is not None else []
+        extras += [f"{self.weight_bits}-bit weights"] if self.weight_bits < 8 else []
         return ", ".join(
             [f"{self.symmetry} activations", f"weights per {self.granularity}", source, *extras]
         )
