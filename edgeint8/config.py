@@ -20,7 +20,9 @@ from jsonschema.exceptions import best_match
 from edgeint8.errors import ConfigError
 from edgeint8.schema_words import listed, refusal, resolved
 
-Kind = Literal["trained", "topology"]
+Kind = Literal["trained", "onnx", "topology"]
+KIND_OF_KEY: Mapping[str, Kind] = {"model": "trained", "onnx": "onnx", "topology": "topology"}
+GIVEN = "given"  # the one strategy of a network that came quantised
 AGGREGATES = (
     *("part_a", "part_b", "part_c", "part_d", "quantize", "golden", "crosscheck"),
     *("explore", "rtl", "report", "all"),
@@ -37,8 +39,8 @@ class Workload:
 
     @property
     def dataset(self) -> str:
-        """Name of the dataset that a trained network uses."""
-        return str(self.options["dataset"])
+        """Name of the dataset that a network uses; one's own data bear the workload's name."""
+        return self.name if self.kind == "onnx" else str(self.options["dataset"])
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,10 @@ class Study:
     def networks(self) -> tuple[str, ...]:
         """Names of the workloads that have a model: all but topologies."""
         return tuple(w.name for w in self.workloads if w.kind != "topology")
+
+    def of_kind(self, kind: Kind) -> tuple[str, ...]:
+        """Names of the workloads of one kind."""
+        return tuple(w.name for w in self.workloads if w.kind == kind)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -107,7 +113,7 @@ def load_study(config: Mapping[str, Any], schema_path: str | Path) -> Study:
                 where="$.run.detail_strategies",
                 allowed=listed(strategies),
             )
-    _refuse_shared_names(workloads, strategies)
+    _refuse_shared_names(workloads, strategies, values["datasets"])
     _refuse_disorder(values)
     _refuse_places(values)
     return Study(
@@ -158,18 +164,23 @@ def with_defaults(schema: Mapping[str, Any], value: Any, root: Mapping[str, Any]
 def _workload(name: str, definitions: Mapping[str, Mapping[str, Any]]) -> Workload:
     options = definitions[name]
     where = f"$.workloads.{name}"
-    kinds = [key for key in ("model", "topology") if key in options]
+    kinds = [key for key in KIND_OF_KEY if key in options]
     if len(kinds) != 1:
         raise ConfigError(
-            f"{' and '.join(kinds) or 'neither'} given", where=where, allowed="model or topology"
+            f"{' and '.join(kinds) or 'neither'} given",
+            where=where,
+            allowed="model, onnx or topology",
         )
     if "model" in options and "dataset" not in options:
         raise ConfigError("a model without a dataset", where=where, allowed="add dataset")
-    if "topology" in options and not Path(options["topology"]).is_file():
-        raise ConfigError(
-            f"no file {options['topology']!r}", where=f"{where}.topology", allowed="a CSV file"
-        )
-    return Workload(name, "trained" if "model" in options else "topology", options)
+    for key in ("data", "shape"):
+        if key in options and kinds != ["onnx"]:
+            raise ConfigError(f"{key} for a {kinds[0]}", where=where, allowed="with onnx only")
+    files = {"topology": "a CSV file", "onnx": "an ONNX file", "data": "an NPZ file"}
+    for key, allowed in files.items():
+        if key in options and not Path(options[key]).is_file():
+            raise ConfigError(f"no file {options[key]!r}", where=f"{where}.{key}", allowed=allowed)
+    return Workload(name, KIND_OF_KEY[kinds[0]], options)
 
 
 def _known(run: Mapping[str, Any], key: str, values: Mapping[str, Any]) -> Iterable[str]:
@@ -215,10 +226,25 @@ def _refuse_places(values: Mapping[str, Any]) -> None:
 
 
 def _refuse_shared_names(
-    workloads: tuple[Workload, ...], strategies: Mapping[str, Mapping[str, Any]]
+    workloads: tuple[Workload, ...],
+    strategies: Mapping[str, Mapping[str, Any]],
+    datasets: Iterable[str],
 ) -> None:
     for name in [workload.name for workload in workloads] + list(strategies):
         if name in AGGREGATES:
             raise ConfigError(
                 f"{name!r} is the name of a target", where="$", allowed="any other name"
+            )
+    if GIVEN in strategies:
+        raise ConfigError(
+            f"{GIVEN!r} is what a network that came quantised is listed under",
+            where="$.run.strategies",
+            allowed="any other name",
+        )
+    for workload in workloads:
+        if workload.kind == "onnx" and workload.name in datasets:
+            raise ConfigError(
+                f"{workload.name!r} is the name of a dataset",
+                where="$.run.workloads",
+                allowed="any other name for a network with data of its own",
             )

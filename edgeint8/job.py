@@ -37,7 +37,8 @@ def job(snakemake: Any) -> Iterator[None]:
                 return
         except EdgeInt8Error as error:
             file.write(traceback.format_exc())
-            if not isinstance(error, ModelError) or "workload" not in dict(snakemake.wildcards.items()):
+            of_workload = "workload" in dict(snakemake.wildcards.items())
+            if not (of_workload and isinstance(error, ModelError)):
                 print(f"error: {error}", file=sys.__stderr__)
                 sys.exit(1)
             reason = str(error)

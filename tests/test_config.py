@@ -102,6 +102,8 @@ def test_refusal_names_the_place_and_what_is_allowed(path, value, place, allowed
         ({}, "neither given"),
         ({"model": "tiny_cnn_2d", "topology": "x.csv"}, "model and topology given"),
         ({"model": "tiny_cnn_2d"}, "a model without a dataset"),
+        ({"onnx": "missing.onnx"}, r"no file 'missing\.onnx' @ \$\.workloads\.x\.onnx"),
+        ({"topology": "t.csv", "data": "d.npz"}, "data for a topology"),
         ({"topology": "missing.csv"}, r"no file 'missing\.csv' @ \$\.workloads\.x\.topology"),
     ],
 )
