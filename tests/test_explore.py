@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgeint8.arch.__main__ import find_hardware
-from edgeint8.arch.band import band_rows, explore_band
 from edgeint8.arch.design_space import (
     Constraints,
     DesignSpace,
@@ -18,13 +17,12 @@ from edgeint8.arch.design_space import (
 from edgeint8.arch.design_tables import distinct_layers
 from edgeint8.arch.energy import area_mm2, network_energy_fj
 from edgeint8.arch.explore import explore
-from edgeint8.arch.front import best_rows, front_check_rows, front_rows
+from edgeint8.arch.front import front_check_rows, front_rows
 from edgeint8.arch.hardware import DATAFLOWS, parse_hardware_id
 from edgeint8.arch.layers import Layer, LayerShape
 from edgeint8.arch.pareto import RunningFront, front_indices, logarithmic_bins
 from edgeint8.arch.physical import layer_cost, network_cost, total_cycles
 from edgeint8.arch.random_designs import explore_random
-from edgeint8.arch.schedule import scheduled_cycles
 from edgeint8.arch.switching import switching, switching_rows
 from edgeint8.errors import ConfigError, HardwareError
 
@@ -198,19 +196,6 @@ def test_presets_are_balanced() -> None:
         assert held, name
 
 
-def test_best_designs_are_ranked_by_what_can_be_scheduled() -> None:
-    exploration = explore(NETWORK, SPACE)
-    rows = best_rows("net", NETWORK, exploration, count=5, candidates=10_000)
-    schedules = {
-        exploration.space.hardware(int(n)).id: (
-            sum(scheduled_cycles(NETWORK, exploration.space.hardware(int(n)))) * int(e)
-        )
-        for n, e in zip(exploration.numbers, exploration.energy_fj, strict=True)
-    }
-    assert [schedules[row["hardware"]] for row in rows] == sorted(schedules.values())[:5]
-    assert all(row["cycles"] <= row["cycles_tile_by_tile"] for row in rows)
-
-
 def test_impossible_constraints_leave_an_empty_front() -> None:
     exploration = explore(NETWORK, SPACE, Constraints(area_mm2=1e-9))
     assert exploration.feasible == 0 and len(exploration.numbers) == 0
@@ -255,24 +240,6 @@ def test_front_rows_are_ordered_and_complete() -> None:
     assert first["power_mw"] == pytest.approx(first["energy_pj"] * 1e-12 / seconds * 1e3)
     assert first["fps"] == pytest.approx(1 / seconds) == 1e3 / first["model_ms"]
     assert all(row["energy_pj_low"] < row["energy_pj"] < row["energy_pj_high"] for row in rows)
-
-
-def test_band_tells_what_survives() -> None:
-    explorations = explore_band(NETWORK, SPACE)
-    rows = {row["level"]: row for row in band_rows("net", explorations)}
-    assert list(rows) == ["low", "mid", "high"]
-    mid = set(explorations["mid"].numbers.tolist())
-    for level, row in rows.items():
-        front = set(explorations[level].numbers.tolist())
-        assert row["front"] == len(front) and row["shared_with_mid"] == len(front & mid)
-    assert rows["mid"]["share_of_mid"] == 1.0 and rows["mid"]["best_rank_mid"] == 1
-    points = objectives(SPACE)
-    assert rows["mid"]["best_hardware"] == SPACE.hardware(int(points[:, :2].prod(1).argmin())).id
-
-
-def test_band_of_nothing() -> None:
-    empty = explore_band(NETWORK, SPACE, Constraints(area_mm2=1e-9))
-    assert {(row["front"], row["best_hardware"]) for row in band_rows("n", empty)} == {(0, "")}
 
 
 def test_equal_layers_are_computed_once() -> None:

@@ -137,8 +137,11 @@ def dse_row(
     `cycles` and `stall_cycles` are the exact replica's, over the layers on the array; bytes,
     energy and bound are the physical model's, over all layers, as are the columns on the right.
     `utilization` is a share from 0 to 1 of the MACs that the array could have done in `cycles`.
+    `physical_cycles_pipelined` is the same machine with pipelined folds: what is left when the
+    next tile is loaded while the present one computes.
     """
     costs = network_cost(layers, hardware, options)
+    pipelined = replace(hardware, pipelined_folds=True, name=hardware.name or "pipelined")
     energy = energy_band_pj(costs, hardware)
     macs = sum(layer.macs for layer in layers)
     kb = hardware.sram_kb
@@ -162,6 +165,7 @@ def dse_row(
         "physical_cycles": total_cycles(costs),
         "physical_cycles_tile_by_tile": sum(scheduled_cycles(layers, hardware, options)),
         "physical_stall_cycles": sum(cost.stall_cycles for cost in costs),
+        "physical_cycles_pipelined": total_cycles(network_cost(layers, pipelined, options)),
         "model_ms": total_cycles(costs) / hardware.clock_hz * 1e3,
         "area_mm2_low": area_mm2(hardware, "low"),
         "area_mm2_high": area_mm2(hardware, "high"),

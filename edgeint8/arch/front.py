@@ -13,7 +13,6 @@ from edgeint8.arch.hardware import Hardware
 from edgeint8.arch.layers import Layer
 from edgeint8.arch.physical import network_cost, total_cycles, total_dram_bytes
 from edgeint8.arch.roofline import Row, network_bound
-from edgeint8.arch.schedule import scheduled_cycles
 
 
 def design_row(workload: str, layers: Sequence[Layer], hardware: Hardware) -> Row:
@@ -62,31 +61,6 @@ def front_rows(workload: str, layers: Sequence[Layer], exploration: Exploration)
     return [
         design_row(workload, layers, exploration.space.hardware(int(exploration.numbers[i])))
         for i in order
-    ]
-
-
-def best_rows(
-    workload: str,
-    layers: Sequence[Layer],
-    exploration: Exploration,
-    count: int,
-    candidates: int = 200,
-) -> list[Row]:
-    """The best few designs by energy times delay, with the delay of a tile-by-tile schedule.
-
-    The sweep's cycles are a bound; here the front's `candidates` best by that bound are scheduled
-    and ranked again, so that what is recommended can be reached. Ties go to the design number.
-    """
-    ranked = []
-    for place in best_places(exploration, candidates):
-        number = int(exploration.numbers[place])
-        hardware = exploration.space.hardware(number)
-        scheduled = sum(scheduled_cycles(layers, hardware))
-        ranked.append((int(exploration.energy_fj[place]) * scheduled, number, scheduled))
-    return [
-        design_row(workload, layers, exploration.space.hardware(number))
-        | {"cycles_tile_by_tile": scheduled}
-        for _, number, scheduled in sorted(ranked)[:count]
     ]
 
 

@@ -47,6 +47,7 @@ def design_space(options: Mapping[str, Any]) -> DesignSpace:
         pipelined=tuple(options["pipelined"]),
         shared_bus=options["shared_bus"],
         clock_hz=options["clock_mhz"] * 1e6,
+        balanced=options["balanced"],
     )
 
 

@@ -25,6 +25,7 @@ TABLES_OF_PART = {
         "pareto",
         "front_check",
         "best",
+        "band",
     ),
 }
 FIGURE_TABLES = {

@@ -65,7 +65,9 @@ COLUMNS: dict[str, str] = {
     "physics": "workload, layer, hardware, quantity, scalesim, term, value",
     "dse": (
         "workload, hardware, rows, cols, dataflow, sram_kb, bandwidth, cycles, stall_cycles, "
-        "utilization, dram_bytes, energy_pj_low, energy_pj, energy_pj_high, area_mm2, bound"
+        "utilization, dram_bytes, energy_pj_low, energy_pj, energy_pj_high, area_mm2, bound, "
+        "physical_cycles, physical_cycles_tile_by_tile, physical_stall_cycles, "
+        "physical_cycles_pipelined, model_ms, area_mm2_low, area_mm2_high"
     ),
     "scaling": "workload, hardware, resource, cycles_now, cycles_doubled",
     "energy": "workload, hardware, number_format, level, total_pj, cycles, dram_bytes, area_mm2",
@@ -82,7 +84,13 @@ COLUMNS: dict[str, str] = {
     "best": (
         "workload, hardware, rows, cols, dataflow, ifmap_sram_kb, filter_sram_kb, ofmap_sram_kb, "
         "bandwidth, pipelined, cycles, model_ms, fps, energy_pj_low, energy_pj, energy_pj_high, "
-        "area_mm2, power_mw, dram_bytes, utilization, bound, cycles_tile_by_tile"
+        "area_mm2, power_mw, dram_bytes, utilization, bound, cycles_tile_by_tile, rank, "
+        "behind_to_be_had, behind_any, dram_gb_per_s, cycles_scale_sim, scale_sim_choice, "
+        "constraints"
+    ),
+    "band": (
+        "workload, level, front, shared_with_mid, share_of_mid, best_hardware, best_rank_mid, "
+        "rank_correlation"
     ),
     "front_check": "workload, hardware, quantity, sweep, full_model, difference",
     "roofline": (

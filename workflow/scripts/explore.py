@@ -8,7 +8,7 @@ from edgeint8.arch.band import band_rows
 from edgeint8.arch.constants import LEVELS
 from edgeint8.arch.explore import explore
 from edgeint8.arch.front import front_check_rows, front_rows
-from edgeint8.arch.front_witness import best_by_criterion, design_by_id, witness_rows
+from edgeint8.arch.front_witness import best_by_criterion, witness_rows
 from edgeint8.arch.layers import layers_from_json
 from edgeint8.arch.recommended import best_rows, recommend
 from edgeint8.arch.study import constraints, design_space
@@ -30,4 +30,10 @@ with job(snakemake.log[0]):
     print(f"{found.designs:,} designs, {found.feasible:,} inside the constraints")
     sizes = {"designs": found.designs, "feasible_designs": found.feasible}
     write_csv(snakemake.output.pareto, [row | sizes for row in front_rows(workload, layers, found)])
-    named = best_rows(workload, layers, best, RECOMMENDED, limits)
+    limits = options["constraints"]
+    write_csv(snakemake.output.best, best_rows(workload, layers, best, RECOMMENDED, limits))
+    write_csv(snakemake.output.band, band_rows(workload, layers, levels, limit))
+    checked = front_check_rows(workload, layers, found)
+    designs = best_by_criterion(found, best)
+    checked += witness_rows(workload, layers, designs, snakemake.params.cache)
+    write_csv(snakemake.output.front_check, checked)
