@@ -17,7 +17,7 @@ from edgeint8.job import job
 
 RECOMMENDED = 5
 
-with job(snakemake.log[0]):
+with job(snakemake):
     workload, options = snakemake.wildcards.workload, snakemake.params.options
     layers = layers_from_json(read_json(snakemake.input.layers))
     space, limit = design_space(options), options["dram_gb_per_s"]
