@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgeint8.report import array_answers, array_machines, design_answers, packing_answers, part_d
+from edgeint8.report import (
+    array_answers,
+    array_growth,
+    array_machines,
+    design_answers,
+    packing_answers,
+    part_d,
+    recommended_answers,
+)
 from edgeint8.report.contents import FIGURE_TABLES
 from edgeint8.report.figures import FIGURES
 from edgeint8.report.labels import CHARACTER_WIDTH, LINE_HEIGHT, place_names, short_count
@@ -21,7 +29,15 @@ CAUSES = list(array_machines.CAUSES)
 
 
 def machine(
-    name, cycles, *, simulated=None, bound="compute", energy=(1, 2, 3), tiled=None, workload="net"
+    name,
+    cycles,
+    *,
+    simulated=None,
+    bound="compute",
+    energy=(1, 2, 3),
+    tiled=None,
+    pipelined=None,
+    workload="net",
 ):
     """A row of ``dse.csv`` from an id such as ``ws_8x8_32kB_unlimited``."""
     dataflow, array, kb, bandwidth = name.split("_")
@@ -45,6 +61,7 @@ def machine(
         "bound": bound,
         "physical_cycles": cycles,
         "physical_cycles_tile_by_tile": cycles if tiled is None else tiled,
+        "physical_cycles_pipelined": cycles if pipelined is None else pipelined,
         "model_ms": cycles / 1e6,
     }
 
@@ -113,7 +130,7 @@ def test_the_gain_of_larger_arrays_follows_the_causes():
             layer(LARGE, parts=(225, 75, 200, 0, 0)),
         ],
     )
-    (said,) = array_answers.array_growth(diminishing, "net")
+    (said,) = array_growth.array_growth(diminishing, "net")
     assert "8x8 -> 16x16 is 2.00x faster with 4x" in said
     assert "diminishes: computing falls from 90 % to 45 %" in said
     assert "fill and drain grow from 5 % to 40 %" in said
@@ -122,7 +139,27 @@ def test_the_gain_of_larger_arrays_follows_the_causes():
             [layer(SMALL, parts=(900, 50, 50, 0, 0)), layer(LARGE, parts=(225, 200, 75, 0, 0))]
         )
     }
-    assert "fold edges grow from 5 % to 40 %" in array_answers.array_growth(edges, "net")[0]
+    assert "fold edges grow from 5 % to 40 %" in array_growth.array_growth(edges, "net")[0]
+
+
+def test_pipelined_folds_are_told_apart_from_the_array():
+    """8x8: 900 + 100 of fill and drain; 16x16: 225 + 275, of which pipelining saves 200."""
+    roofline = [
+        layer(SMALL, parts=(900, 0, 100, 0, 0)),
+        layer(LARGE, parts=(225, 75, 200, 0, 0)),
+    ]
+    serial = tables(
+        dse=[machine(SMALL, 1000, pipelined=940), machine(LARGE, 500, pipelined=350)],
+        roofline=roofline,
+    )
+    (said,) = array_growth.array_growth(serial, "net")
+    assert "With pipelined folds the steps win 2.69x; they save 6 % and 30 %" in said
+    assert "16x16 needs 250 cycles more than perfect scaling from 8x8 would" in said
+    assert "fill and drain +175 and fold edges +75" in said
+    assert "Of these 135 come from serial folds" in said  # 150 - 60 / 4
+    same = serial | {"dse": pd.DataFrame([machine(SMALL, 1000), machine(LARGE, 500)])}
+    (said,) = array_growth.array_growth(same, "net")
+    assert "Pipelined folds change nothing" in said and "come from serial folds" not in said
 
 
 def test_an_array_that_keeps_its_gain_is_not_said_to_lose_it():
@@ -133,9 +170,9 @@ def test_an_array_that_keeps_its_gain_is_not_said_to_lose_it():
             layer(LARGE, parts=(240, 5, 5, 0, 0)),
         ],
     )
-    assert "does not diminish" in array_answers.array_growth(linear, "net")[0]
+    assert "does not diminish" in array_growth.array_growth(linear, "net")[0]
     slower = linear | {"dse": pd.DataFrame([machine(SMALL, 1000), machine(LARGE, 1500)])}
-    assert "is 1.50x slower" in array_answers.array_growth(slower, "net")[0]
+    assert "is 1.50x slower" in array_growth.array_growth(slower, "net")[0]
 
 
 @pytest.mark.parametrize(
@@ -273,23 +310,92 @@ def test_unlimited_bandwidth_is_a_knee_only_without_limited_designs():
     assert pareto.loc[design_answers.chosen_designs(all_free)["knee"], "hardware"] == "free"
 
 
+def recommended(name, rank, tiled, *, had=0.0, any_=1.0, simulated=100, choice=False, **more):
+    """A row of ``best.csv``."""
+    row = {"cycles_tile_by_tile": tiled, "rank": rank, "behind_to_be_had": had, "behind_any": any_}
+    row |= {"dram_gb_per_s": 24.0, "cycles_scale_sim": simulated, "scale_sim_choice": choice}
+    return design(name, 100, 2, 1.0, **row, constraints="") | more
+
+
 def test_the_recommendation_and_its_runner_up_come_from_the_table():
-    first, second = (
-        design("a", 100, 2, 1.0, cycles_tile_by_tile=110),
-        design("b", 200, 1.5, 1.0, cycles_tile_by_tile=220),
-    )
-    (said,) = design_answers.recommendation(pd.DataFrame([first, second]))
-    assert "schedule takes 110 cycles" in said and "50.00 % behind" in said
-    (said,) = design_answers.recommendation(pd.DataFrame([second]))
+    first = recommended("a", 1, 110)
+    second = recommended("b", 2, 220, had=0.5, any_=2.0)
+    (said,) = recommended_answers.recommendation(pd.DataFrame([first, second]))
+    assert "**Recommended** at 24 GB/s" in said and "schedule takes 110 cycles" in said
+    assert "runner-up, 50.00 % behind" in said and "within" not in said
+    assert "No other bandwidth that is to be had gives less" in said
+    assert "Beyond it, up to unlimited bandwidth, the product could fall by 50 %" in said
+    turned = recommended("b", 1, 220, had=0.25, any_=0.25, constraints="area_mm2 <= 2")
+    (said,) = recommended_answers.recommendation(pd.DataFrame([turned]))
     assert "schedule takes 220 cycles" in said and "runner-up" not in said
+    assert "schedule within area_mm2 <= 2, is" in said
+    assert "would lower the product by 20.0 %" in said and "Beyond it" not in said
+    free = recommended("c", 1, 9, any_=0.0, dram_gb_per_s=np.inf, bandwidth="unlimited")
+    (said,) = recommended_answers.recommendation(pd.DataFrame([free]))
+    assert "the space has no other" in said
+
+
+def test_what_scale_sim_alone_would_take_is_told_from_the_table():
+    first = recommended("a", 1, 110, simulated=300)
+    other = recommended("b", 7, 120, any_=1.5, simulated=200, choice=True)
+    (said,) = recommended_answers.scale_sim_choice(pd.DataFrame([first, other]))
+    assert "rank 7, 25.0 % more energy times delay" in said
+    assert "200 USER cycles against 300" in said
+    agrees = pd.DataFrame([first | {"scale_sim_choice": True}, other | {"scale_sim_choice": False}])
+    (said,) = recommended_answers.scale_sim_choice(agrees)
+    assert "the same design" in said and "rank" not in said
+
+
+def band(best=("a", "a", "a"), share=(1.0, 1.0), front=(9, 9, 9), correlation=(0.99, 0.96)):
+    """Rows of ``band.csv`` at low, mid and high."""
+    levels = ("low", "mid", "high")
+    columns = {"level": levels, "front": front, "best_hardware": best}
+    columns |= {"share_of_mid": (share[0], 1.0, share[1])}
+    columns |= {"rank_correlation": (correlation[0], 1.0, correlation[1])}
+    return pd.DataFrame(columns)
+
+
+def test_what_survives_the_energy_band_follows_the_table():
+    design_, front, ranking = recommended_answers.over_the_band(band())
+    assert "`a` at low, mid and high" in design_ and "That survives" in design_
+    assert "100.0 % at low and 100.0 % at high" in front and "The front survives" in front
+    assert "0.990 at low and 0.960 at high" in ranking and "on) survives" in ranking
+    turned = band(("a", "a", "b"), (0.5, 1.0), (7, 9, 9), (0.99, 0.90))
+    said = recommended_answers.over_the_band(turned)
+    assert "`b` at high" in said[0] and "50.0 % at low" in said[1]
+    assert all("does **not** survive" in sentence for sentence in said)
+    grown = recommended_answers.over_the_band(band(front=(12, 9, 9)))
+    assert "does **not** survive" in grown[1]
+    assert recommended_answers.over_the_band(band(front=(0, 0, 0))) == []
 
 
 def test_a_front_that_disagrees_is_not_trusted():
     check = {"hardware": ["a", "a", "b"], "difference": [0, 0, 0]}
-    (said,) = design_answers.front_agreement(pd.DataFrame(check))
+    (said,) = recommended_answers.front_agreement(pd.DataFrame(check))
     assert said.startswith("All 3 quantities of the 2 designs")
-    (said,) = design_answers.front_agreement(pd.DataFrame(check | {"difference": [0, 1, 0]}))
+    wrong = pd.DataFrame(check | {"difference": [0, 1, 0]})
+    (said,) = recommended_answers.front_agreement(wrong)
     assert "1 of 3" in said and "cannot be trusted" in said
+
+
+def witness(*differences, left=0):
+    """Rows of ``front_check.csv`` that SCALE-Sim was asked for; `left` more without a value."""
+    row = {"quantity": "compute_cycles_serial", "difference": 0}
+    rows = [
+        row | {"hardware": f"d{k}", "scale_sim": 9.0, "scale_sim_difference": d, "note": np.nan}
+        for k, d in enumerate(differences)
+    ]
+    rows += [row | {"hardware": f"x{k}", "note": "too dear"} for k in range(left)]
+    return pd.DataFrame(rows)
+
+
+def test_the_witness_of_the_best_designs_follows_the_table():
+    said = recommended_answers.front_agreement(witness(0, 0, left=1))[1]
+    assert "2 of the best designs" in said and "same cycles (`d0` and `d1`)" in said
+    assert "1 more were not simulated" in said
+    said = recommended_answers.front_agreement(witness(0, 5))[1]
+    assert "contradicts 1 of 2" in said and "more were not" not in said
+    assert "witnessed none" in recommended_answers.front_agreement(witness(left=2))[1]
 
 
 def energy(int8, fp32, dram=(0.9, 0.9, 0.9)):
@@ -362,7 +468,7 @@ def study(names, layers=("conv", "fc"), off=("relu",), workloads=("net",)):
                 energy((1, 2, 3), (4, 8, 12)).assign(hardware=name, **mine).to_dict("records")
             )
         rows["pareto"] += [row | mine for row in FRONT]
-        rows["best"] += [FRONT[2] | mine | {"cycles_tile_by_tile": 310}]
+        rows["best"] += [recommended("small", 1, 310) | mine]
     return tables(**rows)
 
 
@@ -438,7 +544,7 @@ def test_the_section_shows_machines_layers_and_what_is_not_on_the_array():
 def test_tables_without_the_needed_rows_give_no_sentence():
     nothing = with_absent({})
     for answer in (
-        array_answers.array_growth,
+        array_growth.array_growth,
         array_answers.memory_or_compute,
         array_answers.sram_size,
         array_answers.dataflow_by_layer,
@@ -448,11 +554,11 @@ def test_tables_without_the_needed_rows_give_no_sentence():
         assert answer(nothing, "net") == []
     empty = nothing["pareto"]
     assert design_answers.front_size(empty) == design_answers.front_designs(empty) == []
-    assert design_answers.recommendation(nothing["best"]) == []
+    assert recommended_answers.recommendation(nothing["best"]) == []
     assert design_answers.number_formats(nothing["energy"], SMALL) == []
-    assert design_answers.front_agreement(nothing["front_check"]) == []
+    assert recommended_answers.front_agreement(nothing["front_check"]) == []
     alone = tables(dse=[machine(SMALL, 10)], roofline=[layer(SMALL)])
-    assert array_answers.array_growth(alone, "net") == []
+    assert array_growth.array_growth(alone, "net") == []
     assert array_answers.sram_size(alone, "net") == []
     assert design_answers.frugal_machine(alone["dse"]) == []
 

@@ -6,9 +6,9 @@ Every function takes tables and returns text; feed it other tables and it says s
 import pandas as pd
 
 from edgeint8.report.array_machines import CAUSES
-from edgeint8.report.design_answers import recommendation
 from edgeint8.report.effects import of
 from edgeint8.report.markdown import Tables, percent, points
+from edgeint8.report.recommended_answers import recommendation
 from edgeint8.report.why import headline
 
 SIGNIFICANCE = 0.05

@@ -13,11 +13,9 @@ from edgeint8.report.array_machines import (
     CAUSES,
     bandwidth_text,
     causes,
-    condition,
     enumeration,
     machines,
     reference,
-    sweep,
     twin,
 )
 from edgeint8.report.markdown import Tables, percent
@@ -33,49 +31,6 @@ def rows_of(tables: Tables, name: str, workload: str) -> pd.DataFrame:
     """The rows of one workload; a table that the study does not make has none."""
     frame = tables[name]
     return frame[frame["workload"] == workload] if len(frame) else frame
-
-
-def array_growth(tables: Tables, workload: str) -> list[str]:
-    """How much each step of the array wins, and which cause grows; one sentence a dataflow."""
-    swept = sweep(rows_of(tables, "dse", workload))
-    if swept.empty:
-        return []
-    roofline = rows_of(tables, "roofline", workload)
-    sentences = []
-    for dataflow, rows in swept.groupby("dataflow", sort=False):
-        rows = rows.sort_values(["pes", "rows"], kind="stable").drop_duplicates("pes")
-        if len(rows) > 1:
-            steps = enumeration([_step(a, b) for a, b in pairwise(rows.to_dict("records"))])
-            why = _growing_cause(roofline, rows)
-            sentences.append(f"**{dataflow}** ({condition(rows.iloc[0])}): {steps}. {why}")
-    return sentences
-
-
-def _step(small: dict, large: dict) -> str:
-    gain = small["physical_cycles"] / large["physical_cycles"]
-    verb = f"is {gain:.2f}x faster" if gain >= 1 else f"is {1 / gain:.2f}x slower"
-    size = large["pes"] / small["pes"]
-    return f"{small['array']} -> {large['array']} {verb} with {size:g}x the processing elements"
-
-
-def _growing_cause(roofline: pd.DataFrame, rows: pd.DataFrame) -> str:
-    """From the smallest to the largest array of `rows`: the useful share, and what displaces it."""
-    ends = [str(rows["hardware"].iloc[place]) for place in (0, -1)]
-    first, last = (causes(roofline[roofline["hardware"] == name]) for name in ends)
-    first, last = first / first.sum(), last / last.sum()
-    useful = f"from {percent(first['compute'], 0)} to {percent(last['compute'], 0)} of the cycles"
-    if last["compute"] >= first["compute"]:
-        return f"The gain does not diminish: computing goes {useful}."
-    growth = (last - first).drop("compute")
-    cause = str(growth.idxmax())
-    return (
-        f"The gain diminishes: computing falls {useful}, above all because {CAUSES[cause]} "
-        f"{_grows(cause)} from {percent(first[cause], 0)} to {percent(last[cause], 0)}."
-    )
-
-
-def _grows(cause: str) -> str:
-    return "grows" if cause == "dram_bandwidth" else "grow"
 
 
 def memory_or_compute(tables: Tables, workload: str) -> list[str]:

@@ -56,51 +56,17 @@ def front_designs(pareto: pd.DataFrame) -> list[str]:
         return []
     fastest, frugal, knee = (pareto.loc[place] for place in chosen_designs(pareto).values())
     if fastest.name == frugal.name:
-        ends = f"The fastest design is also the most frugal: {_design(fastest)}."
+        ends = f"The fastest design is also the most frugal: {design_text(fastest)}."
     else:
         ends = (
-            f"The fastest is {_design(fastest)}. The most frugal is {_design(frugal)}: "
+            f"The fastest is {design_text(fastest)}. The most frugal is {design_text(frugal)}: "
             f"{frugal['cycles'] / fastest['cycles']:.2f}x the cycles for "
             f"{percent(1 - frugal['energy_pj'] / fastest['energy_pj'], 1)} less energy."
         )
     return [
         ends,
-        f"The knee, where the product of all four is least, is {_design(knee)}, bound by "
+        f"The knee, where the product of all four is least, is {design_text(knee)}, bound by "
         f"{CAUSES[knee['bound']]}.",
-    ]
-
-
-def recommendation(best: pd.DataFrame) -> list[str]:
-    """The design with the least energy times delay, tile by tile, and the runner-up."""
-    if best.empty:
-        return []
-    products = best["energy_pj"] * best["cycles_tile_by_tile"]
-    first = best.iloc[0]
-    text = (
-        f"**Recommended**, with the least energy times delay of a tile-by-tile schedule, is "
-        f"{_design(first)}; its schedule takes {int(first['cycles_tile_by_tile']):,} cycles, and "
-        f"it is bound by {CAUSES[first['bound']]}."
-    )
-    if len(best) > 1:
-        behind = products.iloc[1] / products.iloc[0] - 1
-        text += f" The runner-up, {percent(behind, 2)} behind, is {_design(best.iloc[1])}."
-    return [text]
-
-
-def front_agreement(front_check: pd.DataFrame) -> list[str]:
-    """Whether every design of the front is the same in the full model."""
-    if front_check.empty:
-        return []
-    wrong = int((front_check["difference"] != 0).sum())
-    designs, compared = front_check["hardware"].nunique(), len(front_check)
-    if wrong:
-        return [
-            f"**{wrong:,} of {compared:,} quantities of the {designs:,} designs checked differ "
-            "from the full model: the front cannot be trusted.**"
-        ]
-    return [
-        f"All {compared:,} quantities of the {designs:,} designs checked equal the full model, "
-        "which lays out and tiles one machine at a time."
     ]
 
 
@@ -121,7 +87,7 @@ def number_formats(energy: pd.DataFrame, hardware: str) -> list[str]:
         f"{fp32.loc['mid', 'area_mm2'] / int8.loc['mid', 'area_mm2']:.2f}x the area."
     )
     same = (ratio > 1).all() or (ratio < 1).all()
-    return [f"{text} {_survives(same, 'Which of the two needs less')}"]
+    return [f"{text} {survives(same, 'Which of the two needs less')}"]
 
 
 def largest_consumer(energy: pd.DataFrame, hardware: str) -> list[str]:
@@ -139,7 +105,7 @@ def largest_consumer(energy: pd.DataFrame, hardware: str) -> list[str]:
         for level in LEVELS
         if level in shares
     )
-    verdict = _survives(largest.nunique() == 1, "The largest consumer")
+    verdict = survives(largest.nunique() == 1, "The largest consumer")
     return [f"Most of the INT8 energy on `{hardware}` goes to: {text}. {verdict}"]
 
 
@@ -150,7 +116,7 @@ def frugal_machine(dse: pd.DataFrame) -> list[str]:
     best = {
         level: str(dse.loc[dse[column].idxmin(), "hardware"]) for level, column in LEVELS.items()
     }
-    return [_over_levels(f"Of {dse['hardware'].nunique()} machines the most frugal is", best)]
+    return [over_levels(f"Of {dse['hardware'].nunique()} machines the most frugal is", best)]
 
 
 def knee_over_band(pareto: pd.DataFrame) -> list[str]:
@@ -158,24 +124,24 @@ def knee_over_band(pareto: pd.DataFrame) -> list[str]:
     if len(pareto) < 2:
         return []
     best = {level: str(pareto.loc[balance(pareto, level).idxmin(), "hardware"]) for level in LEVELS}
-    return [_over_levels("On the front the knee is", best)]
+    return [over_levels("On the front the knee is", best)]
 
 
-def _over_levels(start: str, best: dict[str, str]) -> str:
+def over_levels(start: str, best: dict[str, str]) -> str:
     groups: dict[str, list[str]] = {}
     for level, name in best.items():
         groups.setdefault(name, []).append(level)
     listed = enumeration([f"`{name}` at {enumeration(at)}" for name, at in groups.items()])
-    return f"{start} {listed} constants. {_survives(len(groups) == 1, 'That')}"
+    return f"{start} {listed} constants. {survives(len(groups) == 1, 'That')}"
 
 
-def _survives(same: bool, subject: str) -> str:
+def survives(same: bool, subject: str) -> str:
     if subject == "That":
         return f"That {'survives' if same else 'does **not** survive'} the energy band."
     return f"{subject} {'survives' if same else 'does **not** survive'} the energy band."
 
 
-def _design(row: pd.Series) -> str:
+def design_text(row: pd.Series) -> str:
     flags = "pipelined folds" if row["pipelined"] else "serial folds"
     kb = "/".join(str(row[f"{name}_sram_kb"]) for name in ("ifmap", "filter", "ofmap"))
     energies = [row[column] / 1e6 for column in ("energy_pj", "energy_pj_low", "energy_pj_high")]

@@ -2,8 +2,16 @@
 
 import pandas as pd
 
-from edgeint8.report import account_answers, answers, array_answers, design_answers, packing_answers
+from edgeint8.report import (
+    account_answers,
+    answers,
+    array_answers,
+    design_answers,
+    packing_answers,
+    recommended_answers,
+)
 from edgeint8.report.array_answers import rows_of
+from edgeint8.report.array_growth import array_growth
 from edgeint8.report.array_machines import CAUSES, array_axis, reference
 from edgeint8.report.markdown import Tables, figure, link, percent, table
 from edgeint8.report.style import short_name
@@ -12,7 +20,7 @@ MOST_ROWS = 12  # of a table in the text; the rest is in its file
 TABLES = (
     *("crosscheck", "physics", "dse", "roofline", "scaling", "energy", "switching"),
     "packing",
-    *("pareto", "best", "front_check"),
+    *("pareto", "best", "band", "front_check"),
 )
 OFF_THE_ARRAY = {
     "pool": "compares or adds, nothing to multiply",
@@ -114,7 +122,7 @@ def workload_section(tables: Tables, workload: str) -> list[str]:
     dse = rows_of(tables, "dse", workload)
     parts = [machine_table(dse)] if len(dse) else []
     questions = {
-        "What larger arrays win": array_answers.array_growth,
+        "What larger arrays win": array_growth,
         "Memory or compute": array_answers.memory_or_compute,
         "SRAM": array_answers.sram_size,
         "Dataflow": array_answers.dataflow_by_layer,
@@ -206,13 +214,15 @@ def off_the_array(roofline: pd.DataFrame) -> str:
 
 def design_section(tables: Tables, workload: str) -> list[str]:
     """The front of one network in sentences, and the recommended designs."""
-    pareto, best = (rows_of(tables, name, workload) for name in ("pareto", "best"))
+    pareto, best, band = (rows_of(tables, name, workload) for name in ("pareto", "best", "band"))
     sentences = [
-        *design_answers.recommendation(best),
+        *recommended_answers.recommendation(best),
+        *recommended_answers.scale_sim_choice(best),
+        *recommended_answers.over_the_band(band),
         *design_answers.front_size(pareto),
         *design_answers.front_designs(pareto),
         *design_answers.knee_over_band(pareto),
-        *design_answers.front_agreement(rows_of(tables, "front_check", workload)),
+        *recommended_answers.front_agreement(rows_of(tables, "front_check", workload)),
     ]
     return [_list(workload, sentences)]
 
