@@ -78,7 +78,7 @@ def test_the_least_bandwidth_stands_in_where_none_is_to_be_had(bandwidths, stand
 def test_rows_of_the_best_say_what_scale_sim_alone_would_take() -> None:
     found = recommend(NETWORK, explore(NETWORK, SPACE), 9.0, EVERYTHING)
     assert found is not None
-    rows = best_rows("net", NETWORK, found, 3, {"area_mm2": 2.0, "fps": None})
+    rows = best_rows("net", NETWORK, found, 3, {"area_mm2": 2.0, "fps": None}, 9.5)
     assert [row["rank"] for row in rows[:3]] == [1, 2, 3]
     simulated = {d.hardware.id: replica_cycles(NETWORK, d.hardware)[0] for d in found.designs}
     assert all(row["cycles_scale_sim"] == simulated[row["hardware"]] for row in rows)

@@ -114,15 +114,18 @@ def best_rows(
     found: Recommendation | None,
     count: int,
     limits: Mapping[str, float | None],
+    dram_gb_per_s: float | None = None,
 ) -> list[Row]:
     """Rows of ``best.csv``: the recommended design, `count` in all, and what SCALE-Sim would say.
 
     SCALE-Sim alone knows cycles only: of the candidates it would take the one of fewest USER
     cycles (the exact replica's). That design has `scale_sim_choice` and a row of its own when it
-    is not among the first. `limits` are the constraints as the configuration has them.
+    is not among the first. `limits` and `dram_gb_per_s` are the configuration's.
     """
     if found is None:
         return []
+    exceeded = dram_gb_per_s is not None and gb_per_s(found.designs[0].hardware) > dram_gb_per_s
+    kept = None if exceeded else dram_gb_per_s
     simulated = [replica_cycles(layers, design.hardware)[0] for design in found.designs]
     choice = simulated.index(min(simulated))
     shown = list(range(min(count, len(found.designs))))
@@ -138,7 +141,7 @@ def best_rows(
             "dram_gb_per_s": gb_per_s(design.hardware),
             "cycles_scale_sim": simulated[place],
             "scale_sim_choice": place == choice,
-            "constraints": constraint_text(limits),
+            "constraints": constraint_text({**limits, "dram_gb_per_s": kept}),
         }
         rows.append(row)
     return rows

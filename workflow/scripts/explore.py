@@ -31,7 +31,7 @@ with job(snakemake):
     sizes = {"designs": found.designs, "feasible_designs": found.feasible}
     write_csv(snakemake.output.pareto, [row | sizes for row in front_rows(workload, layers, found)])
     limits = options["constraints"]
-    write_csv(snakemake.output.best, best_rows(workload, layers, best, RECOMMENDED, limits))
+    write_csv(snakemake.output.best, best_rows(workload, layers, best, RECOMMENDED, limits, limit))
     write_csv(snakemake.output.band, band_rows(workload, layers, levels, limit))
     checked = front_check_rows(workload, layers, found)
     designs = best_by_criterion(found, best)
