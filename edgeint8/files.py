@@ -1,12 +1,14 @@
 """Files that are either whole or absent: write to a temporary name, then rename."""
 
 import csv
+import fcntl
+import glob
 import hashlib
 import json
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +19,16 @@ from edgeint8.errors import DataError
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it replaces `path`, on error it is removed.
 
-    The temporary name keeps the suffix, because some writers (``np.savez``) look at it.
+    The temporary name keeps the suffix, because some writers (``np.savez``) look at it. What killed
+    writers of the same file have left is removed first.
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
+    _remove_abandoned(target)
     handle, name = tempfile.mkstemp(
         dir=target.parent, prefix=f".{target.stem}.", suffix=target.suffix
     )
-    os.close(handle)
+    fcntl.flock(handle, fcntl.LOCK_EX)  # held while we live: nobody takes the file for abandoned
     temporary = Path(name)
     try:
         yield temporary
@@ -32,6 +36,15 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
+        os.close(handle)
+
+
+def _remove_abandoned(target: Path) -> None:
+    """Remove the temporary files of `target` whose writer is dead: nobody holds their lock."""
+    for temporary in target.parent.glob(f".{glob.escape(target.stem)}.????????{target.suffix}"):
+        with suppress(OSError), temporary.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            temporary.unlink()
 
 
 def write_text(path: str | Path, text: str) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 from edgeint8.errors import EdgeInt8Error, ModelError
 from edgeint8.files import absence, write_absence
+from edgeint8.watch import end_with_snakemake
 
 
 @contextmanager
@@ -24,8 +25,9 @@ def job(snakemake: Any) -> Iterator[None]:
     Prints and warnings go to the log. Progress bars write to ``sys.__stderr__`` and stay on the
     terminal. Bad input ends the job with one line and status 1, its traceback in the log only; a
     network that cannot be run leaves a reason as output and status 0. Any other exception is a bug
-    and is shown whole.
+    and is shown whole. A job does not outlive its Snakemake.
     """
+    end_with_snakemake()
     log = Path(snakemake.log[0])
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w", encoding="utf-8") as file:

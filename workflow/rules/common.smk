@@ -10,6 +10,7 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT))
 os.environ["EDGEINT8_ROOT"] = str(ROOT)  # for the commands in profiles/cluster-generic
+os.environ["EDGEINT8_SNAKEMAKE_PID"] = str(os.getpid())  # jobs end with it: see edgeint8/watch.py
 
 from snakemake.exceptions import WorkflowError
 
