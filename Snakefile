@@ -12,6 +12,7 @@ configfile: os.path.join(workflow.basedir, "config", "config.yaml")
 include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
+include: "workflow/rules/own.smk"
 include: "workflow/rules/quantize.smk"
 include: "workflow/rules/golden.smk"
 include: "workflow/rules/simulate.smk"

@@ -44,7 +44,7 @@ def job(snakemake: Any) -> Iterator[None]:
                 print(f"error: {error}", file=sys.__stderr__)
                 sys.exit(1)
             reason = str(error)
-        file.write(f"left out: {reason}\n")
+        print(f"left out: {reason}", file=file)
         for path in snakemake.output:
             write_absence(path, reason)
         sys.exit(0)

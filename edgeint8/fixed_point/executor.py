@@ -4,7 +4,7 @@ Executor(model).run({"input": images})                       # the outputs
 Executor(model).run({"input": images}, keep=ALL_TENSORS)     # every tensor of the graph
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
 
 import numpy as np
@@ -19,6 +19,8 @@ from edgeint8.fixed_point.operators.context import Accumulate, Context
 from edgeint8.fixed_point.requantize import Array, Scheme
 
 ALL_TENSORS = "all"
+Images = Array | Mapping[str, Array]
+"""One array for a network with one input, or arrays by input name; the first axis counts images."""
 
 
 class DataPath(Enum):
@@ -158,9 +160,17 @@ def floating_types() -> frozenset[str]:
     return frozenset({*families, "AveragePool", "GlobalAveragePool"})
 
 
-def as_feeds(model: onnx.ModelProto, images: Array) -> dict[str, Array]:
-    """Feeds for a model with one input."""
+def as_feeds(model: onnx.ModelProto, images: Images) -> dict[str, Array]:
+    """Feeds for a model: arrays by input name, or the array of its only input."""
     names = read_graph(model).inputs
+    if isinstance(images, Mapping):
+        return {name: np.ascontiguousarray(images[name]) for name in names}
     if len(names) != 1:
-        raise ModelError(f"the model has inputs {names}", allowed="one input")
+        raise ModelError(f"the model has inputs {names}", allowed="one input, or arrays by name")
     return {names[0]: np.ascontiguousarray(images)}
+
+
+def pieces(feeds: Mapping[str, Array], batch: int) -> Iterator[dict[str, Array]]:
+    """`feeds` cut along their first axis, `batch` images at a time."""
+    for start in range(0, len(next(iter(feeds.values()))), batch):
+        yield {name: array[start : start + batch] for name, array in feeds.items()}

@@ -20,7 +20,7 @@ import onnx
 from edgeint8.errors import ModelError
 from edgeint8.fixed_point.bit_growth import DEFAULT_TILE_ROWS, sum_reach, with_bias
 from edgeint8.fixed_point.columns import column_groups, from_groups, preloaded
-from edgeint8.fixed_point.executor import Executor, as_feeds, exact_accumulate
+from edgeint8.fixed_point.executor import Executor, Images, as_feeds, exact_accumulate, pieces
 from edgeint8.fixed_point.graph import Node
 from edgeint8.fixed_point.operands import Operands
 from edgeint8.fixed_point.requantize import Array
@@ -171,19 +171,16 @@ class OverflowRow:
     sufficient_bits: int
 
 
-def predictions(executor: Executor, model: onnx.ModelProto, images: Array, batch: int) -> Array:
+def predictions(executor: Executor, model: onnx.ModelProto, images: Images, batch: int) -> Array:
     """Index of the largest output of every image, (N,)."""
     name = executor.graph.outputs[0]
-    parts = [
-        executor.run(as_feeds(model, images[k : k + batch]))[name]
-        for k in range(0, len(images), batch)
-    ]
+    parts = [executor.run(part)[name] for part in pieces(as_feeds(model, images), batch)]
     return np.concatenate([part.reshape(len(part), -1).argmax(axis=1) for part in parts])
 
 
 def overflow_row(
     model: onnx.ModelProto,
-    images: Array,
+    images: Images,
     labels: Array | None,
     limits: Limits,
     exact: Array,
@@ -196,13 +193,13 @@ def overflow_row(
     return OverflowRow(
         accumulator_bits=limits.bits,
         policy=limits.policy.value,
-        images=len(images),
+        images=len(top1),
         accuracy=float(np.mean(top1 == (exact if labels is None else labels))),
         overflow_rate=accumulator.changed / elements,
         max_error=accumulator.max_error,
         mean_error=accumulator.total_error / elements,
         agreement=float(np.mean(top1 == exact)),
-        clamps_per_image=accumulator.clamps // len(images),
+        clamps_per_image=accumulator.clamps // len(top1),
         tile_rows=limits.tile_rows,
         sufficient_bits=accumulator.needed_bits,
     )
@@ -210,19 +207,20 @@ def overflow_row(
 
 def overflow_rows(
     model: onnx.ModelProto,
-    images: Array,
+    images: Images,
     labels: Array | None,
     bits: Iterable[int] = range(12, 33),
     policies: Iterable[Policy] = tuple(Policy),
     tile_rows: int = DEFAULT_TILE_ROWS,
+    batch: int = 50,
 ) -> list[OverflowRow]:
     """All rows of one model: every width under every policy, ascending.
 
     From `sufficient_bits` on no policy can act, so one run stands for all such widths.
     """
-    if not len(images):
+    if not len(next(iter(as_feeds(model, images).values()))):
         raise ModelError("overflow study without images", allowed="1 or more")
-    exact = predictions(Executor(model), model, images, batch=50)
+    exact = predictions(Executor(model), model, images, batch)
     widths, rows = sorted(set(bits), reverse=True), []
     for policy in policies:
         row: OverflowRow | None = None
@@ -230,7 +228,7 @@ def overflow_rows(
         for width in widths:
             if row is None or width < row.sufficient_bits:
                 limits = Limits(width, policy, tile_rows)
-                row = overflow_row(model, images, labels, limits, exact)
+                row = overflow_row(model, images, labels, limits, exact, batch)
             group.append(replace(row, accumulator_bits=width))
         rows += group[::-1]
     return rows

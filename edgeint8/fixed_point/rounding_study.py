@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 
 from edgeint8.errors import ModelError
-from edgeint8.fixed_point.executor import ALL_TENSORS, Executor, as_feeds
+from edgeint8.fixed_point.executor import ALL_TENSORS, Executor, Images, as_feeds, pieces
 from edgeint8.fixed_point.requantize import Array, Scheme, code_range
 
 REQUANTISED = frozenset({"QLinearConv", "QLinearMatMul", "QGemm", "QLinearGlobalAveragePool"})
@@ -78,27 +78,27 @@ def _run_scheme(
 
 def requantize_rows(
     model: onnx.ModelProto,
-    images: Array,
+    images: Images,
     schemes: Iterable[Scheme] = tuple(Scheme),
     batch: int = 50,
 ) -> list[RequantizeRow]:
     """Both rows (fed by the reference, fed by itself) of every scheme; ORT's own differ nowhere."""
-    if not len(images):
+    count = len(next(iter(as_feeds(model, images).values())))
+    if not count:
         raise ModelError("rounding study without images", allowed="1 or more")
     reference_run = Executor(model)
     layers = [n.outputs[0] for n in reference_run.graph.nodes if n.op_type in REQUANTISED]
     output = reference_run.graph.outputs[0]
     executors = {scheme: Executor(model, scheme) for scheme in schemes}
     tallies = {(scheme, fed): _Tally() for scheme in executors for fed in FEEDS}
-    for start in range(0, len(images), batch):
-        feeds = as_feeds(model, images[start : start + batch])
+    for feeds in pieces(as_feeds(model, images), batch):
         reference = reference_run.run(feeds, keep=ALL_TENSORS)
         for (scheme, fed), tally in tallies.items():
             got = _run_scheme(executors[scheme], feeds, reference, fed)
             for name in layers:
                 tally.add_layer(got[name], reference[name])
             tally.add_output(got[output], reference[output])
-    return [_row(scheme, fed, len(images), tally) for (scheme, fed), tally in tallies.items()]
+    return [_row(scheme, fed, count, tally) for (scheme, fed), tally in tallies.items()]
 
 
 def _row(scheme: Scheme, fed: str, images: int, tally: _Tally) -> RequantizeRow:

@@ -22,7 +22,7 @@ from edgeint8.errors import DataError
 from edgeint8.files import atomic_path, digest, read_json, write_json
 from edgeint8.fixed_point.bit_growth import inner_position, sum_reach, vertex_input
 from edgeint8.fixed_point.directed import Case, directed_cases
-from edgeint8.fixed_point.executor import DataPath, Executor, as_feeds
+from edgeint8.fixed_point.executor import DataPath, Executor, Images, as_feeds
 from edgeint8.fixed_point.graph import Node
 from edgeint8.fixed_point.hexfile import from_hex, write_hex
 from edgeint8.fixed_point.kernels import accumulate
@@ -92,7 +92,7 @@ class _Layer:
 
 
 def write_vectors(
-    model: onnx.ModelProto, images: Array, folder: str | Path, design: Design | None = None
+    model: onnx.ModelProto, images: Images, folder: str | Path, design: Design | None = None
 ) -> dict[str, Any]:
     """Write the vectors of all requantising layers for `images` (a few); returns the manifest."""
     design = design or Design()
@@ -101,7 +101,7 @@ def write_vectors(
     manifest = {
         "format": FORMAT,
         "tolerance": 0,
-        "images": len(images),
+        "images": len(next(iter(as_feeds(model, images).values()))),
         "data_path": design.data_path.value,
         "rounding": design.scheme.value,
         "accumulator_bits": design.limits.bits,
@@ -127,7 +127,7 @@ def _write_case(writer: _Folder, case: Case) -> dict[str, Any]:
     return {"name": name, "about": about, "arrays": entries}
 
 
-def _record(model: onnx.ModelProto, images: Array, design: Design) -> Iterator[_Layer]:
+def _record(model: onnx.ModelProto, images: Images, design: Design) -> Iterator[_Layer]:
     """Every requantising layer with the codes that reach it."""
     seen: list[tuple[Node, Operands]] = []
 

@@ -4,8 +4,10 @@ import onnx
 from onnx import numpy_helper, shape_inference
 
 
-def peak_memory_bytes(model: onnx.ModelProto) -> int:
+def peak_memory_bytes(model: onnx.ModelProto) -> int | None:
     """Weights plus the largest sum of activations that live at once, batch 1, graph order.
+
+    None where the size of a tensor cannot be inferred.
 
     A tensor lives from the node that writes it (a graph input from the start) to its last reader
     (a graph output to the end). No operator works in place; views (Flatten, Reshape) count as
@@ -13,9 +15,10 @@ def peak_memory_bytes(model: onnx.ModelProto) -> int:
     """
     graph = shape_inference.infer_shapes(model).graph
     weights = {tensor.name: numpy_helper.to_array(tensor).nbytes for tensor in graph.initializer}
-    sizes = {
-        value.name: _bytes(value) for value in (*graph.input, *graph.value_info, *graph.output)
-    }
+    known = (*graph.input, *graph.value_info, *graph.output)
+    sizes = {v.name: _bytes(v) for v in known if v.type.tensor_type.HasField("shape")}
+    if any(name not in sizes for node in graph.node for name in node.output if name):
+        return None
     last_use = {name: index for index, node in enumerate(graph.node) for name in node.input}
     last_use |= {value.name: len(graph.node) for value in graph.output}
     live = {value.name for value in graph.input if value.name not in weights}

@@ -20,37 +20,47 @@ Row = dict[str, Any]
 
 def draw_rows(
     model: onnx.ModelProto,
-    train: NDArray[Any],
-    judged: tuple[NDArray[Any], NDArray[Any]],
+    train: Mapping[str, NDArray[Any]],
+    judged: tuple[Mapping[str, NDArray[Any]], NDArray[Any] | None],
     strategies: Sequence[Strategy],
     seed: int,
     draws: int,
+    batch: int = 1,
 ) -> list[Row]:
     """One row per (strategy, draw): SQNR and accuracy on `judged`, which is (inputs, labels).
 
-    `train` are the images that calibration sets are drawn from. The images of a draw are observed
-    once; every calibration method and strategy reads the same histograms.
+    `train` are the images that calibration sets are drawn from, in multiples of `batch`. The images
+    of a draw are observed once; every calibration method and strategy reads the same histograms.
+    Where a strategy takes all images, every draw would be the same: there is one.
     """
-    name, output = model.graph.input[0].name, model.graph.output[0].name
+    output = model.graph.output[0].name
     inputs, labels = judged
-    reference = evaluate(model, {name: inputs})[output]
+    reference = evaluate(model, inputs)[output]
+    total = len(next(iter(train.values())))
+    wanted = {s.calibration_samples: -(-s.calibration_samples // batch) * batch for s in strategies}
+    draws = draws if max(wanted.values(), default=0) < total else 1
     rows = []
     for draw in range(draws):
         seen: dict[tuple[int, int], Mapping[str, TensorHistogram]] = {}
         for strategy in strategies:
             key = (strategy.calibration_samples, strategy.bins)
             if key not in seen:
-                chosen = calibration_draws(len(train), key[0], seed=seed, draws=draws)[draw]
-                seen[key] = observe(model, {name: train[chosen]}, bins=key[1])
+                count = min(wanted[key[0]], total)
+                chosen = calibration_draws(total, count, seed=seed, draws=draws)[draw]
+                feeds = {name: array[chosen] for name, array in train.items()}
+                seen[key] = observe(model, feeds, bins=key[1])
             quantized = quantize(model, _calibration(seen[key], strategy), strategy)
-            logits = evaluate(quantized.executable, {name: inputs}, batch=quantized.batch)[output]
+            logits = evaluate(quantized.executable, inputs, batch=quantized.batch)[output]
+            right = (
+                None if labels is None else correct_answers(logits.reshape(len(labels), -1), labels)
+            )
             rows.append(
                 {
                     "strategy": strategy.name,
                     "draw": draw,
-                    "images": len(labels),
+                    "images": len(logits),
                     "sqnr_db": sqnr_db(reference, logits),
-                    "accuracy": accuracy(correct_answers(logits, labels)).value,
+                    "accuracy": None if right is None else accuracy(right).value,
                 }
             )
     return rows

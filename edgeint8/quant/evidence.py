@@ -29,14 +29,24 @@ from edgeint8.quant.statistics import (
 )
 
 Logits = NDArray[np.float32]
+JUDGED = (
+    *("accuracy", "accuracy_low", "accuracy_high", "accuracy_delta"),
+    *("mcnemar_p_fp32", "mcnemar_p_best"),
+)
+PAIRED = ("delta_low", "delta_high", "non_inferior")
 
 
 def split_logits(
-    model: onnx.ModelProto, inputs: NDArray[np.float32], batch: int = DEFAULT_BATCH
+    model: onnx.ModelProto, inputs: Mapping[str, NDArray[Any]], batch: int = DEFAULT_BATCH
 ) -> Logits:
-    """Scores (N, classes) of the model's first output."""
-    outputs = evaluate(model, {model.graph.input[0].name: inputs}, batch=batch)
-    return outputs[model.graph.output[0].name]
+    """The model's first output; scores that came as (N, classes, 1, ...) become (N, classes)."""
+    found = evaluate(model, inputs, batch=batch)[model.graph.output[0].name]
+    return found.reshape(found.shape[:2]) if found.size == np.prod(found.shape[:2]) else found
+
+
+def are_scores(logits: Logits) -> bool:
+    """Whether an output is (N, classes), so that its largest value is a decision."""
+    return logits.ndim == 2 and logits.shape[1] > 1
 
 
 def save_logits(path: str | Path, logits: Mapping[str, Logits]) -> None:
@@ -85,7 +95,7 @@ def quantization_facts(
 
 
 def evidence_rows(
-    labels: NDArray[np.int64], fp32: Logits, strategies: Mapping[str, Logits]
+    labels: NDArray[np.int64] | None, fp32: Logits | None, strategies: Mapping[str, Logits]
 ) -> dict[str, dict[str, Any]]:
     """Accuracy with its 95 % interval, paired tests and fidelity of each strategy's logits.
 
@@ -93,72 +103,103 @@ def evidence_rows(
     against FP32 and against the most accurate strategy, each family adjusted by Holm; the best
     strategy has no p-value against itself. `delta_low` and `delta_high` bound the paired
     difference to FP32; `non_inferior` says whether at most `margin` is lost (97.5 % confidence).
+
+    Without labels all that speaks of accuracy is None; without FP32 (a network that came quantised)
+    all that compares with it; agreement is None as well where the output is not scores of classes.
     """
+    judged: Mapping[str, Mapping[str, Any]] = {}
+    if labels is not None and strategies:
+        judged = (
+            _paired(labels, fp32, strategies) if fp32 is not None else _alone(labels, strategies)
+        )
+    return {
+        name: {column: judged.get(name, {}).get(column) for column in JUDGED}
+        | {
+            "sqnr_db": None if fp32 is None else sqnr_db(fp32, logits),
+            "agreement": agreement(fp32, logits)
+            if fp32 is not None and are_scores(logits)
+            else None,
+        }
+        | {"delta_low": None, "delta_high": None, "margin": MARGIN, "non_inferior": None}
+        | {column: value for column, value in judged.get(name, {}).items() if column in PAIRED}
+        for name, logits in strategies.items()
+    }
+
+
+def _alone(
+    labels: NDArray[np.int64], strategies: Mapping[str, Logits]
+) -> dict[str, dict[str, Any]]:
+    """Accuracy alone, of networks that came quantised."""
+    shares = {n: accuracy(correct_answers(logits, labels)) for n, logits in strategies.items()}
+    return {
+        name: {"accuracy": share.value, "accuracy_low": share.low, "accuracy_high": share.high}
+        for name, share in shares.items()
+    }
+
+
+def _paired(
+    labels: NDArray[np.int64], fp32: Logits, strategies: Mapping[str, Logits]
+) -> dict[str, dict[str, Any]]:
+    """Accuracy, and all tests against FP32 and against the most accurate strategy."""
     reference = correct_answers(fp32, labels)
     correct = {name: correct_answers(logits, labels) for name, logits in strategies.items()}
-    if not correct:
-        return {}
     best = max(correct, key=lambda name: int(correct[name].sum()))
     names = list(strategies)
     rivals = [name for name in names if name != best]
     p_fp32 = holm([mcnemar(reference, correct[name]).p_mid for name in names])
     p_best = holm([mcnemar(correct[best], correct[name]).p_mid for name in rivals])
     against_best = dict(zip(rivals, p_best, strict=True))
-    rows = {}
+    rows = _alone(labels, strategies)
     for name, p_value in zip(names, p_fp32, strict=True):
-        share = accuracy(correct[name])
         paired = non_inferiority(correct[name], reference, MARGIN)
-        rows[name] = {
-            "accuracy": share.value,
-            "accuracy_low": share.low,
-            "accuracy_high": share.high,
-            "accuracy_delta": share.value - accuracy(reference).value,
+        rows[name] |= {
+            "accuracy_delta": rows[name]["accuracy"] - accuracy(reference).value,
             "mcnemar_p_fp32": p_value,
             "mcnemar_p_best": against_best.get(name),
-            "sqnr_db": sqnr_db(fp32, strategies[name]),
-            "agreement": agreement(fp32, strategies[name]),
             "delta_low": paired.low,
             "delta_high": paired.high,
-            "margin": paired.margin,
             "non_inferior": paired.holds,
         }
     return rows
 
 
 def spread_columns(sqnr: ArrayLike, accuracies: ArrayLike) -> dict[str, Any]:
-    """Columns on the spread of one strategy over its calibration draws."""
-    fidelity, share = spread(sqnr), spread(accuracies)
+    """Columns on the spread of one strategy over its calibration draws; NaN without labels."""
+    fidelity = spread(sqnr)
+    share = None if np.isnan(np.asarray(accuracies, np.float64)).any() else spread(accuracies)
     return {
         "draws": np.size(sqnr),
         "draws_sqnr_db_low": fidelity.low,
         "draws_sqnr_db_high": fidelity.high,
-        "draws_accuracy_low": share.low,
-        "draws_accuracy_high": share.high,
+        "draws_accuracy_low": share.low if share else None,
+        "draws_accuracy_high": share.high if share else None,
     }
 
 
 def recommendation_rows(
-    labels: NDArray[np.int64],
+    labels: NDArray[np.int64] | None,
     fp32: Logits,
     strategies: Mapping[str, Logits],
     costs: Mapping[str, HardwareCost],
 ) -> list[dict[str, Any]]:
     """The rule of ``quant.recommend`` on hold-out logits: one row a strategy, the chosen first.
 
-    `rank` counts the eligible from 1 and is empty for the others; the first row has the reasoning.
-    Without strategies there are no rows.
+    Without labels FP32's decisions take their place, and accuracy is agreement with FP32; an output
+    that decides nothing gives no rows, nor do no strategies. `rank` counts the eligible from 1 and
+    is empty for the others; the first row has the reasoning.
     """
-    if not strategies:
+    if not strategies or not are_scores(fp32):
         return []
-    found = {row.strategy: row for row in candidates(labels, fp32, strategies, costs)}
-    choice = recommend(list(found.values()))
+    truth = fp32.argmax(axis=1) if labels is None else labels
+    found = {row.strategy: row for row in candidates(truth, fp32, strategies, costs)}
+    choice = recommend(list(found.values()), labelled=labels is not None)
     names = [*choice.ranking, *(name for name in found if name not in choice.ranking)]
     return [
         {
             "strategy": name,
             "recommended": name == choice.strategy,
             "rank": choice.ranking.index(name) + 1 if name in choice.ranking else None,
-            "holdout_images": len(labels),
+            "holdout_images": len(truth),
             "holdout_accuracy": found[name].accuracy,
             "holdout_difference": found[name].difference,
             "holdout_difference_low": found[name].difference_low,

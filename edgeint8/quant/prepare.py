@@ -38,11 +38,11 @@ def prepare_model(model: onnx.ModelProto) -> onnx.ModelProto:
     if opset_of(prepared) < MINIMUM_OPSET:
         prepared = _convert_opset(prepared)
     _constants_to_initializers(prepared.graph)
-    _drop_initializers_from_inputs(prepared.graph)
+    drop_initializers_from_inputs(prepared.graph)
     prepared = _fold(prepared)
     if rewrite_for_quantizer(prepared):
         prepared = _fold(prepared)
-    _name_nodes(prepared.graph)
+    name_nodes(prepared.graph)
     add_pre_process_metadata(prepared)
     return prepared
 
@@ -71,7 +71,7 @@ def _constants_to_initializers(graph: onnx.GraphProto) -> None:
         graph.node.remove(node)
 
 
-def _drop_initializers_from_inputs(graph: onnx.GraphProto) -> None:
+def drop_initializers_from_inputs(graph: onnx.GraphProto) -> None:
     """Old exporters list weights as graph inputs too, which forbids folding them."""
     stored = {tensor.name for tensor in graph.initializer}
     for value in [value for value in graph.input if value.name in stored]:
@@ -99,7 +99,7 @@ def _fold(model: onnx.ModelProto) -> onnx.ModelProto:
     return folded
 
 
-def _name_nodes(graph: onnx.GraphProto) -> None:
+def name_nodes(graph: onnx.GraphProto) -> None:
     taken = {node.name for node in graph.node}
     for index, node in enumerate(graph.node):
         if not node.name:

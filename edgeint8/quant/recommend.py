@@ -155,16 +155,25 @@ def candidates(
     return rows
 
 
-def recommend(rows: Sequence[Candidate], margin: float = MARGIN) -> Recommendation:
-    """Apply the rule; the reasoning is written from the rows alone."""
+def recommend(
+    rows: Sequence[Candidate], margin: float = MARGIN, *, labelled: bool = True
+) -> Recommendation:
+    """Apply the rule; the reasoning is written from the rows alone.
+
+    Without labels, accuracy is the share of decisions that are FP32's, and the reasoning says so.
+    """
     if not rows:
         raise DataError("no strategies to choose from", allowed="one or more")
     best = min(rows, key=lambda row: (-row.accuracy, -row.sqnr_db, row.strategy))
     eligible = [row for row in rows if row is best or row.difference_low > -margin]
     eligible.sort(key=lambda row: (row.hardware_cost, -row.sqnr_db, row.strategy))
+    praise = (
+        f"On the hold-out {best.strategy} is the most accurate of"
+        if labelled
+        else f"On the hold-out, which has no labels, {best.strategy} decides as FP32 most often of"
+    )
     sentences = [
-        f"On the hold-out {best.strategy} is the most accurate of {len(rows)} strategies "
-        f"({100 * best.accuracy:.2f} %).",
+        f"{praise} {len(rows)} strategies ({100 * best.accuracy:.2f} %).",
         _exclusions(rows, eligible, margin),
         _choice(eligible),
     ]

@@ -1,6 +1,7 @@
 """What the report is made of: the tables of each part, and the tables each figure draws."""
 
 TABLES_OF_PART = {
+    "status": ("status",),
     "a": ("baseline",),
     "b": (
         "quantization",
@@ -48,18 +49,18 @@ FIGURE_TABLES = {
     "pareto_front": ("pareto", "dse", "best"),
 }
 # What a table needs besides its part: without these in the study it is not made.
-NEEDS_CALIBRATION = {
-    *("recommendation", "draws", "layer_traits", "levels", "histograms"),
-    *("bit_growth", "accumulator"),
-}
+NEEDS_CALIBRATION = {"recommendation", "draws", "layer_traits", "levels", "histograms"}
+NEEDS_STATIC = {"bit_growth", "accumulator"}
 NEEDS_STATIC_DETAIL = {"sensitivity", "mixed_precision"}
 NEEDS_DETAIL = {"overflow", "requantize"}
 
 
 def tables_of_study(
     *,
-    networks: bool,
+    names: bool,
+    floats: bool,
     strategies: bool,
+    static: bool,
     calibrated: bool,
     static_detail: bool,
     detail: bool,
@@ -67,12 +68,14 @@ def tables_of_study(
 ) -> dict[str, tuple[str, ...]]:
     """The tables of each part that a study makes, from what it selects.
 
-    networks: any workload with a model; strategies: any; calibrated: any that is not dynamic;
-    detail, static_detail: any that gets the costly parts, dynamic or not; hardware: any machine.
+    names: any workload; floats: any network that came as floats; strategies: any network with a
+    strategy, be it the one that it came with; static: any of these that is not dynamic; calibrated:
+    any that the study calibrates; detail, static_detail: any that gets the costly parts, and any of
+    these that the study calibrates; hardware: any machine.
     """
-    parts = {"a": networks, "b": networks and strategies, "c": networks and strategies}
-    parts["d"] = hardware
+    parts = {"status": names, "a": floats, "b": strategies, "c": strategies, "d": hardware}
     absent = set() if calibrated else NEEDS_CALIBRATION
+    absent |= set() if static else NEEDS_STATIC
     absent |= set() if static_detail else NEEDS_STATIC_DETAIL
     absent |= set() if detail else NEEDS_DETAIL
     return {

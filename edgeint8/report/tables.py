@@ -11,9 +11,10 @@ from typing import Any
 import pandas as pd
 
 from edgeint8.errors import DataError
-from edgeint8.files import atomic_path
+from edgeint8.files import absence, atomic_path
 
 COLUMNS: dict[str, str] = {
+    "status": "workload, kind, strategy, status, parts, reason",
     "baseline": (
         "workload, dataset, data_source, parameters, macs, accuracy, latency_ms_median, "
         "latency_ms_mean, latency_ms_p95, size_bytes, peak_memory_bytes, torch_ort_max_abs_diff"
@@ -121,7 +122,12 @@ def write_table(path: str | Path, rows: Iterable[Mapping[str, Any]]) -> None:
 
 
 def read_table(path: str | Path) -> pd.DataFrame:
-    """Read a CSV that `write_table` wrote; an empty one has no rows and no columns."""
+    """Read a CSV that `write_table` wrote.
+
+    An empty one has no rows and no columns, nor has one that holds a reason in place of a table.
+    """
+    if absence(path) is not None:
+        return pd.DataFrame()
     try:
         return pd.read_csv(path)
     except pd.errors.EmptyDataError:

@@ -40,7 +40,9 @@ def test_draws_equal_a_loop_over_plain_sessions() -> None:
     train, judged = images(64, seed=1)["input"], images(40, seed=2)["input"]
     labels = run(model, judged).argmax(axis=1)
     labels[:4] += 1
-    rows = draw_rows(model, train, (judged, labels), STRATEGIES, seed=3, draws=2)
+    rows = draw_rows(
+        model, {"input": train}, ({"input": judged}, labels), STRATEGIES, seed=3, draws=2
+    )
     assert [(row["draw"], row["strategy"]) for row in rows] == [
         (draw, name) for draw in (0, 1) for name in ("asym", "sym")
     ]

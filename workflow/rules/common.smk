@@ -16,7 +16,7 @@ from snakemake.exceptions import WorkflowError
 
 try:
     from edgeint8.arch.inputs import find_hardware
-    from edgeint8.config import load_study
+    from edgeint8.config import GIVEN, load_study
     from edgeint8.errors import EdgeInt8Error
     from edgeint8.quant.strategy import Strategy
     from edgeint8.report.contents import FIGURE_TABLES, tables_of_study
@@ -47,7 +47,7 @@ NOTHING = "(?!)"  # a pattern that matches no name
 
 wildcard_constraints:
     workload="|".join(STUDY.names) or NOTHING,
-    strategy="|".join(STRATEGIES) or NOTHING,
+    strategy="|".join([*STRATEGIES, GIVEN]),
     dataset="|".join(STUDY.datasets),
     hardware="|".join(
         [r"(?:ws|os|is)_[1-9]\d*x[1-9]\d*_[1-9]\d*kB_(?:unlimited|[1-9]\d*Bpc)", *PRESETS]
@@ -62,9 +62,12 @@ def code(script):
 def every_core():
     """The cores of this run; 1 where none are given (--unlock, or jobs that go to a cluster)."""
     try:
-        return workflow.cores
+        cores = workflow.cores
     except WorkflowError:
         return 1
+    if cores < 1:  # Snakemake would wait for ever
+        sys.exit(f"error: {cores} cores @ --cores; allowed: 1 or more, or all")
+    return cores
 
 
 def growing(first):
@@ -72,43 +75,78 @@ def growing(first):
     return lambda wildcards, attempt: attempt * first
 
 
-def per_network(pattern):
-    """One path per workload that has a model."""
-    return expand(pattern, workload=STUDY.networks)
+def came_quantized(name):
+    """Whether a workload is an ONNX file that came quantised; only such a file is looked into."""
+    workload = STUDY.workload(name)
+    if workload.kind != "onnx":
+        return False
+    from edgeint8.quant import came_quantized  # imports onnx: only for those who need it
 
-
-def per_strategy(pattern):
-    """One path per (workload with a model, strategy)."""
-    return expand(pattern, workload=STUDY.networks, strategy=STUDY.strategies)
-
-
-def per_static(pattern):
-    """As per_strategy, without dynamic strategies: their zero-points are not known beforehand."""
-    return expand(pattern, workload=STUDY.networks, strategy=STATIC)
-
-
-def per_static_detail(pattern):
-    """As per_detail, without dynamic strategies: they have no calibration to vary."""
-    return expand(pattern, workload=STUDY.networks, strategy=DETAIL_STATIC)
-
-
-def per_detail(pattern):
-    """One path per (workload with a model, strategy that gets the costly parts)."""
-    return expand(pattern, workload=STUDY.networks, strategy=STUDY.detail_strategies)
+    return came_quantized.came_quantized(workload.options["onnx"])
 
 
 STATIC = {name: strategy for name, strategy in STRATEGIES.items() if not strategy.dynamic}
 # One strategy stands for each calibration; all with the same id share the file.
 CALIBRATIONS = {strategy.calibration_id: strategy for strategy in STATIC.values()}
-
-
 DETAIL_STATIC = [name for name in STUDY.detail_strategies if name in STATIC]
+ADOPTED = [name for name in STUDY.networks if came_quantized(name)]
+FLOATS = [name for name in STUDY.networks if name not in ADOPTED]
+
+
+def strategies_of(name):
+    """The strategies of a network: the study's, or the one it came with."""
+    return [GIVEN] if name in ADOPTED else list(STRATEGIES)
+
+
+def pairs(pattern, strategies):
+    """One path per (network, one of `strategies`, or the one that the network came with)."""
+    return [
+        path
+        for name in STUDY.networks
+        for path in expand(
+            pattern, workload=name, strategy=[GIVEN] if name in ADOPTED else strategies
+        )
+    ]
+
+
+def per_network(pattern):
+    """One path per workload that has a model."""
+    return expand(pattern, workload=STUDY.networks)
+
+
+def per_float(pattern):
+    """One path per workload whose model came as floats."""
+    return expand(pattern, workload=FLOATS)
+
+
+def per_strategy(pattern):
+    """One path per (workload with a model, strategy)."""
+    return pairs(pattern, list(STRATEGIES))
+
+
+def per_static(pattern):
+    """As per_strategy, without dynamic strategies: their zero-points are not known beforehand."""
+    return pairs(pattern, list(STATIC))
+
+
+def per_static_detail(pattern):
+    """As per_detail, of what the study calibrates itself: there is something to vary."""
+    return expand(pattern, workload=FLOATS, strategy=DETAIL_STATIC)
+
+
+def per_detail(pattern):
+    """One path per (workload with a model, strategy that gets the costly parts)."""
+    return pairs(pattern, STUDY.detail_strategies)
+
+
 TABLES_OF_PART = tables_of_study(
-    networks=bool(STUDY.networks),
-    strategies=bool(STRATEGIES),
-    calibrated=bool(STATIC),
-    static_detail=bool(DETAIL_STATIC),
-    detail=bool(STUDY.detail_strategies),
+    names=bool(STUDY.names),
+    floats=bool(FLOATS),
+    strategies=bool(ADOPTED or (FLOATS and STRATEGIES)),
+    static=bool(ADOPTED or STATIC),
+    calibrated=bool(FLOATS and STATIC),
+    static_detail=bool(FLOATS and DETAIL_STATIC),
+    detail=bool(ADOPTED or STUDY.detail_strategies),
     hardware=bool(STUDY.names and STUDY.hardware),
 )
 STUDY_TABLES = sum(TABLES_OF_PART.values(), ())
@@ -123,14 +161,24 @@ def calibration_of(wildcards):
     return f"{RESULTS}/{wildcards.workload}/calibration/{strategy.calibration_id}.json"
 
 
+def dataset_file(name, file):
+    """A file of the dataset of a network."""
+    return f"{RESULTS}/data/{STUDY.workload(name).dataset}/{file}"
+
+
 def per_dataset(file):
     """One path per workload that has a model: a file of its dataset."""
-    return [f"{RESULTS}/data/{STUDY.workload(name).dataset}/{file}" for name in STUDY.networks]
+    return [dataset_file(name, file) for name in STUDY.networks]
 
 
 def preset_of(wildcards):
     """The file of a machine that is a preset, so that an edit in it reruns its jobs."""
     return [str(PRESETS[wildcards.hardware])] if wildcards.hardware in PRESETS else []
+
+
+def one_of(names):
+    """A pattern that matches these names only."""
+    return "|".join(names) or NOTHING
 
 
 def options_of(wildcards):
@@ -139,13 +187,5 @@ def options_of(wildcards):
 
 
 def dataset_of(wildcards):
-    """The arrays that a trained network uses."""
-    return f"{RESULTS}/data/{STUDY.workload(wildcards.workload).dataset}/arrays.npz"
-
-
-def layers_source(wildcards):
-    """What a workload's layers are read from: its ONNX file or its topology."""
-    workload = STUDY.workload(wildcards.workload)
-    if workload.kind == "topology":
-        return workload.options["topology"]
-    return f"{RESULTS}/{wildcards.workload}/model.onnx"
+    """The arrays that a network uses."""
+    return dataset_file(wildcards.workload, "arrays.npz")

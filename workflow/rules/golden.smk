@@ -144,7 +144,7 @@ rule integer_table:
 rule accumulator_table:
     input:
         bit_growth=f"{TABLES}/bit_growth.csv",
-        overflow=f"{TABLES}/overflow.csv" if STUDY.detail_strategies else [],
+        overflow=f"{TABLES}/overflow.csv" if "overflow" in STUDY_TABLES else [],
     output:
         table=f"{TABLES}/accumulator.csv",
     log:

@@ -32,6 +32,8 @@ rule quantize_strategy:
         model=f"{STRATEGY}/model.onnx",
         executable=f"{STRATEGY}/executable.onnx",
         facts=f"{STRATEGY}/quantize.json",
+    wildcard_constraints:
+        strategy=one_of(STRATEGIES),
     log:
         f"{LOGS}/quantize/{{workload}}/{{strategy}}.log",
     benchmark:
@@ -46,6 +48,33 @@ rule quantize_strategy:
         options=lambda wildcards: STUDY.strategies[wildcards.strategy],
     script:
         "../scripts/quantize.py"
+
+
+rule adopt:
+    """A network that came quantised: nothing is chosen, its own arithmetic is what runs."""
+    input:
+        model=f"{NETWORK}/model.onnx",
+    output:
+        model=f"{STRATEGY}/model.onnx",
+        executable=f"{STRATEGY}/executable.onnx",
+        facts=f"{STRATEGY}/quantize.json",
+    wildcard_constraints:
+        workload=one_of(ADOPTED),
+        strategy=GIVEN,
+    log:
+        f"{LOGS}/adopt/{{workload}}/{{strategy}}.log",
+    benchmark:
+        f"{BENCHMARKS}/adopt/{{workload}}/{{strategy}}.tsv"
+    conda:
+        "../../envs/edgeint8.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(10),
+    params:
+        code=code("adopt"),
+    script:
+        "../scripts/adopt.py"
 
 
 rule evaluate:
@@ -66,6 +95,7 @@ rule evaluate:
         mem_mb=growing(3000),
     params:
         code=code("evaluate"),
+        splits=lambda wildcards: ["test"] if wildcards.workload in ADOPTED else ["holdout", "test"],
     script:
         "../scripts/evaluate.py"
 
@@ -73,9 +103,13 @@ rule evaluate:
 rule latency:
     input:
         dataset=dataset_of,
-        fp32=f"{NETWORK}/model.onnx",
-        quantized=expand(
-            f"{RESULTS}/{{{{workload}}}}/{{strategy}}/executable.onnx", strategy=STUDY.strategies
+        fp32=lambda wildcards: (
+            [] if wildcards.workload in ADOPTED else f"{RESULTS}/{wildcards.workload}/model.onnx"
+        ),
+        quantized=lambda wildcards: expand(
+            STRATEGY + "/executable.onnx",
+            workload=wildcards.workload,
+            strategy=strategies_of(wildcards.workload),
         ),
     output:
         table=f"{NETWORK}/latency.csv",
@@ -91,7 +125,7 @@ rule latency:
         mem_mb=growing(2000),
     params:
         code=code("latency"),
-        strategies=list(STUDY.strategies),
+        strategies=lambda wildcards: strategies_of(wildcards.workload),
     script:
         "../scripts/latency.py"
 
@@ -99,11 +133,11 @@ rule latency:
 rule quantization_table:
     input:
         datasets=per_dataset("arrays.npz"),
-        fp32=per_network(f"{NETWORK}/fp32_logits.npz"),
+        fp32=per_float(f"{NETWORK}/fp32_logits.npz"),
         latency=per_network(f"{NETWORK}/latency.csv"),
         facts=per_strategy(f"{STRATEGY}/quantize.json"),
         logits=per_strategy(f"{STRATEGY}/logits.npz"),
-        draws=f"{TABLES}/draws.csv" if STATIC else [],
+        draws=f"{TABLES}/draws.csv" if "draws" in STUDY_TABLES else [],
     output:
         table=f"{TABLES}/quantization.csv",
     log:
@@ -118,8 +152,8 @@ rule quantization_table:
         runtime=growing(5),
     params:
         code=code("quantization_table"),
-        workloads=STUDY.networks,
-        strategies=list(STUDY.strategies),
+        strategies={name: strategies_of(name) for name in STUDY.networks},
+        floats=FLOATS,
     script:
         "../scripts/quantization_table.py"
 
@@ -233,7 +267,7 @@ rule quantization_detail_table:
         lambda wildcards: (
             per_static_detail(f"{STRATEGY}/{wildcards.detail_table}.csv")
             if wildcards.detail_table in ("sensitivity", "mixed_precision")
-            else per_network(f"{NETWORK}/{wildcards.detail_table}.csv")
+            else per_float(f"{NETWORK}/{wildcards.detail_table}.csv")
         ),
     output:
         table=f"{TABLES}/{{detail_table}}.csv",

@@ -3,9 +3,11 @@
 
 rule layers:
     input:
-        source=layers_source,
+        source=f"{NETWORK}/model.onnx",
     output:
         layers=f"{NETWORK}/layers.json",
+    wildcard_constraints:
+        workload=one_of(STUDY.networks),
     log:
         f"{LOGS}/layers/{{workload}}.log",
     benchmark:

@@ -32,6 +32,9 @@ rule export:
     output:
         model=f"{NETWORK}/model.onnx",
         facts=f"{NETWORK}/export.json",
+        status=f"{NETWORK}/status.json",
+    wildcard_constraints:
+        workload=one_of(STUDY.of_kind("trained")),
     log:
         f"{LOGS}/export/{{workload}}.log",
     benchmark:
@@ -65,18 +68,19 @@ rule float_baseline:
         mem_mb=growing(3000),
     params:
         code=code("evaluate"),
+        splits=lambda wildcards: ["test"] if wildcards.workload in ADOPTED else ["holdout", "test"],
     script:
         "../scripts/evaluate.py"
 
 
 rule baseline_table:
     input:
-        datasets=per_dataset("arrays.npz"),
-        provenance=per_dataset("provenance.json"),
-        export=per_network(f"{NETWORK}/export.json"),
-        logits=per_network(f"{NETWORK}/fp32_logits.npz"),
-        latency=per_network(f"{NETWORK}/latency.csv"),
-        layers=per_network(f"{NETWORK}/layers.json"),
+        datasets=[dataset_file(name, "arrays.npz") for name in FLOATS],
+        provenance=[dataset_file(name, "provenance.json") for name in FLOATS],
+        export=per_float(f"{NETWORK}/export.json"),
+        logits=per_float(f"{NETWORK}/fp32_logits.npz"),
+        latency=per_float(f"{NETWORK}/latency.csv"),
+        layers=per_float(f"{NETWORK}/layers.json"),
     output:
         table=f"{TABLES}/baseline.csv",
     log:
@@ -91,7 +95,7 @@ rule baseline_table:
         runtime=growing(5),
     params:
         code=code("baseline_table"),
-        workloads=STUDY.networks,
+        workloads=FLOATS,
     script:
         "../scripts/baseline_table.py"
 

@@ -4,20 +4,19 @@ import onnx
 
 from edgeint8.files import write_json
 from edgeint8.job import job
-from edgeint8.models.datasets import load_dataset
+from edgeint8.models.samples import load_samples
 from edgeint8.quant.draws import calibration_draws
 from edgeint8.quant.ptq import calibrate, prepare_model
 
 with job(snakemake):
     options = snakemake.params.options
     model = prepare_model(onnx.load(snakemake.input.model))
-    train = load_dataset(snakemake.input.dataset).train()
-    chosen = calibration_draws(
-        len(train), options["calibration_samples"], seed=snakemake.params.seed
-    )[0]
+    seen = load_samples(snakemake.input.dataset, "calibration")
+    count = seen.whole(options["calibration_samples"])
+    chosen = calibration_draws(len(seen), count, seed=snakemake.params.seed)[0]
     calibration = calibrate(
         model,
-        {model.graph.input[0].name: train.inputs[chosen]},
+        seen.rows(chosen).inputs,
         options["calibration"],
         bins=options["bins"],
         percentile=options["percentile"],

@@ -4,22 +4,22 @@ import onnx
 
 from edgeint8.files import write_csv
 from edgeint8.job import job
-from edgeint8.models.datasets import load_dataset
+from edgeint8.models.samples import load_samples
 from edgeint8.quant.draw_study import draw_rows
 from edgeint8.quant.ptq import Strategy, prepare_model
 
 with job(snakemake):
     options = snakemake.params.options
-    dataset = load_dataset(snakemake.input.dataset)
-    judged = dataset.held_out()
+    judged = load_samples(snakemake.input.dataset, "holdout").first(options["images"])
     rows = draw_rows(
         prepare_model(onnx.load(snakemake.input.model)),
-        dataset.train().inputs,
-        (judged.inputs[: options["images"]], judged.labels[: options["images"]]),
+        load_samples(snakemake.input.dataset, "calibration").inputs,
+        (judged.inputs, judged.labels),
         [Strategy.from_mapping(name, o) for name, o in snakemake.params.strategies.items()],
         snakemake.params.seed,
         options["count"],
+        batch=judged.batch or 1,
     )
     key = {"workload": snakemake.wildcards.workload}
-    source = {"data_source": dataset.source}
+    source = {"data_source": judged.source}
     write_csv(snakemake.output.table, [key | row | source for row in rows])

@@ -1,20 +1,22 @@
-"""Rules float_baseline and evaluate: a network's scores on the hold-out and the test split."""
+"""Rules float_baseline and evaluate: a network's scores on the hold-out and the test split.
+
+A network that came quantised has no hold-out: there is nothing to choose.
+"""
 
 import onnx
 
 from edgeint8.files import read_json
 from edgeint8.job import job
-from edgeint8.models.datasets import load_dataset
+from edgeint8.models.samples import load_samples
 from edgeint8.quant.evidence import save_logits, split_logits
 from edgeint8.quant.session import DEFAULT_BATCH
 
 with job(snakemake):
-    dataset = load_dataset(snakemake.input.dataset)
     model = onnx.load(snakemake.input.model)
     facts = snakemake.input.get("facts")
     batch = read_json(facts)["batch"] if facts else DEFAULT_BATCH
     logits = {
-        "holdout": split_logits(model, dataset.held_out().inputs, batch),
-        "test": split_logits(model, dataset.test().inputs, batch),
+        split: split_logits(model, load_samples(snakemake.input.dataset, split).inputs, batch)
+        for split in snakemake.params.splits
     }
     save_logits(snakemake.output.logits, logits)

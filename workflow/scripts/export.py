@@ -4,6 +4,7 @@ from edgeint8.files import write_json
 from edgeint8.job import job
 from edgeint8.models.datasets import load_dataset
 from edgeint8.models.export import export_facts, export_onnx, load_weights, torch_ort_max_abs_diff
+from edgeint8.status import write_status
 
 COMPARED_INPUTS = 256
 
@@ -13,3 +14,4 @@ with job(snakemake):
     export_onnx(model, snakemake.output.model)
     difference = torch_ort_max_abs_diff(model, snakemake.output.model, inputs)
     write_json(snakemake.output.facts, export_facts(model, snakemake.output.model, difference))
+    write_status(snakemake.output.status, "trained")

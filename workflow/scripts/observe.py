@@ -4,7 +4,7 @@ import onnx
 
 from edgeint8.files import read_json, write_csv
 from edgeint8.job import job
-from edgeint8.models.datasets import load_dataset
+from edgeint8.models.samples import load_samples
 from edgeint8.quant.draws import calibration_draws
 from edgeint8.quant.histogram import observe
 from edgeint8.quant.observations import histogram_rows, level_rows, trait_rows
@@ -12,17 +12,16 @@ from edgeint8.quant.ptq import Calibration, prepare_model
 from edgeint8.quant.strategy import DEFAULT_BINS
 
 with job(snakemake):
-    dataset = load_dataset(snakemake.input.dataset)
-    train = dataset.train()
+    samples = load_samples(snakemake.input.dataset, "calibration")
     model = prepare_model(onnx.load(snakemake.input.model))
-    chosen = calibration_draws(len(train), snakemake.params.samples, seed=snakemake.params.seed)[0]
-    feeds = {model.graph.input[0].name: train.inputs[chosen]}
-    seen = observe(model, feeds, bins=DEFAULT_BINS)
+    count = samples.whole(snakemake.params.samples)
+    chosen = calibration_draws(len(samples), count, seed=snakemake.params.seed)[0]
+    seen = observe(model, samples.rows(chosen).inputs, bins=DEFAULT_BINS)
     calibrations = [Calibration.from_json(read_json(p)) for p in snakemake.input.calibrations]
     for path, rows in (
         (snakemake.output.traits, trait_rows(model, seen)),
         (snakemake.output.levels, level_rows(model, calibrations)),
         (snakemake.output.histograms, histogram_rows(model, seen)),
     ):
-        ends = {"workload": snakemake.wildcards.workload}, {"data_source": dataset.source}
+        ends = {"workload": snakemake.wildcards.workload}, {"data_source": samples.source}
         write_csv(path, [ends[0] | row | ends[1] for row in rows])

@@ -7,18 +7,21 @@ import onnx
 from edgeint8.files import write_csv
 from edgeint8.fixed_point.overflow import overflow_rows
 from edgeint8.job import job
-from edgeint8.models.datasets import load_dataset
+from edgeint8.models.samples import load_samples
+
+BATCH = 50
 
 with job(snakemake):
     key = {name: snakemake.wildcards[name] for name in ("workload", "strategy")}
     options = snakemake.params.options
-    dataset = load_dataset(snakemake.input.dataset)
-    test, source = dataset.test(), {"data_source": dataset.source}
+    test = load_samples(snakemake.input.dataset, "test").first(options["images"])
+    source = {"data_source": test.source}
     rows = overflow_rows(
         onnx.load(snakemake.input.model),
-        test.inputs[: options["images"]],
-        test.labels[: options["images"]],
+        test.inputs,
+        test.labels,
         bits=range(options["bits"][0], options["bits"][1] + 1),
         tile_rows=options["tile_rows"],
+        batch=test.batch or BATCH,
     )
     write_csv(snakemake.output.table, [key | asdict(row) | source for row in rows])

@@ -1,51 +1,59 @@
 """Rule quantization_table: the evidence for every strategy of every network."""
 
-from edgeint8.files import read_json
+from edgeint8.files import absence, read_json
 from edgeint8.job import job
-from edgeint8.models.datasets import load_dataset
+from edgeint8.models.samples import load_samples
 from edgeint8.quant.evidence import evidence_rows, load_logits, spread_columns
 from edgeint8.report.tables import read_table, write_table
 
 
 def draws_of(workload, strategy):
-    """Spread of a strategy over its calibration draws; nothing for dynamic ones."""
-    if not snakemake.input.draws:
+    """Spread of a strategy over its calibration draws; nothing for those without."""
+    draws = read_table(snakemake.input.draws) if snakemake.input.draws else ()
+    if not len(draws):
         return {}
-    draws = read_table(snakemake.input.draws)
     mine = draws[(draws["workload"] == workload) & (draws["strategy"] == strategy)]
     return spread_columns(mine["sqnr_db"], mine["accuracy"]) if len(mine) else {}
 
 
-def rows_of(index, workload):
-    """Rows of one network: what is known of each strategy, its evidence and its latency."""
-    strategies = snakemake.params.strategies
-    mine = slice(index * len(strategies), (index + 1) * len(strategies))
-    logits = dict(zip(strategies, snakemake.input.logits[mine], strict=True))
-    facts = dict(zip(strategies, map(read_json, snakemake.input.facts[mine]), strict=True))
-    dataset = load_dataset(snakemake.input.datasets[index])
+def rows_of(workload, dataset, latency, fp32, files):
+    """Rows of one network: what is known of each strategy, its evidence and its latency.
+
+    `files` are the (facts, logits) of each strategy; those that cannot be applied have none.
+    """
+    usable = {name: paths for name, paths in files.items() if absence(paths[1]) is None}
+    if not usable:
+        return []
+    facts = {name: read_json(paths[0]) for name, paths in usable.items()}
+    test = load_samples(dataset, "test")
     evidence = evidence_rows(
-        dataset.test_labels,
-        load_logits(snakemake.input.fp32[index], "test"),
-        {name: load_logits(path, "test") for name, path in logits.items()},
+        test.labels,
+        load_logits(fp32, "test") if fp32 else None,
+        {name: load_logits(paths[1], "test") for name, paths in usable.items()},
     )
-    latency = read_table(snakemake.input.latency[index]).set_index("strategy").to_dict("index")
+    times = read_table(latency)
+    times = times.set_index("strategy").to_dict("index") if len(times) else {}
     return [
         {"workload": workload, "strategy": name}
-        | facts[name]
+        | entry
         | evidence[name]
-        | latency[name]
+        | times.get(name, {})
         | draws_of(workload, name)
         | {
-            "float_nodes": len(facts[name]["float_nodes"]),
-            "float_node_names": " ".join(facts[name]["float_nodes"]),
-            "hardware_cost_reasons": "; ".join(facts[name]["hardware_cost_reasons"]),
-            "images": len(dataset.test_labels),
-            "data_source": dataset.source,
+            "float_nodes": len(entry["float_nodes"]),
+            "float_node_names": " ".join(entry["float_nodes"]),
+            "hardware_cost_reasons": "; ".join(entry["hardware_cost_reasons"]),
+            "images": len(test),
+            "data_source": test.source,
         }
-        for name in strategies
+        for name, entry in facts.items()
     ]
 
 
 with job(snakemake):
-    rows = [row for i, name in enumerate(snakemake.params.workloads) for row in rows_of(i, name)]
+    files, rows = iter(zip(snakemake.input.facts, snakemake.input.logits, strict=True)), []
+    fp32 = dict(zip(snakemake.params.floats, snakemake.input.fp32, strict=True))
+    shared = zip(snakemake.input.datasets, snakemake.input.latency, strict=True)
+    for (name, strategies), paths in zip(snakemake.params.strategies.items(), shared, strict=True):
+        rows += rows_of(name, *paths, fp32.get(name), {s: next(files) for s in strategies})
     write_table(snakemake.output.table, rows)

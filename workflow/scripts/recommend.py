@@ -1,26 +1,29 @@
-"""Rule recommend: the static strategy that the stated rule chooses on the hold-out."""
+"""Rule recommend: the static strategy that the stated rule chooses on the hold-out.
 
-from edgeint8.files import read_json, write_csv
+Random inputs recommend nothing. Strategies that cannot be applied to the network are no candidates.
+"""
+
+from edgeint8.files import absence, read_json, write_csv
 from edgeint8.job import job
-from edgeint8.models.datasets import load_dataset
+from edgeint8.models.samples import load_samples
 from edgeint8.quant.evidence import load_logits, recommendation_rows
 from edgeint8.quant.recommend import HardwareCost
 
 with job(snakemake):
-    strategies = snakemake.params.strategies
-    dataset = load_dataset(snakemake.input.dataset)
-    facts = dict(zip(strategies, map(read_json, snakemake.input.facts), strict=True))
+    judged = load_samples(snakemake.input.dataset, "holdout")
+    names = snakemake.params.strategies
+    files = zip(names, snakemake.input.facts, snakemake.input.logits, strict=True)
+    usable = {n: (f, logits) for n, f, logits in files if absence(logits) is None}
+    facts = {name: read_json(path) for name, (path, _) in usable.items()}
     rows = recommendation_rows(
-        dataset.held_out().labels,
+        judged.labels,
         load_logits(snakemake.input.fp32, "holdout"),
-        {
-            name: load_logits(path, "holdout")
-            for name, path in zip(strategies, snakemake.input.logits, strict=True)
-        },
+        {name: load_logits(path, "holdout") for name, (_, path) in usable.items()},
         {
             name: HardwareCost(entry["hardware_cost"], tuple(entry["hardware_cost_reasons"]))
             for name, entry in facts.items()
         },
     )
-    ends = {"workload": snakemake.wildcards.workload}, {"data_source": dataset.source}
-    write_csv(snakemake.output.table, [ends[0] | row | ends[1] for row in rows])
+    ends = {"workload": snakemake.wildcards.workload}, {"data_source": judged.source}
+    rows = [] if judged.is_random else [ends[0] | row | ends[1] for row in rows]
+    write_csv(snakemake.output.table, rows)

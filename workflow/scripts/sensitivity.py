@@ -4,25 +4,24 @@ import onnx
 
 from edgeint8.files import read_json, write_csv
 from edgeint8.job import job
-from edgeint8.models.datasets import load_dataset
+from edgeint8.models.samples import load_samples
 from edgeint8.quant.evidence import mixed_precision_row, sensitivity_rows
 from edgeint8.quant.ptq import Calibration, Strategy, prepare_model
 from edgeint8.quant.sensitivity import SensitivityStudy
 
 with job(snakemake):
-    dataset = load_dataset(snakemake.input.dataset)
-    judged, images = dataset.held_out(), snakemake.params.images
+    judged = load_samples(snakemake.input.dataset, "holdout").first(snakemake.params.images)
     model = prepare_model(onnx.load(snakemake.input.model))
     study = SensitivityStudy(
         model,
         Calibration.from_json(read_json(snakemake.input.calibration)),
         Strategy.from_mapping(snakemake.wildcards.strategy, snakemake.params.strategy),
-        {model.graph.input[0].name: judged.inputs[:images]},
-        judged.labels[:images],
+        judged.inputs,
+        judged.labels,
     )
     rows = study.rows()
     key = {name: snakemake.wildcards[name] for name in ("workload", "strategy")}
-    source = {"images": len(judged.labels[:images]), "data_source": dataset.source}
+    source = {"images": len(judged), "data_source": judged.source}
     write_csv(snakemake.output.sensitivity, [key | row | source for row in sensitivity_rows(rows)])
     mixed = mixed_precision_row(study.suggest(rows))
     write_csv(snakemake.output.mixed, [key | mixed | source])

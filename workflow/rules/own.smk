@@ -1,0 +1,104 @@
+# One's own inputs: an ONNX file with its data, a SCALE-Sim topology. Preparing always succeeds: what
+# cannot run leaves the reason in status.json, and the other workloads go on.
+
+
+rule prepare_network:
+    input:
+        network=lambda wildcards: STUDY.workload(wildcards.workload).options["onnx"],
+        data=lambda wildcards: STUDY.workload(wildcards.workload).options.get("data", []),
+    output:
+        model=f"{NETWORK}/model.onnx",
+        facts=f"{NETWORK}/export.json",
+        status=f"{NETWORK}/status.json",
+        arrays=f"{RESULTS}/data/{{workload}}/arrays.npz",
+        provenance=f"{RESULTS}/data/{{workload}}/provenance.json",
+    wildcard_constraints:
+        workload=one_of(STUDY.of_kind("onnx")),
+    log:
+        f"{LOGS}/prepare/{{workload}}.log",
+    benchmark:
+        f"{BENCHMARKS}/prepare/{{workload}}.tsv"
+    conda:
+        "../../envs/edgeint8.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(3000),
+        runtime=growing(30),
+    params:
+        code=code("prepare_network"),
+        seed=STUDY.seed,
+        shape=lambda wildcards: options_of(wildcards).get("shape", {}),
+    script:
+        "../scripts/prepare_network.py"
+
+
+rule prepare_topology:
+    input:
+        topology=lambda wildcards: STUDY.workload(wildcards.workload).options["topology"],
+    output:
+        layers=f"{NETWORK}/layers.json",
+        status=f"{NETWORK}/status.json",
+    wildcard_constraints:
+        workload=one_of(STUDY.of_kind("topology")),
+    log:
+        f"{LOGS}/prepare/{{workload}}.log",
+    benchmark:
+        f"{BENCHMARKS}/prepare/{{workload}}.tsv"
+    conda:
+        "../../envs/edgeint8.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(5),
+    params:
+        code=code("prepare_topology"),
+    script:
+        "../scripts/prepare_topology.py"
+
+
+def parts_of_study():
+    """(workload, strategy, part, file) of everything that a network may have to leave out."""
+    files = [(name, "", "layers", f"{RESULTS}/{name}/layers.json") for name in STUDY.names]
+    files = files if "dse" in STUDY_TABLES else []
+    lists = {
+        "quantize.json": per_strategy,
+        "logits.npz": per_strategy,
+        "golden.csv": per_strategy,
+        "bit_growth.csv": per_static,
+        "requantize.csv": per_detail,
+        "overflow.csv": per_detail,
+        "vectors": per_detail,
+        "sensitivity.csv": per_static_detail,
+    }
+    for file, paths in lists.items():
+        for path in paths(f"{STRATEGY}/{file}"):
+            workload, strategy = Path(path).parts[-3:-1]
+            files.append((workload, strategy, Path(file).stem, path))
+    for part in ("draws", "layer_traits", "recommendation"):
+        for name in FLOATS if part in STUDY_TABLES else ():
+            files.append((name, "", part, f"{RESULTS}/{name}/{part}.csv"))
+    return files
+
+
+rule status_table:
+    """What ran, what did not, and why."""
+    input:
+        status=expand(f"{NETWORK}/status.json", workload=STUDY.names),
+        parts=[path for *_, path in parts_of_study()],
+    output:
+        table=f"{TABLES}/status.csv",
+    log:
+        f"{LOGS}/status_table.log",
+    benchmark:
+        f"{BENCHMARKS}/status_table.tsv"
+    conda:
+        "../../envs/edgeint8.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(500),
+        runtime=growing(5),
+    params:
+        code=code("status_table"),
+        parts=[part for *part, _ in parts_of_study()],
+    script:
+        "../scripts/status_table.py"

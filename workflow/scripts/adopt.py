@@ -1,0 +1,18 @@
+"""Rule adopt: a network that came quantised, as the one strategy of its workload."""
+
+import onnx
+
+from edgeint8.files import atomic_path, write_json
+from edgeint8.job import job
+from edgeint8.quant.own_network import adopt
+
+with job(snakemake):
+    model = onnx.load(snakemake.input.model)
+    executable, facts = adopt(model)
+    for path, graph in (
+        (snakemake.output.model, model),
+        (snakemake.output.executable, executable),
+    ):
+        with atomic_path(path) as temporary:
+            onnx.save(graph, temporary)
+    write_json(snakemake.output.facts, facts)

@@ -1,0 +1,36 @@
+"""Rule codesign: every quantisation choice of a network, priced on one machine of the study."""
+
+from edgeint8.arch.codesign import Evidence, codesign_rows, reference_machine
+from edgeint8.arch.inputs import find_hardware
+from edgeint8.arch.layers import layers_from_json
+from edgeint8.files import read_json, write_csv
+from edgeint8.job import job
+from edgeint8.report.tables import read_table
+
+
+def rows_of(path, workload=None):
+    """Rows of a table, of one workload where it has several."""
+    frame = read_table(path)
+    frame = frame if workload is None else frame[frame["workload"] == workload]
+    return frame.to_dict("records")
+
+
+with job(snakemake):
+    workload = snakemake.wildcards.workload
+    layers = layers_from_json(read_json(snakemake.input.layers))
+    strategies = rows_of(snakemake.input.quantization, workload)
+    recommendation = rows_of(snakemake.input.recommendation)
+    evidence = Evidence(
+        strategies=strategies,
+        accumulators=rows_of(snakemake.input.accumulator, workload),
+        schemes=rows_of(snakemake.input.schemes),
+        narrow=rows_of(snakemake.input.weight_bits),
+        base=next(row["strategy"] for row in recommendation if row["recommended"]),
+        replayed=snakemake.params.replayed or strategies[0]["images"],
+    )
+    machines = [find_hardware(name) for name in snakemake.params.hardware]
+    designs = rows_of(snakemake.input.best)
+    hardware = reference_machine(machines, designs[0] if designs else None)
+    source = {"data_source": strategies[0]["data_source"]}
+    rows = [row | source for row in codesign_rows(workload, layers, hardware, evidence)]
+    write_csv(snakemake.output.table, rows)

@@ -1,0 +1,60 @@
+"""Rule prepare_network: one's own ONNX file and data, checked and made ready; it never fails."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import onnx
+
+from edgeint8.errors import EdgeInt8Error
+from edgeint8.files import atomic_path, write_absence, write_json
+from edgeint8.job import job
+from edgeint8.models import own_data
+from edgeint8.models.memory import peak_memory_bytes
+from edgeint8.quant import own_network
+from edgeint8.quant.came_quantized import is_quantized
+from edgeint8.status import write_status
+
+
+def specs_of(model):
+    """The inputs of a network, as its data must be."""
+    return [own_data.InputSpec(n, *spec) for n, spec in own_network.input_specs(model).items()]
+
+
+def prepare(given, data_file):
+    """The prepared network, and the splits of its data with the batch that it takes."""
+    model = own_network.read_network(given, snakemake.params.shape)
+    specs, quantized = specs_of(model), is_quantized(model)
+    if data_file:
+        splits = own_data.read_own_data(data_file, specs, quantized=quantized)
+    else:
+        splits = own_data.random_data(specs, snakemake.params.seed)
+    prepared = own_network.prepared_network(model, splits["test"].first(2).inputs)
+    own_data.check_labels(splits["test"], prepared.output_shape, data_file)
+    batch = own_data.batch_of(specs_of(prepared.model))
+    splits = {split: replace(part, batch=batch) for split, part in splits.items()}
+    for part in splits.values():
+        own_network.check_runs(prepared.model, part.inputs, watched=not quantized)
+    return prepared, splits
+
+
+with job(snakemake):
+    data_file = str(snakemake.input.data) if snakemake.input.data else None
+    try:
+        prepared, splits = prepare(snakemake.input.network, data_file)
+        facts = {
+            "parameters": own_network.parameter_count(prepared.model),
+            "size_bytes": Path(snakemake.input.network).stat().st_size,
+            "peak_memory_bytes": peak_memory_bytes(prepared.model),
+            "torch_ort_max_abs_diff": prepared.moved,
+        }
+    except EdgeInt8Error as error:
+        for path in snakemake.output:
+            write_absence(path, str(error))
+        write_status(snakemake.output.status, "onnx", str(error))
+    else:
+        with atomic_path(snakemake.output.model) as temporary:
+            onnx.save(prepared.model, temporary)
+        files, name = snakemake.output, snakemake.wildcards.workload
+        own_data.save_own_data(files.arrays, files.provenance, name, splits, data_file)
+        write_json(snakemake.output.facts, facts)
+        write_status(snakemake.output.status, "onnx")

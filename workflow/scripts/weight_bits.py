@@ -1,0 +1,53 @@
+"""Rule weight_bits: the recommended strategy with fewer weight bits, ONNX Runtime the witness."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import onnx
+
+from edgeint8.files import read_json, write_csv
+from edgeint8.fixed_point.bit_growth import model_widths
+from edgeint8.fixed_point.compare import compare_model
+from edgeint8.fixed_point.executor import as_feeds
+from edgeint8.fixed_point.recommendation import accumulator_row
+from edgeint8.job import job
+from edgeint8.models.samples import load_samples
+from edgeint8.quant.evidence import evidence_rows, load_logits, split_logits
+from edgeint8.quant.ort_witness import batches
+from edgeint8.quant.ptq import Calibration, Strategy, prepare_model, quantize
+from edgeint8.report.tables import read_table
+
+
+def row_of(strategy, graph):
+    """What one narrow network is worth, that the executor replays it, and how wide its sums are."""
+    logits = {"narrow": split_logits(graph, test.inputs)}
+    evidence = evidence_rows(test.labels, fp32, logits)["narrow"]
+    replayed, one = (test.first(count).inputs for count in (snakemake.params.images, 1))
+    compared = compare_model(graph, batches(graph, replayed))
+    widths = accumulator_row(model_widths(graph, [as_feeds(graph, one)]), [])
+    return {
+        "strategy": strategy.name,
+        "weight_bits": strategy.weight_bits,
+        **{name: evidence[name] for name in ("accuracy", "accuracy_delta", "sqnr_db")},
+        "images": len(test),
+        "compared_elements": compared.elements,
+        "mismatches": compared.mismatches,
+        **{name: widths[name] for name in ("bits_guaranteed", "bits_guaranteed_raw_codes")},
+    }
+
+
+with job(snakemake):
+    test = load_samples(snakemake.input.dataset, "test")
+    fp32 = load_logits(snakemake.input.fp32, "test")
+    chosen = read_table(snakemake.input.recommendation).query("recommended").iloc[0]["strategy"]
+    base = Strategy.from_mapping(chosen, snakemake.params.strategies[chosen])
+    paths = {Path(path).stem: path for path in snakemake.input.calibrations}
+    calibration = Calibration.from_json(read_json(paths[base.calibration_id]))
+    model = prepare_model(onnx.load(snakemake.input.model))
+    narrow = [
+        replace(base, weight_bits=bits)
+        for bits in sorted(snakemake.params.weight_bits, reverse=True)
+        if bits < base.weight_bits
+    ]
+    rows = [row_of(one, quantize(model, calibration, one).executable) for one in narrow]
+    write_csv(snakemake.output.table, rows)
