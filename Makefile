@@ -9,9 +9,11 @@ TORCH_INDEX ?=
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG))
+# A study file is checked first: Snakemake's own words name neither the file nor the line.
+CHECK := $(if $(CONFIG),$(BIN)/python -m edgeint8.study_file $(CONFIG) &&)
+SNAKEMAKE := $(CHECK) $(BIN)/snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG))
 
-.PHONY: run test test-slow env lint format report dag documents clean
+.PHONY: run test test-slow env lint format report dag documents docs clean
 
 run: $(VENV)/run.stamp
 	$(SNAKEMAKE)
@@ -40,16 +42,23 @@ report: run
 dag: $(VENV)/run.stamp
 	$(SNAKEMAKE) --rulegraph | dot -Tsvg > dag.svg
 
-# Write the numbers of the finished default study into the documents that quote them.
+# Write the numbers and figures of the finished default study into the documents that show them.
 documents: $(VENV)/run.stamp
-	$(BIN)/python -m edgeint8.report.documents --snapshot results/tables $(shell grep -l 'generated:' docs/*.md)
+	$(BIN)/python -m edgeint8.report.documents --snapshot results/tables README*.md docs/*.md
+	$(BIN)/python -m edgeint8.report.troubleshooting
+
+# The pages of every module, which need no server: docs/site/edgeint8.html.
+docs: $(VENV)/dev.stamp
+	$(BIN)/python -m pdoc --docformat numpy --output-directory docs/site edgeint8
+
 
 clean:
-	rm -rf $(VENV) .snakemake .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf $(VENV) docs/site .snakemake .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 	find edgeint8 -name __pycache__ -prune -exec rm -rf {} +
 
 $(VENV)/run.stamp: envs/requirements.txt pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "error: Python 3.11 or newer is needed, $(PYTHON) is " + sys.version.split()[0])'
+	@command -v $(PYTHON) > /dev/null || { echo "error: no interpreter $(PYTHON) @ PYTHON; allowed: Python 3.11 to 3.13" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "error: $(PYTHON) is Python " + sys.version.split()[0] + " @ PYTHON; allowed: Python 3.11 to 3.13")'
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) $(shell grep '^torch==' envs/requirements.txt) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))
 	$(PIP) -r envs/requirements.txt

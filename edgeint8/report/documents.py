@@ -7,8 +7,8 @@ the documents, which are a snapshot of a finished study::
     | a table |
     <!-- end -->
 
-NAME is a key of ``quotes.QUOTES``: a pure function of the tables. To copy the quoted tables of a
-study and bring documents up to date, or to see whether they are::
+NAME is a key of ``quotes.QUOTES``: a pure function of the tables. To copy the quoted tables and
+the shown figures of a study and bring documents up to date, or to see whether they are::
 
     python -m edgeint8.report.documents --snapshot results/tables docs/fixed_point_note.md
     python -m edgeint8.report.documents --check docs/fixed_point_note.md
@@ -21,10 +21,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from edgeint8.errors import DataError, EdgeInt8Error
-from edgeint8.files import atomic_path, write_text
+from edgeint8.files import write_text
 from edgeint8.report.markdown import Tables
-from edgeint8.report.quotes import QUOTED, QUOTES, quoted
-from edgeint8.report.tables import read_table
+from edgeint8.report.quotes import QUOTES
+from edgeint8.report.snapshot import copy_figures, read_snapshot, take_snapshot
 
 DEFAULT_TABLES = Path("docs/data")
 SLOT = re.compile(
@@ -57,18 +57,6 @@ def stale(text: str, tables: Tables, where: str = "") -> list[str]:
     """Names of the blocks and values that differ from what the tables say, each once."""
     _refuse_open_slots(text, where)
     return list(dict.fromkeys(_stale(text, tables, where)))
-
-
-def read_snapshot(folder: str | Path) -> Tables:
-    """The quoted tables in `folder`."""
-    return {name: read_table(Path(folder) / f"{name}.csv") for name in QUOTED}
-
-
-def take_snapshot(study: str | Path, folder: str | Path) -> None:
-    """Copy what documents quote, and nothing else, from the tables of a finished study."""
-    for name, table in read_snapshot(study).items():
-        with atomic_path(Path(folder) / f"{name}.csv") as temporary:
-            quoted(name, table).to_csv(temporary, index=False, lineterminator="\n")
 
 
 def _stale(text: str, tables: Tables, where: str) -> Iterator[str]:
@@ -107,6 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     if chosen.snapshot:
         take_snapshot(chosen.snapshot, chosen.tables)
+        copy_figures(chosen.snapshot.parent / "figures", chosen.documents)
     tables, found = read_snapshot(chosen.tables), 0
     for path in chosen.documents:
         text = path.read_text(encoding="utf-8")

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from edgeint8.report.style import (
     COLOURS,
@@ -52,7 +53,7 @@ def accumulator_width(table: pd.DataFrame) -> Figure:
         ax.axhline(32, color=COLOURS[7], linewidth=0.8, linestyle=":")
         ax.set_ylabel("accumulator width (bits)")
         source = data_source(table[table["workload"] == workload])
-        ax.set_title(f"{workload}, widest of all strategies ({source})")
+        ax.set_title(f"{workload}, widest of all strategies\n({source})")
     legend_below(figure, axes[0])
     return figure
 
@@ -76,7 +77,8 @@ def overflow(table: pd.DataFrame) -> Figure:
             )
         ax.set_xlabel("accumulator width (bits)")
         ax.set_ylabel(f"top-1 accuracy (%), n = {rows['images'].iloc[0]:,}")
-        ax.set_title(f"{workload}, {strategy} ({data_source(rows)})")
+        ax.set_title(f"{workload}, {strategy}\n({data_source(rows)})")
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         ax.set_ylim(0, 100)
     legend_below(figure, axes[0])
     return figure

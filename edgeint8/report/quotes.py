@@ -1,7 +1,8 @@
 """What documents quote: tables, sentences and numbers, each a pure function of a study's tables.
 
 A document never says what a number *means for the argument* unless the sentence is made here, from
-the number. `QUOTED` names the columns that this needs; a snapshot for the documents holds no more.
+the number. `QUOTES` holds all of them: those of the fixed-point note are made here, those of the
+guide and the README in study_quotes.py.
 """
 
 from collections.abc import Callable
@@ -9,49 +10,11 @@ from collections.abc import Callable
 import pandas as pd
 from scipy.stats import beta
 
-from edgeint8.errors import DataError
+from edgeint8.report import study_quotes
 from edgeint8.report.markdown import Tables, percent, table
 from edgeint8.report.part_c import POLICIES, SCHEME_NAMES
 
-KEY = ("workload", "strategy")
 NARROWEST = tuple(f"narrowest_{policy}" for policy in POLICIES)
-INTEGER_WIDTHS = (16, 24, 32)
-QUOTED: dict[str, tuple[str, ...]] = {
-    "golden": (*KEY, "data_source", "images", "tensors", "elements", "mismatches"),
-    "bit_growth": (
-        *(*KEY, "layer", "k", "bits_rule", "bits_exact", "bits_exact_with_bias"),
-        *("bits_raw", "bits_raw_with_bias", "bits_tile", "bits_raw_tile", "tile_rows"),
-        "bits_observed",
-    ),
-    "accumulator": (
-        *(*KEY, "bits_guaranteed", "bits_guaranteed_raw_codes", "bits_tile", "bits_tile_raw_codes"),
-        *("bits_observed", "limiting_layer", *NARROWEST, "tolerance", "overflow_images"),
-    ),
-    "overflow": (
-        *(*KEY, "accumulator_bits", "policy", "images", "agreement", "overflow_rate"),
-        *("max_error", "mean_error", "clamps_per_image", "tile_rows"),
-    ),
-    "requantize": (
-        *(*KEY, "scheme", "fed", "images", "elements", "differing", "max_lsb"),
-        *("logits_differing", "top1_changed"),
-    ),
-}
-
-
-def quoted(name: str, frame: pd.DataFrame) -> pd.DataFrame:
-    """The columns of a table that documents quote, and of ``overflow`` the quoted widths.
-
-    Raises `DataError` if the study's table lacks a column or holds no such row.
-    """
-    missing = [column for column in QUOTED[name] if column not in frame.columns]
-    if missing:
-        raise DataError(f"column {missing[0]!r} is missing", where=f"{name}.csv")
-    kept = frame[list(QUOTED[name])]
-    if name == "overflow":
-        kept = kept[kept["accumulator_bits"].isin(INTEGER_WIDTHS)]
-    if kept.empty:
-        raise DataError("no row that documents quote", where=f"{name}.csv")
-    return kept
 
 
 def studied_data(tables: Tables) -> str:
@@ -271,6 +234,7 @@ QUOTES: dict[str, Callable[[Tables], str]] = {
             *(rounding_table, rounding_sentence),
         )
     },
+    **study_quotes.QUOTES,
     "guaranteed_bits": widest("bits_guaranteed"),
     "observed_bits": widest("bits_observed"),
     "tile_bits": widest("bits_tile"),
