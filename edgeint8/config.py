@@ -61,6 +61,7 @@ class Study:
     sensitivity: Mapping[str, Any]
     golden: Mapping[str, Any]
     requantize: Mapping[str, Any]
+    codesign: Mapping[str, Any]
     overflow: Mapping[str, Any]
     vectors: Mapping[str, Any]
 
@@ -131,6 +132,7 @@ def load_study(config: Mapping[str, Any], schema_path: str | Path) -> Study:
         sensitivity=values["sensitivity"],
         golden=values["golden"],
         requantize=values["requantize"],
+        codesign=values["codesign"],
         overflow=values["overflow"],
         vectors=values["vectors"],
     )

@@ -82,13 +82,12 @@ def codesign_rows(
     workload: str, layers: Sequence[Layer], hardware: Hardware, evidence: Evidence
 ) -> list[Row]:
     """Every choice with its price on `hardware`; the fronts of quality and energy are marked."""
-    rows = [
-        _priced(workload, layers, hardware, choice, evidence.base) for choice in choices(evidence)
-    ]
+    priced = list(choices(evidence))
+    rows = [_priced(workload, layers, hardware, choice, evidence.base) for choice in priced]
     quality = quality_column(rows)
-    for level in LEVELS:
-        for row, on_front in zip(rows, front(rows, quality, ENERGY[level]), strict=True):
-            row[FRONT[level]] = on_front
+    fronts = [front(rows, quality, ENERGY[level]) for level in LEVELS]
+    for row, choice, *marks in zip(rows, priced, *fronts, strict=True):
+        row |= dict(zip(FRONT.values(), marks, strict=True)) | {"note": choice.note}
     return rows
 
 
@@ -197,7 +196,6 @@ def _priced(
         "scale_bytes": cost.storage.scales,
         "storage_bytes": cost.storage.total,
         **{name: choice.quality.get(name) for name in WITNESS},
-        "note": choice.note,
     }
 
 

@@ -27,6 +27,7 @@ TABLES_OF_PART = {
         "front_check",
         "best",
         "band",
+        "codesign",
     ),
 }
 FIGURE_TABLES = {
@@ -47,9 +48,12 @@ FIGURE_TABLES = {
     "roofline": ("roofline", "dse"),
     "energy_by_part": ("energy", "dse"),
     "pareto_front": ("pareto", "dse", "best"),
+    "codesign": ("codesign",),
 }
 # What a table needs besides its part: without these in the study it is not made.
-NEEDS_CALIBRATION = {"recommendation", "draws", "layer_traits", "levels", "histograms"}
+NEEDS_CALIBRATION = {
+    *("recommendation", "draws", "layer_traits", "levels", "histograms", "codesign"),
+}
 NEEDS_STATIC = {"bit_growth", "accumulator"}
 NEEDS_STATIC_DETAIL = {"sensitivity", "mixed_precision"}
 NEEDS_DETAIL = {"overflow", "requantize"}

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from edgeint8.report import (
     account_figures,
     array_figures,
+    codesign_figures,
     design_figures,
     distribution_figures,
     front_figures,
@@ -32,4 +33,5 @@ FIGURES: dict[str, Callable[..., Figure]] = {
     "roofline": design_figures.roofline,
     "energy_by_part": design_figures.energy_by_part,
     "pareto_front": front_figures.pareto_front,
+    "codesign": codesign_figures.codesign,
 }

@@ -6,6 +6,7 @@ from edgeint8.report import (
     account_answers,
     answers,
     array_answers,
+    codesign_answers,
     design_answers,
     packing_answers,
     recommended_answers,
@@ -20,7 +21,7 @@ MOST_ROWS = 12  # of a table in the text; the rest is in its file
 TABLES = (
     *("crosscheck", "physics", "dse", "roofline", "scaling", "energy", "switching"),
     "packing",
-    *("pareto", "best", "band", "front_check"),
+    *("pareto", "best", "band", "front_check", "codesign"),
 )
 OFF_THE_ARRAY = {
     "pool": "compares or adds, nothing to multiply",
@@ -50,6 +51,7 @@ def section(tables: Tables) -> str:
         ]
         for workload in workloads:
             parts += design_section(tables, workload)
+    parts += codesign_answers.section(tables["codesign"])
     return "\n\n".join(part for part in parts if part)
 
 

@@ -94,6 +94,13 @@ COLUMNS: dict[str, str] = {
         "rank_correlation"
     ),
     "front_check": "workload, hardware, quantity, sweep, full_model, difference",
+    "codesign": (
+        "workload, axis, choice, strategy, base, hardware, weight_bits, activation_bits, "
+        "accumulator_bits, zero_point, requantizer, per_channel, accuracy, accuracy_delta, "
+        "sqnr_db, images, energy_pj_low, energy_pj, energy_pj_high, area_mm2, cycles, model_ms, "
+        "weight_bytes, scale_bytes, storage_bytes, compared_elements, mismatches, pareto_low, "
+        "pareto, pareto_high, note"
+    ),
     "roofline": (
         "workload, layer, hardware, macs, bytes, intensity, ridge, attainable, achieved, bound"
     ),

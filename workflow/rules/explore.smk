@@ -73,6 +73,117 @@ rule explore_designs:
         "../scripts/explore.py"
 
 
+rule weight_bits:
+    """The recommended strategy with fewer weight bits: ONNX Runtime runs the whole test split."""
+    input:
+        dataset=dataset_of,
+        model=f"{NETWORK}/model.onnx",
+        fp32=f"{NETWORK}/fp32_logits.npz",
+        recommendation=f"{NETWORK}/recommendation.csv",
+        calibrations=expand(
+            f"{RESULTS}/{{{{workload}}}}/calibration/{{calibration}}.json",
+            calibration=CALIBRATIONS,
+        ),
+    output:
+        table=f"{NETWORK}/weight_bits.csv",
+    log:
+        f"{LOGS}/weight_bits/{{workload}}.log",
+    benchmark:
+        f"{BENCHMARKS}/weight_bits/{{workload}}.tsv"
+    conda:
+        "../../envs/edgeint8.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(3000),
+    params:
+        code=code("weight_bits"),
+        strategies={name: STUDY.strategies[name] for name in STATIC},
+        weight_bits=STUDY.codesign["weight_bits"],
+        images=STUDY.codesign["images"],
+    script:
+        "../scripts/weight_bits.py"
+
+
+rule schemes:
+    """The recommended strategy under other roundings, whole test split, by the integer executor."""
+    input:
+        dataset=dataset_of,
+        fp32=f"{NETWORK}/fp32_logits.npz",
+        recommendation=f"{NETWORK}/recommendation.csv",
+        models=expand(
+            f"{RESULTS}/{{{{workload}}}}/{{strategy}}/executable.onnx", strategy=STATIC
+        ),
+    output:
+        table=f"{NETWORK}/schemes.csv",
+    log:
+        f"{LOGS}/schemes/{{workload}}.log",
+    benchmark:
+        f"{BENCHMARKS}/schemes/{{workload}}.tsv"
+    conda:
+        "../../envs/edgeint8.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(3000),
+    params:
+        code=code("schemes"),
+        strategies=list(STATIC),
+    script:
+        "../scripts/schemes.py"
+
+
+rule codesign:
+    """Every quantisation choice of a network, priced on one machine of the study."""
+    input:
+        layers=f"{NETWORK}/layers.json",
+        best=f"{NETWORK}/best.csv",
+        recommendation=f"{NETWORK}/recommendation.csv",
+        weight_bits=f"{NETWORK}/weight_bits.csv",
+        schemes=f"{NETWORK}/schemes.csv",
+        quantization=f"{TABLES}/quantization.csv",
+        accumulator=f"{TABLES}/accumulator.csv",
+        presets=[str(PRESETS[name]) for name in STUDY.hardware if name in PRESETS],
+    output:
+        table=f"{NETWORK}/codesign.csv",
+    log:
+        f"{LOGS}/codesign/{{workload}}.log",
+    benchmark:
+        f"{BENCHMARKS}/codesign/{{workload}}.tsv"
+    conda:
+        "../../envs/edgeint8.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(5),
+    params:
+        code=code("codesign"),
+        hardware=STUDY.hardware,
+        replayed=STUDY.golden["images"],
+    script:
+        "../scripts/codesign.py"
+
+
+rule codesign_table:
+    """One table of the rows of every network that this study quantises."""
+    input:
+        per_float(f"{NETWORK}/codesign.csv"),
+    output:
+        table=f"{TABLES}/codesign.csv",
+    log:
+        f"{LOGS}/codesign_table.log",
+    benchmark:
+        f"{BENCHMARKS}/codesign_table.tsv"
+    conda:
+        "../../envs/edgeint8.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(5),
+    params:
+        code=code("concatenate"),
+    script:
+        "../scripts/concatenate.py"
+
+
 rule architecture_table:
     """One table of the rows of every workload."""
     input:
