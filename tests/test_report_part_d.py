@@ -12,6 +12,7 @@ from edgeint8.report import (
     array_growth,
     array_machines,
     design_answers,
+    front_figures,
     packing_answers,
     part_d,
     recommended_answers,
@@ -497,6 +498,74 @@ def test_every_figure_stands_for_any_study(kind, name):
         assert any(workload in title for title in titles)
     drawn.draw_without_rendering()
     plt.close(drawn)
+
+
+POINT = "os_24x24_48kB_8Bpc"  # of an array, a buffer and a bandwidth that nothing else has
+
+
+def words_of(name, made):
+    """All text of a figure, and the abscissae of its lines."""
+    drawn = FIGURES[name](*(made[table] for table in FIGURE_TABLES[name]))
+    drawn.draw_without_rendering()
+    text = " ".join(text.get_text() for text in drawn.findobj(plt.Text))
+    lines = [np.asarray(line.get_xdata(), float) for line in drawn.findobj(plt.Line2D)]
+    plt.close(drawn)
+    return text, np.concatenate([line.ravel() for line in lines])
+
+
+@pytest.mark.parametrize("name", FIGURES_OF_D)
+def test_a_point_that_a_user_adds_stands_in_every_figure(name):
+    names = [*SWEEP, "ws_16x16_64kB_4Bpc", POINT]
+    made = study(names)
+    text, latencies = words_of(name, made)
+    if name == "pareto_front":  # machines of the study are crosses without a name
+        dse = made["dse"].set_index("hardware")
+        assert 1e3 * dse.loc[POINT, "model_ms"] in latencies
+    else:
+        assert "24x24" in text
+        assert "24x24" not in words_of(name, study([n for n in names if n != POINT]))[0]
+
+
+def only_presets(*names):
+    """The tables of a study of presets alone: own names, buffers one by one."""
+    made = study(["ws_16x16_64kB_16Bpc", "os_8x8_64kB_8Bpc"][: len(names)])
+    ids = dict(zip(made["dse"]["hardware"].unique(), names, strict=True))
+    renamed = {
+        table: frame.replace({"hardware": ids}) if "hardware" in frame else frame
+        for table, frame in made.items()
+    }
+    renamed["dse"] = renamed["dse"].assign(sram_kb="128/128/64")
+    return renamed
+
+
+@pytest.mark.parametrize("name", FIGURES_OF_D)
+def test_every_figure_stands_for_presets_alone(name):
+    names = ("gemmini", "eyeriss_like")
+    text, _ = words_of(name, only_presets(*names))
+    assert "net" in text
+    if name != "pareto_front":
+        assert all(preset_name.split("_")[0] in text for preset_name in names)
+
+
+def test_the_section_stands_for_presets_alone():
+    text = part_d.section(only_presets("gemmini", "eyeriss_like"))
+    assert "gemmini" in text and "eyeriss_like" in text
+
+
+def test_repetitions_of_the_sweep_are_no_single_points():
+    dse = pd.DataFrame([machine(name, 10) for name in [*SWEEP, POINT, "ws_16x16_32kB_4Bpc"]])
+    single = array_machines.single_points(dse)
+    assert list(single["hardware"]) == [POINT, "ws_16x16_32kB_4Bpc"]
+    few = pd.DataFrame([machine(name, 10) for name in SWEEP[:4]])
+    assert len(array_machines.single_points(few)) == 2  # few machines: each stands for itself
+
+
+def test_the_lower_edge_never_rises():
+    rows = pd.DataFrame(
+        {"latency_us": [3, 1, 2], "energy_uj_low": [4, 5, 6], "energy_uj_high": [9, 8, 7]}
+    )
+    latency, low, high = front_figures.lower_edge(rows)
+    assert (list(latency), list(low), list(high)) == ([1, 2, 3], [5, 5, 4], [8, 7, 7])
 
 
 def preset(name, cycles):

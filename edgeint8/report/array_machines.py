@@ -17,7 +17,8 @@ CAUSES = {
     "stalls": "stalls",
     "dram_bandwidth": "DRAM bandwidth",
 }
-MOST_EXTRA_TICKS = 8
+MOST_EXTRA_TICKS = 20
+FEW = 12  # machines that a figure can show one by one
 _ID = re.compile(r"(?:ws|os|is)_\d+x\d+_\d+kB_(?:unlimited|\d+Bpc)")
 
 
@@ -49,13 +50,30 @@ def sweep(dse: pd.DataFrame) -> pd.DataFrame:
     return max(groups, key=_commonness)
 
 
+def single_points(dse: pd.DataFrame) -> pd.DataFrame:
+    """Machines that stand for themselves: presets, designs named one by one, and all of a few.
+
+    Left out are the sweep and its repetitions, which have all its arrays and dataflows at another
+    buffer or bandwidth.
+    """
+    frame, swept = machines(dse), sweep(dse)
+    others = frame[~frame["hardware"].isin(swept["hardware"])]
+    if frame["hardware"].nunique() <= FEW:
+        return others
+    grid = set(zip(swept["array"], swept["dataflow"], strict=True))
+    repeated: set[str] = set()
+    for _, rows in others[~others["preset"]].groupby(["sram_kb", "bandwidth"], sort=False):
+        layouts = list(zip(rows["array"], rows["dataflow"], strict=True))
+        if grid <= set(layouts):
+            names = zip(rows["hardware"], layouts, strict=True)
+            repeated |= {str(name) for name, layout in names if layout in grid}
+    return others[~others["hardware"].isin(repeated)]
+
+
 def array_axis(dse: pd.DataFrame) -> pd.DataFrame:
     """The sweep, then presets and single points, with the `tick` under which each is drawn."""
     swept = sweep(dse).sort_values(["pes", "rows"], kind="stable")
-    others = machines(dse)
-    others = others[~others["hardware"].isin(swept["hardware"])]
-    arrays = others.groupby(["preset", "sram_kb", "bandwidth"])["array"].transform("nunique")
-    single = others[others["preset"] | (arrays == 1)]
+    single = single_points(dse)
     ticks = _ticks(single)
     shown = list(dict.fromkeys(ticks))[:MOST_EXTRA_TICKS]
     single = single.assign(tick=ticks)
@@ -142,8 +160,8 @@ def _ticks(rows: pd.DataFrame) -> list[str]:
     return [
         str(row["hardware"]).replace("_", "\n")
         if row["preset"]
-        else f"{row['array']}\n{row['sram_kb']} kB\n{row['bandwidth']} B/cycle".replace(
-            "unlimited B/cycle", "unlimited"
+        else f"{row['array']}\n{row['sram_kb']} kB\n{row['bandwidth']} Bpc".replace(
+            "unlimited Bpc", "unlimited"
         )
         for row in rows.to_dict("records")
     ]

@@ -1,12 +1,20 @@
 """Figures of Part D on single machines: roofline, energy by part."""
 
+from typing import Any
+
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from edgeint8.report.array_machines import CAUSES, DATAFLOWS, bandwidth_text, machines
+from edgeint8.report.array_machines import (
+    CAUSES,
+    DATAFLOWS,
+    bandwidth_text,
+    machines,
+    single_points,
+)
 from edgeint8.report.labels import place_names, plain_logarithmic, short_count
 from edgeint8.report.style import COLOURS, HATCHES, MARKERS, new_figure, short_name
 
@@ -24,7 +32,7 @@ PJ_PER_UJ = 1e6
 
 
 def representatives(dse: pd.DataFrame) -> list[str]:
-    """One machine a dataflow, the fastest in sum over the workloads, then all presets.
+    """One machine a dataflow, the fastest in sum over the workloads, then all single points.
 
     They have a limited bandwidth if such machines have all dataflows of the study; if not, the
     fastest with a limited bandwidth is added.
@@ -32,7 +40,7 @@ def representatives(dse: pd.DataFrame) -> list[str]:
     frame = machines(dse)
     total = frame.groupby("hardware", sort=False)["physical_cycles"].sum()
     known = frame.drop_duplicates("hardware").set_index("hardware")
-    plain, presets = known[~known["preset"]], known.index[known["preset"]]
+    plain = known[~known["preset"]]
     limited = plain[plain["limited"]]
     covered = set(limited["dataflow"]) == set(plain["dataflow"])
     pool = limited if covered else plain[~plain["limited"]]
@@ -40,26 +48,40 @@ def representatives(dse: pd.DataFrame) -> list[str]:
     chosen = [str(total[names].idxmin()) for names in by_flow if len(names)]
     if len(limited) and not covered:
         chosen.append(str(total[limited.index].idxmin()))
-    return chosen + [str(name) for name in presets]
+    single = single_points(dse[dse["workload"] == dse["workload"].iloc[0]])
+    return list(dict.fromkeys([*chosen, *map(str, single["hardware"])]))
+
+
+def panels_of(dse: pd.DataFrame, names: list[str]) -> dict[str, list[str]]:
+    """`names` by panel: machines that differ in their buffers only have one roof, and share one."""
+    known = machines(dse).drop_duplicates("hardware").set_index("hardware")
+    panels: dict[str, list[str]] = {}
+    for name in names:
+        row = known.loc[name]
+        title = f"{row['dataflow']} {row['array']}, {bandwidth_text(row['bandwidth'])}"
+        panels.setdefault(name if row["preset"] else title, []).append(name)
+    return panels
 
 
 def roofline(table: pd.DataFrame, dse: pd.DataFrame) -> Figure:
     """Layers under the rooflines of representative machines; those with most cycles by name."""
     names = representatives(dse)
+    sharing = panels_of(dse, names)
     workloads = list(dict.fromkeys(table["workload"]))
-    columns = min(4, len(names))
-    padded = [*names, *[""] * (-len(names) % columns)]
-    panels = [(workload, name) for workload in workloads for name in padded]
+    columns = min(4, len(sharing))
+    padded = [*sharing, *[""] * (-len(sharing) % columns)]
+    panels = [(workload, title) for workload in workloads for title in padded]
     figure, axes = new_figure(
         columns, width=max(4.8, PANEL[0] * columns), height=PANEL[1], rows=len(panels) // columns
     )
-    for ax, (workload, name) in zip(axes, panels, strict=True):
-        rows = table[(table["workload"] == workload) & (table["hardware"] == name)]
+    for ax, (workload, title) in zip(axes, panels, strict=True):
+        mine = sharing.get(title, [])
+        rows = table[(table["workload"] == workload) & table["hardware"].isin(mine)]
         if rows.empty:
             ax.set_axis_off()
             continue
-        _roofline_panel(ax, rows[rows["macs"] > 0], _peak(dse, name))
-        ax.set_title(f"{workload}\n{name}", fontsize=8)
+        _roofline_panel(ax, rows[rows["macs"] > 0], _peak(dse, mine[0]), mine[0])
+        ax.set_title(f"{workload}\n{title}\n{_buffers(dse, mine)}", fontsize=8)
     drawn = table[(table["macs"] > 0) & table["hardware"].isin(names)]
     figure.legend(
         handles=_bound_legend(set(drawn["bound"])),
@@ -68,6 +90,13 @@ def roofline(table: pd.DataFrame, dse: pd.DataFrame) -> Figure:
         fontsize=8,
     )
     return figure
+
+
+def _buffers(dse: pd.DataFrame, names: list[str]) -> str:
+    """``64 kB (also 32, 128)``: the labelled machine's buffers, then those of the hollow points."""
+    known = dse.drop_duplicates("hardware").set_index("hardware")
+    first, *others = (str(known.loc[name, "sram_kb"]) for name in names)
+    return f"{first} kB" + (f" (hollow: {', '.join(others)})" if others else "")
 
 
 def _bound_legend(bounds: set[str]) -> list[mpl.artist.Artist]:
@@ -115,7 +144,8 @@ def _peak(dse: pd.DataFrame, hardware: str) -> int:
     return int(row["rows"]) * int(row["cols"])
 
 
-def _roofline_panel(ax: Axes, rows: pd.DataFrame, peak: int) -> None:
+def _roofline_panel(ax: Axes, rows: pd.DataFrame, peak: int, first: str) -> None:
+    """The roof, the layers on `first` filled and named, those on the other machines hollow."""
     ridge = float(rows["ridge"].iloc[0])
     low = min(rows["intensity"].min(), ridge or np.inf) / 3
     high = max(rows["intensity"].max(), ridge) * 4
@@ -124,7 +154,10 @@ def _roofline_panel(ax: Axes, rows: pd.DataFrame, peak: int) -> None:
     ax.plot(intensity, roof, color=COLOURS[7], linewidth=1.2)
     for row in rows.to_dict("records"):
         k = list(CAUSES).index(row["bound"])
-        ax.plot(row["intensity"], row["achieved"], MARKERS[k], color=COLOURS[k], markersize=5)
+        style: dict[str, Any] = {"color": COLOURS[k], "markersize": 5, "linestyle": "none"}
+        if row["hardware"] != first:
+            style |= {"markersize": 8, "markerfacecolor": "none", "markeredgewidth": 0.8}
+        ax.plot(row["intensity"], row["achieved"], marker=MARKERS[k], **style)
     ax.set_xscale("log")
     ax.set_yscale("log")
     ax.set_xlim(low, high)
@@ -134,7 +167,7 @@ def _roofline_panel(ax: Axes, rows: pd.DataFrame, peak: int) -> None:
     ax.grid(which="major", axis="both", alpha=0.3)
     ax.set_xlabel("MACs per DRAM byte")
     ax.set_ylabel("MACs per cycle")
-    _name_layers(ax, rows, np.column_stack([intensity, roof]))
+    _name_layers(ax, rows[rows["hardware"] == first], np.column_stack([intensity, roof]))
 
 
 def _name_layers(ax: Axes, rows: pd.DataFrame, roof: np.ndarray) -> None:

@@ -8,10 +8,12 @@ from matplotlib.figure import Figure
 
 from edgeint8.report.array_machines import DATAFLOWS
 from edgeint8.report.design_answers import chosen_designs
-from edgeint8.report.labels import plain_logarithmic
+from edgeint8.report.labels import place_names, plain_logarithmic
 from edgeint8.report.style import COLOURS, MARKERS, new_figure
 
 PJ_PER_UJ = 1e6
+EDGE_STYLES = {"low": ":", "high": "--"}
+PANEL_POINTS = 235.0, 180.0  # the axes without ticks, labels and colour bar
 AXIS_LABELS = {
     "energy_uj": "energy of an inference (µJ, 45 nm)",
     "area_mm2": "area (mm², 45 nm)",
@@ -21,7 +23,8 @@ AXIS_LABELS = {
 def pareto_front(table: pd.DataFrame, dse: pd.DataFrame, best: pd.DataFrame) -> Figure:
     """All designs on the front: latency against energy by area, and against area by bandwidth.
 
-    Lines at the chosen designs reach from low to high constants.
+    The energy band: the front's lower edge (least energy within each latency) at low and at high
+    constants, and lines as far at the chosen designs.
     """
     workloads = list(dict.fromkeys(table["workload"]))
     figure, axes = new_figure(2, 10.4, 3.6, len(workloads))
@@ -38,7 +41,7 @@ def pareto_front(table: pd.DataFrame, dse: pd.DataFrame, best: pd.DataFrame) -> 
     figure.legend(
         handles=_front_legend(set(table["dataflow"])),
         loc="outside lower center",
-        ncols=6,
+        ncols=4,
         fontsize=8,
     )
     return figure
@@ -83,8 +86,18 @@ def _by_area(ax: Axes, rows: pd.DataFrame) -> None:
     low, high = rows["area_mm2"].min(), rows["area_mm2"].max()
     norm = mpl.colors.LogNorm(low, max(high, 1.001 * low))
     points = _scatter(ax, rows, "energy_uj", rows["area_mm2"], norm)
+    latency, *edges = lower_edge(rows)
+    for edge, style in zip(edges, EDGE_STYLES.values(), strict=True):
+        ax.step(latency, edge, where="post", color=COLOURS[5], linestyle=style, linewidth=1)
     bar = ax.figure.colorbar(points, ax=ax, label=AXIS_LABELS["area_mm2"])
     plain_logarithmic(bar.ax.yaxis)
+
+
+def lower_edge(rows: pd.DataFrame) -> tuple[pd.Series, pd.Series, pd.Series]:
+    """(latency, least energy within it at low constants, at high constants), by latency."""
+    ordered = rows.sort_values("latency_us", kind="stable")
+    edges = (ordered[name].cummin() for name in ("energy_uj_low", "energy_uj_high"))
+    return ordered["latency_us"], *edges
 
 
 def _by_bandwidth(ax: Axes, rows: pd.DataFrame) -> None:
@@ -126,10 +139,14 @@ def _scatter(
 
 def _mark_chosen(ax: Axes, rows: pd.DataFrame, vertical: str, chosen: dict[int, str]) -> None:
     """Rings around the chosen designs, with the energy band where energy is drawn."""
-    middle = np.sqrt(rows[vertical].min() * rows[vertical].max())
-    for k, (place, name) in enumerate(chosen.items()):
+    ends = [np.log10(limits) for limits in (ax.get_xlim(), ax.get_ylim())]
+    low, high = np.array(ends).T
+    marked = rows.loc[list(chosen), ["latency_us", vertical]].to_numpy()
+    places = (np.log10(marked) - low) / (high - low) * PANEL_POINTS
+    points = [(float(x), float(y)) for x, y in places]
+    centres = place_names(points, list(chosen.values()), PANEL_POINTS, font_size=8)
+    for (place, name), centre in zip(chosen.items(), centres, strict=True):
         row = rows.loc[place]
-        inwards = 16 + 18 * k if row[vertical] <= middle else -4
         if vertical == "energy_uj":
             band = [row["energy_uj_low"], row["energy_uj_high"]]
             ax.plot([row["latency_us"]] * 2, band, color=COLOURS[5], marker="_", linewidth=1)
@@ -145,8 +162,9 @@ def _mark_chosen(ax: Axes, rows: pd.DataFrame, vertical: str, chosen: dict[int, 
         ax.annotate(
             name,
             (row["latency_us"], row[vertical]),
-            (14, inwards),
-            textcoords="offset points",
+            tuple(10 ** (low + np.array(centre) / PANEL_POINTS * (high - low))),
+            ha="center",
+            va="center",
             fontsize=8,
             bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.8},
             arrowprops={"arrowstyle": "-", "linewidth": 0.6, "color": COLOURS[5]},
@@ -165,5 +183,8 @@ def _front_legend(dataflows: set[str]) -> list[mpl.artist.Artist]:
         if dataflow in dataflows
     ]
     handles.append(point("x", "machine of the study"))
+    for level, style in EDGE_STYLES.items():
+        label = f"lower edge, {level} constants"
+        handles.append(mpl.lines.Line2D([], [], color=COLOURS[5], linestyle=style, label=label))
     handles.append(point("_", "chosen design, low to high constants", COLOURS[5]))
     return handles
