@@ -30,6 +30,7 @@ from edgeint8.quant.prepare import (
 from edgeint8.quant.session import DEFAULT_BATCH, EXACT_U8S8_FLAGS, cpu_flags, run_onnx
 
 Feeds = Mapping[str, NDArray[Any]]
+ALLOWED_FILE = "a whole file in ONNX format"
 LARGEST_BYTES = 2**31 - 1  # of a protobuf message
 FAITHFUL_DB = 60.0  # preparing moves float results by rounding: 1e-3 of the signal is far more
 
@@ -47,7 +48,9 @@ def read_network(path: str | Path, shapes: Mapping[str, Sequence[int | None]]) -
     model.ir_version = min(max(model.ir_version, OLDEST_IR), NEWEST_IR)
     drop_initializers_from_inputs(model.graph)
     if not model.graph.node or not model.graph.output:
-        raise ModelError("a graph without nodes or outputs", where=str(path))
+        raise ModelError(
+            "a graph without nodes or outputs", where=str(path), allowed="at least one of each"
+        )
     _fix_shapes(model.graph, shapes, str(path))
     return model
 
@@ -146,9 +149,13 @@ def _load(path: Path) -> onnx.ModelProto:
     except FileNotFoundError:
         raise ModelError("file does not exist", where=str(path)) from None
     except Exception as error:  # protobuf raises its own types
-        raise ModelError(f"not a readable ONNX file ({error})", where=str(path)) from None
+        raise ModelError(
+            f"not a readable ONNX file ({error})", where=str(path), allowed=ALLOWED_FILE
+        ) from None
     if not model.HasField("graph"):
-        raise ModelError("not a readable ONNX file (no graph)", where=str(path))
+        raise ModelError(
+            "not a readable ONNX file (no graph)", where=str(path), allowed=ALLOWED_FILE
+        )
     return model
 
 
@@ -271,7 +278,11 @@ def answers(
     except ModelError:
         raise
     except Exception as error:  # ONNX Runtime's own types, and NumPy's for odd outputs
-        raise ModelError(f"the network does not run ({error})") from error
+        raise ModelError(
+            f"the network does not run ({error})",
+            where=f"output {name}",
+            allowed="what ONNX Runtime runs on a CPU",
+        ) from error
     found = outputs[name]
     if found.ndim == 0 or len(found) != rows or not found.size:
         raise ModelError(

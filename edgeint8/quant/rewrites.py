@@ -13,7 +13,7 @@ from edgeint8.quant.graph import attribute, initializer_values
 def rewrite_for_quantizer(model: onnx.ModelProto) -> int:
     """Apply both rewrites in place; returns how many nodes changed. Shapes must be known."""
     values = initializer_values(model)
-    known = (*model.graph.value_info, *model.graph.input)
+    known = (*model.graph.value_info, *model.graph.input, *model.graph.output)
     ranks = {value.name: len(value.type.tensor_type.shape.dim) for value in known}
     nodes: list[onnx.NodeProto] = []
     changed = 0

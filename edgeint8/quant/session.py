@@ -45,8 +45,13 @@ def make_session(
     try:
         return ort.InferenceSession(source, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # the pybind layer raises its own unexported exception types
-        where = "" if isinstance(model, onnx.ModelProto) else str(model)
-        raise ModelError(f"ONNX Runtime cannot load the model ({error})", where=where) from error
+        raise ModelError(
+            f"ONNX Runtime cannot load the model ({error})",
+            where=f"graph {model.graph.name!r}"
+            if isinstance(model, onnx.ModelProto)
+            else str(model),
+            allowed="operators that ONNX Runtime has for this opset on a CPU",
+        ) from error
 
 
 def run_onnx(

@@ -1,8 +1,10 @@
 """Rule recommend: the static strategy that the stated rule chooses on the hold-out.
 
-Random inputs recommend nothing. Strategies that cannot be applied to the network are no candidates.
+Random inputs and outputs that decide nothing recommend none; strategies that cannot be applied to
+the network are no candidates.
 """
 
+from edgeint8.errors import ModelError
 from edgeint8.files import absence, read_json, write_csv
 from edgeint8.job import job
 from edgeint8.models.samples import load_samples
@@ -11,6 +13,8 @@ from edgeint8.quant.recommend import HardwareCost
 
 with job(snakemake):
     judged = load_samples(snakemake.input.dataset, "holdout")
+    if judged.is_random:
+        raise ModelError("random inputs recommend no strategy", allowed="data of one's own")
     names = snakemake.params.strategies
     files = zip(names, snakemake.input.facts, snakemake.input.logits, strict=True)
     usable = {n: (f, logits) for n, f, logits in files if absence(logits) is None}
@@ -25,5 +29,6 @@ with job(snakemake):
         },
     )
     ends = {"workload": snakemake.wildcards.workload}, {"data_source": judged.source}
-    rows = [] if judged.is_random else [ends[0] | row | ends[1] for row in rows]
-    write_csv(snakemake.output.table, rows)
+    if not rows:
+        raise ModelError("nothing to choose by", allowed="a first output (N, classes)")
+    write_csv(snakemake.output.table, [ends[0] | row | ends[1] for row in rows])

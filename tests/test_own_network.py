@@ -1,0 +1,255 @@
+"""One's own ONNX files: whatever an exporter wrote is prepared, quantised and replayed."""
+
+import numpy as np
+import onnx
+import onnx.reference
+import pytest
+from messy_networks import MESSY, opset_21, weights
+from onnx import TensorProto, external_data_helper, helper, numpy_helper
+
+from edgeint8.arch.onnx_layers import layers_from_onnx
+from edgeint8.errors import ModelError
+from edgeint8.fixed_point.compare import compare_model
+from edgeint8.models.own_data import InputSpec, random_data
+from edgeint8.quant.came_quantized import came_quantized, is_quantized
+from edgeint8.quant.ort_witness import batches
+from edgeint8.quant.own_network import (
+    adopt,
+    answers,
+    check_runs,
+    input_specs,
+    parameter_count,
+    prepared_network,
+    read_network,
+)
+from edgeint8.quant.ptq import Strategy, calibrate, quantize
+
+# What the integer executor has no operator for; all others run in it, element by element.
+NOT_EXECUTED = {
+    "conv_transpose": "ConvTranspose",
+    "depth_to_space": "DepthToSpace",
+    "if_by_data": "ReduceSum",
+    "opset_9_upsample": "Resize",
+    "resize": "Resize",
+}
+# onnx's own evaluator raises a TypeError on BatchNormalization below opset 9.
+EVALUATED = [name for name in MESSY if name != "opset_7_with_listed_weights"]
+STRATEGIES = (
+    Strategy("asym", per_channel=True),
+    Strategy("sym_qdq", symmetric=True, per_channel=False, format="qdq"),
+)
+
+
+def saved(tmp_path, model):
+    path = tmp_path / "net.onnx"
+    onnx.save(model, path)
+    return path
+
+
+def some(model, rows=8):
+    """Random inputs of a network, `rows` or a few more of each."""
+    specs = [InputSpec(name, *spec) for name, spec in input_specs(model).items()]
+    return random_data(specs, seed=5)["test"].first(rows).inputs
+
+
+@pytest.mark.parametrize("name", MESSY)
+def test_a_messy_network_is_prepared_quantised_and_replayed(name, tmp_path):
+    path = saved(tmp_path, MESSY[name]())
+    model = read_network(path, {})
+    prepared = prepared_network(model, some(model)).model
+    feeds = some(prepared)
+    check_runs(prepared, feeds, watched=True)
+    assert not is_quantized(prepared)
+    for strategy in STRATEGIES:
+        calibration = calibrate(prepared, feeds, "minmax")
+        quantized = quantize(prepared, calibration, strategy)
+        assert any("QLinear" in node.op_type for node in quantized.executable.graph.node)
+        pairs = batches(quantized.executable, feeds)
+        if name in NOT_EXECUTED:
+            with pytest.raises(ModelError, match=NOT_EXECUTED[name]):
+                compare_model(quantized.executable, pairs)
+        else:
+            compared = compare_model(quantized.executable, pairs)
+            assert (compared.images, compared.mismatches) == (8, 0)
+    layers = layers_from_onnx(prepared)
+    assert sum(layer.shape is not None for layer in layers) >= 1
+
+
+@pytest.mark.parametrize("name", EVALUATED)
+def test_preparing_keeps_what_the_reference_evaluator_computes(name, tmp_path):
+    """onnx's own evaluator on the file as it came, against ONNX Runtime on the prepared one."""
+    model = MESSY[name]()
+    prepared = prepared_network(
+        read_network(saved(tmp_path, model), {}), some(read_network(saved(tmp_path, model), {}))
+    ).model
+    rows = {"fixed_batch_reshape": 1, "false_free_batch": 1}.get(name, 4)
+    feeds = some(prepared, rows)
+    expected = onnx.reference.ReferenceEvaluator(model).run(None, dict(feeds))[0]
+    found = answers(prepared, feeds)[prepared.graph.output[0].name]
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_batch_normalization_of_opset_7_is_folded_to_what_it_means(tmp_path):
+    """y = gamma (x - mean) / sqrt(var + epsilon) + beta, by hand on the one behind a Relu."""
+    model = MESSY["opset_7_with_listed_weights"]()
+    model.graph.output.append(helper.make_tensor_value_info("c", TensorProto.FLOAT, None))
+    model.graph.output.append(helper.make_tensor_value_info("features", TensorProto.FLOAT, None))
+    model = read_network(saved(tmp_path, model), {})
+    stored = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
+    feeds = some(model)
+    found = answers(prepared_network(model, feeds).model, feeds)
+    scale, shift, mean, var = (
+        stored[name].reshape(-1, 1, 1) for name in ("scale", "shift", "mean", "var")
+    )
+    expected = scale * (found["c"] - mean) / np.sqrt(var + 1e-5) + shift
+    np.testing.assert_allclose(found["features"], expected, rtol=1e-4, atol=1e-5)
+    assert "BatchNormalization" not in {
+        node.op_type for node in prepared_network(model, feeds).model.graph.node
+    }
+
+
+def test_a_batch_that_only_claims_to_be_free_is_fixed_and_a_free_one_stays(tmp_path):
+    for name, batch in (("false_free_batch", 1), ("opset_21", None), ("fixed_batch_of_four", 4)):
+        model = read_network(saved(tmp_path, MESSY[name]()), {})
+        prepared = prepared_network(model, some(model)).model
+        assert input_specs(prepared)["input"][1][0] == batch, name
+
+
+def test_a_shape_fixes_the_image_size_and_may_leave_the_batch_free(tmp_path):
+    model = opset_21()
+    for axis in (2, 3):
+        model.graph.input[0].type.tensor_type.shape.dim[axis].dim_param = "size"
+    path = saved(tmp_path, model)
+    with pytest.raises(ModelError) as refused:
+        read_network(path, {})
+    assert "dimension 2 (size), 3 (size) of (N, 3, size, size) is free" in str(refused.value)
+    for batch in (None, 2):
+        fixed = read_network(path, {"input": [batch, 3, 12, 10]})
+        assert input_specs(fixed) == {"input": (np.dtype(np.float32), (batch, 3, 12, 10))}
+
+
+@pytest.mark.parametrize(
+    ("shapes", "words"),
+    [
+        ({"picture": [1, 3, 8, 8]}, "no input 'picture'"),
+        ({"input": [1, 3, 8]}, "shape [1, 3, 8]"),
+        ({"input": [1, 4, 8, 8]}, "allowed: (N, 3, 8, 8)"),
+    ],
+)
+def test_a_shape_that_contradicts_the_file_is_refused(shapes, words, tmp_path):
+    with pytest.raises(ModelError) as refused:
+        read_network(saved(tmp_path, opset_21()), shapes)
+    assert words in str(refused.value)
+
+
+def external(tmp_path, location):
+    """A network in ``folder`` whose first weight is said to lie at `location`."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    model = opset_21()
+    tensor = model.graph.initializer[0]
+    (folder / "weights.bin").write_bytes(tensor.raw_data)
+    (tmp_path / "outside.bin").write_bytes(tensor.raw_data)
+    (folder / "link.bin").symlink_to(tmp_path / "outside.bin")
+    external_data_helper.set_external_data(tensor, location, length=len(tensor.raw_data))
+    tensor.ClearField("raw_data")
+    path = folder / "net.onnx"
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+def test_external_data_inside_the_folder_are_read(tmp_path):
+    model = read_network(external(tmp_path, "weights.bin"), {})
+    wanted = numpy_helper.to_array(opset_21().graph.initializer[0])
+    np.testing.assert_array_equal(numpy_helper.to_array(model.graph.initializer[0]), wanted)
+
+
+@pytest.mark.parametrize(
+    "location",
+    ["../outside.bin", "/etc/passwd", "link.bin", "missing.bin", "", "sub/../../outside.bin"],
+)
+def test_external_data_elsewhere_are_refused(location, tmp_path):
+    with pytest.raises(ModelError) as refused:
+        read_network(external(tmp_path, location), {})
+    assert repr(location) in str(refused.value) and "tensor w" in str(refused.value)
+
+
+def test_files_that_are_no_networks_are_refused(tmp_path):
+    path = tmp_path / "net.onnx"
+    for content in (b"", b"not a network", opset_21().SerializeToString()[:-100]):
+        path.write_bytes(content)
+        assert not came_quantized(path)
+        with pytest.raises(ModelError, match=r"net\.onnx"):
+            read_network(path, {})
+
+
+def broken(change):
+    """The refusal of a network after `change`, in one line, from reading or preparing."""
+    model = opset_21()
+    change(model)
+
+    def run(tmp_path):
+        read = read_network(saved(tmp_path, model), {})
+        prepared_network(read, some(read))
+
+    return run
+
+
+def unknown_operator(model):
+    model.graph.node[1].op_type, model.graph.node[1].domain = "Magic", "my.company"
+    model.opset_import.append(helper.make_opsetid("my.company", 1))
+
+
+def infinite(model):
+    model.graph.initializer[0].CopyFrom(
+        numpy_helper.from_array(np.full((5, 3, 3, 3), np.inf, np.float32), "w")
+    )
+
+
+def one_answer(model):
+    model.graph.node.append(helper.make_node("ReduceSum", ["scores"], ["total"], keepdims=0))
+    model.graph.output[0].name = "total"
+
+
+def text_input(model):
+    model.graph.input[0].type.sequence_type.elem_type.tensor_type.elem_type = TensorProto.FLOAT
+
+
+def wrong_weights(model):
+    model.graph.initializer[0].CopyFrom(
+        numpy_helper.from_array(weights(1, w=(5, 4, 3, 3))["w"], "w")
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (unknown_operator, "Magic"),
+        (infinite, "NaN or infinity"),
+        (one_answer, "output total"),
+        (text_input, "not a tensor"),
+        (wrong_weights, "ONNX Runtime cannot load the model|does not run"),
+    ],
+)
+def test_what_cannot_run_is_refused_by_name(change, words, tmp_path):
+    with pytest.raises(ModelError, match=words):
+        broken(change)(tmp_path)
+
+
+@pytest.mark.parametrize("form", ["qoperator", "qdq"])
+def test_a_quantised_network_is_adopted_as_it_is(form, tmp_path):
+    prepared = prepared_network(opset_21(), some(opset_21())).model
+    strategy = Strategy("s", format=form)
+    quantized = quantize(prepared, calibrate(prepared, some(prepared), "minmax"), strategy).model
+    path = saved(tmp_path, quantized)
+    assert came_quantized(path)
+    model = read_network(path, {})
+    taken = prepared_network(model, some(model))
+    executable, facts = adopt(taken.model)
+    assert facts["format"] == form and facts["float_nodes"] == [] and taken.moved == 0
+    assert compare_model(executable, batches(executable, some(model))).mismatches == 0
+
+
+def test_parameters_are_weights_and_not_shapes(tmp_path):
+    model = read_network(saved(tmp_path, MESSY["fixed_batch_reshape"]()), {})
+    assert parameter_count(model) == 4 * 27 + 144 * 4
