@@ -110,9 +110,7 @@ rule schemes:
         dataset=dataset_of,
         fp32=f"{NETWORK}/fp32_logits.npz",
         recommendation=f"{NETWORK}/recommendation.csv",
-        models=expand(
-            f"{RESULTS}/{{{{workload}}}}/{{strategy}}/executable.onnx", strategy=STATIC
-        ),
+        models=expand(f"{RESULTS}/{{{{workload}}}}/{{strategy}}/executable.onnx", strategy=STATIC),
     output:
         table=f"{NETWORK}/schemes.csv",
     log:
