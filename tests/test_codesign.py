@@ -321,6 +321,13 @@ def test_a_study_without_asymmetric_strategies_has_no_zero_point_axis() -> None:
     )
 
 
+def test_a_strategy_of_unknown_width_does_not_stand_for_the_zero_point() -> None:
+    measured = [widths("sym"), widths("asym_tensor")]
+    partly = replace(EVIDENCE, accumulators=measured, base="sym")
+    rows = codesign_rows("net", NETWORK, MACHINE, partly)
+    assert on(rows, "zero_point", "folded")["strategy"] == "asym_tensor"
+
+
 def test_a_base_that_is_not_there_is_named() -> None:
     with pytest.raises(DataError, match="'gone'"):
         codesign_rows("net", NETWORK, MACHINE, replace(EVIDENCE, base="gone"))

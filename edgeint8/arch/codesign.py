@@ -139,7 +139,8 @@ def guaranteed_bits(row: Mapping[str, Any], zero_point: ZeroPoint) -> int:
 def _zero_points(evidence: Evidence, names: Sequence[str]) -> Iterator[Choice]:
     """Both places of the zero-point, for the base or the asymmetric strategy most like it."""
     base = evidence.strategy(evidence.base)
-    rows = [evidence.strategy(name) for name in names]
+    measured = {str(row["strategy"]) for row in evidence.accumulators}
+    rows = [evidence.strategy(name) for name in names if name in measured]
     candidates = [row for row in rows if row["symmetry"] == "asymmetric"]
     if not candidates:
         return

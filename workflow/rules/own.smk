@@ -74,7 +74,7 @@ def parts_of_study():
         for path in paths(f"{STRATEGY}/{file}"):
             workload, strategy = Path(path).parts[-3:-1]
             files.append((workload, strategy, Path(file).stem, path))
-    for part in ("draws", "layer_traits", "recommendation"):
+    for part in ("draws", "layer_traits", "recommendation", "codesign"):
         for name in FLOATS if part in STUDY_TABLES else ():
             files.append((name, "", part, f"{RESULTS}/{name}/{part}.csv"))
     return files
