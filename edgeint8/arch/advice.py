@@ -32,14 +32,17 @@ class Change:
 
     @property
     def cycles_saved(self) -> float:
+        """Share of the cycles that the change saves; negative if it costs some."""
         return 1 - self.cycles_then / self.cycles_now if self.cycles_now else 0.0
 
     @property
     def bytes_saved(self) -> float:
+        """Share of the DRAM bytes that the change saves; negative if it costs some."""
         return 1 - self.bytes_then / self.bytes_now if self.bytes_now else 0.0
 
     @property
     def sentence(self) -> str:
+        """The change, and cycles and DRAM bytes before and after, in one line."""
         cycles = f"{self.cycles_now:,} -> {self.cycles_then:,} cycles"
         traffic = f"{self.bytes_now:,} -> {self.bytes_then:,} DRAM bytes"
         return (

@@ -29,6 +29,7 @@ class Band:
             raise ValueError(f"{self.name}: {self.low}, {self.mid}, {self.high} is not a band")
 
     def at(self, level: Level) -> float:
+        """The value at `level`: low, mid or high."""
         return {"low": self.low, "mid": self.mid, "high": self.high}[level]
 
 
@@ -130,6 +131,7 @@ def sram_fj_per_byte(kb: float, level: Level) -> int:
 
 
 def mac_fj(level: Level, number_format: NumberFormat) -> int:
+    """Energy of one multiply and add in fJ at 45 nm, rounded to whole femtojoules."""
     return round((INT8_MAC if number_format == "int8" else FP32_MAC).at(level))
 
 
@@ -140,6 +142,7 @@ def register_fj_per_mac(level: Level, number_format: NumberFormat) -> int:
 
 
 def mac_area_um2(number_format: NumberFormat) -> float:
+    """Area of a multiplier and its adder in um2 at 45 nm; no band, one source."""
     return (INT8_MAC_AREA if number_format == "int8" else FP32_MAC_AREA).mid
 
 

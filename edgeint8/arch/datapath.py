@@ -139,6 +139,7 @@ class Storage:
 
     @property
     def total(self) -> int:
+        """All constants together, in bytes."""
         return self.weights + self.scales + self.biases
 
 

@@ -78,6 +78,7 @@ class DesignSpace:
 
     @property
     def size(self) -> int:
+        """Number of designs, balanced or not."""
         return math.prod(self.shape)
 
     def hardware(self, number: int) -> Hardware:

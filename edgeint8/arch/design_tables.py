@@ -45,6 +45,7 @@ class Traffic:
     fits: bool = True
 
     def memory_cycles(self, space: DesignSpace, bandwidth_bpc: int | None) -> list[int]:
+        """Transfer cycles of every layer at a bandwidth (equation 13 of docs/physical_model.md)."""
         hardware = space.machine("ws", 1, 1, space.sram_kb[0], bandwidth_bpc, False)
         return [
             transfer_cycles((int(i), int(f), int(o + p)), hardware)
@@ -95,6 +96,7 @@ class Folding:
 
 
 def fold_layer(layer: Layer, dataflow: Dataflow, rows: Counts, cols: Counts) -> Folding:
+    """A layer over every number of rows and of columns under one dataflow (equation 30)."""
     assert layer.shape is not None
     sample = DesignSpace((1,), (1,), ((1, 1, 1),), (None,)).machine(
         dataflow, 1, 1, (1, 1, 1), None, False

@@ -38,6 +38,7 @@ class ComputeCycles:
 
     @property
     def total(self) -> int:
+        """Cycles of computing: the parts of equation 4 added up."""
         return round(self.ideal + self.fold_edges) + self.fill_drain
 
 

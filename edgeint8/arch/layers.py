@@ -80,10 +80,12 @@ class LayerShape:
 
     @property
     def output_h(self) -> int:
+        """Output rows: windows that fit the padded input."""
         return (self.ifmap_h - self.filter_h) // self.stride_h + 1
 
     @property
     def output_w(self) -> int:
+        """Output columns: windows that fit the padded input."""
         return (self.ifmap_w - self.filter_w) // self.stride_w + 1
 
     @property
@@ -98,6 +100,7 @@ class LayerShape:
 
     @property
     def macs(self) -> int:
+        """Multiply-accumulates P K M of one repeat."""
         return self.output_pixels * self.window * self.filters
 
     @property

@@ -91,6 +91,7 @@ class Network:
         return self._compute[key]
 
     def exposed(self, folding: Folding, bandwidth_bpc: int | None) -> Counts | int:
+        """Exposed cycles of a layer over (rows, columns): equation 14 of docs/physical_model.md."""
         used_rows, used_cols = folding.used_rows[:, None], folding.used_cols[None, :]
         return exposed(folding.dataflow, used_rows, used_cols, bandwidth_bpc, self.space.shared_bus)
 

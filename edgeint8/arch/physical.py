@@ -69,6 +69,7 @@ class LayerCost:
 
     @property
     def dram_bytes(self) -> int:
+        """Bytes over the DRAM interface, spilled sums included."""
         return self.ifmap_bytes + self.filter_bytes + self.ofmap_bytes + self.psum_bytes
 
     @property
@@ -275,8 +276,10 @@ def fuse(layers: Sequence[Layer]) -> tuple[Layer, ...]:
 
 
 def total_cycles(costs: Sequence[LayerCost]) -> int:
+    """Cycles of a network: its layers run one after another."""
     return sum(cost.cycles for cost in costs)
 
 
 def total_dram_bytes(costs: Sequence[LayerCost]) -> int:
+    """DRAM bytes of a network."""
     return sum(cost.dram_bytes for cost in costs)

@@ -52,10 +52,12 @@ class RooflinePoint:
 
     @property
     def achieved(self) -> float:
+        """MACs a cycle that the layer reaches; 0 where it takes no cycle."""
         return self.macs / self.cycles if self.cycles else 0.0
 
 
 def roofline_point(cost: LayerCost, hardware: Hardware) -> RooflinePoint:
+    """The point of one layer under the roof of its machine (equations 20 and 21)."""
     return RooflinePoint(
         cost.layer.macs,
         cost.dram_bytes,

@@ -66,6 +66,7 @@ class Pieces:
 
     @property
     def pieces(self) -> Counts:
+        """Number of pieces for every tile size."""
         return self.count.sum(axis=1)
 
     def streamed(self, per_element: int, least: int) -> Counts:

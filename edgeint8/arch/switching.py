@@ -22,6 +22,7 @@ class Switching:
 
     @property
     def fixed_cycles(self) -> dict[Dataflow, int]:
+        """Cycles of the network under each dataflow, the same for all layers."""
         return {
             dataflow: sum(cost.cycles for cost in costs) for dataflow, costs in self.costs.items()
         }
@@ -39,6 +40,7 @@ class Switching:
 
     @property
     def switched_cycles(self) -> int:
+        """Cycles of the network with the best dataflow for each layer."""
         layers = zip(*self.costs.values(), strict=True)
         return sum(min(cost.cycles for cost in layer) for layer in layers)
 

@@ -62,6 +62,7 @@ class Mapping:
 
     @cached_property
     def folds(self) -> int:
+        """Number of folds (equation 2 of docs/cost_model.md)."""
         return self.row_folds * self.col_folds
 
     @cached_property
@@ -81,6 +82,7 @@ class Mapping:
 
     @cached_property
     def macs(self) -> int:
+        """Multiply-accumulates of the mapped product."""
         return self.spatial_rows * self.spatial_cols * self.temporal
 
     @cached_property

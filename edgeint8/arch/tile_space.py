@@ -67,6 +67,7 @@ class TileSpace:
 
     @property
     def grid(self) -> tuple[int, int, int]:
+        """Numbers of tile sizes over (pixels, channels, filters)."""
         return len(self.tile_h), len(self.tile_c), len(self.tile_m)
 
     @property
@@ -76,14 +77,17 @@ class TileSpace:
 
     @cached_property
     def trips_c(self) -> Counts:
+        """Trips of the channel loop, (1, channel tiles, 1)."""
         return _trips(self.loops.channels, self.tile_c)[None, :, None]
 
     @cached_property
     def trips_m(self) -> Counts:
+        """Trips of the filter loop, (1, 1, filter tiles)."""
         return _trips(self.loops.filters, self.tile_m)[None, None, :]
 
     @cached_property
     def trips_p(self) -> Counts:
+        """Trips of the pixel loop, (pixel tiles, 1, 1)."""
         rows = _trips(self.loops.output_h, self.tile_h)
         return (rows * _trips(self.loops.output_w, self.tile_w))[:, None, None]
 

@@ -74,6 +74,7 @@ class Tiling:
 
     @property
     def dram_bytes(self) -> int:
+        """Bytes over the DRAM interface, spilled sums included."""
         return self.ifmap_bytes + self.filter_bytes + self.ofmap_bytes + self.psum_bytes
 
 

@@ -89,6 +89,7 @@ def prepared_network(model: onnx.ModelProto, feeds: Feeds) -> Prepared:
         prepared = onnx.ModelProto()
         prepared.CopyFrom(model)
         name_nodes(prepared.graph)
+        _sort_nodes(prepared.graph)
     else:
         prepared = prepare_model(model)
     name = model.graph.output[0].name
@@ -265,6 +266,23 @@ def _with_working_batch(model: onnx.ModelProto, feeds: Feeds) -> onnx.ModelProto
         except ModelError:
             raise error from None
         return fixed
+
+
+def _sort_nodes(graph: onnx.GraphProto) -> None:
+    """Each node behind those it reads from, as ONNX asks and some quantisers do not do."""
+    made = {name for node in graph.node for name in node.output if name}
+    waiting, ordered = list(graph.node), []
+    while waiting:
+        ready = [node for node in waiting if not made.intersection(node.input)]
+        if not ready:
+            raise ModelError("the graph has a cycle", where=f"node {waiting[0].name}")
+        ordered += ready
+        made.difference_update(name for node in ready for name in node.output)
+        names = {node.name for node in ready}
+        waiting = [node for node in waiting if node.name not in names]
+    kept = [onnx.NodeProto.FromString(node.SerializeToString()) for node in ordered]
+    del graph.node[:]
+    graph.node.extend(kept)
 
 
 def answers(

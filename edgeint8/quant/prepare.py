@@ -100,6 +100,7 @@ def _fold(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def name_nodes(graph: onnx.GraphProto) -> None:
+    """Give every node without a name one that no other node has, in place."""
     taken = {node.name for node in graph.node}
     for index, node in enumerate(graph.node):
         if not node.name:

@@ -124,6 +124,7 @@ def condition(row: pd.Series) -> str:
 
 
 def bandwidth_text(bandwidth: object) -> str:
+    """A bandwidth in words, from the cell of a table."""
     if str(bandwidth) == "unlimited":
         return "unlimited bandwidth"
     return f"{bandwidth} B per cycle and port"

@@ -128,6 +128,7 @@ def knee_over_band(pareto: pd.DataFrame) -> list[str]:
 
 
 def over_levels(start: str, best: dict[str, str]) -> str:
+    """Which design is best at which constants, and whether the band changes it."""
     groups: dict[str, list[str]] = {}
     for level, name in best.items():
         groups.setdefault(name, []).append(level)
@@ -136,12 +137,14 @@ def over_levels(start: str, best: dict[str, str]) -> str:
 
 
 def survives(same: bool, subject: str) -> str:
+    """Whether a conclusion is the same over the whole energy band."""
     if subject == "That":
         return f"That {'survives' if same else 'does **not** survive'} the energy band."
     return f"{subject} {'survives' if same else 'does **not** survive'} the energy band."
 
 
 def design_text(row: pd.Series) -> str:
+    """A design in words: array, buffers, bandwidth, folds, cycles, energy with its band, area."""
     flags = "pipelined folds" if row["pipelined"] else "serial folds"
     kb = "/".join(str(row[f"{name}_sram_kb"]) for name in ("ifmap", "filter", "ofmap"))
     energies = [row[column] / 1e6 for column in ("energy_pj", "energy_pj_low", "energy_pj_high")]

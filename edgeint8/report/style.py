@@ -62,6 +62,7 @@ def save_figure(figure: Figure, svg: str | Path, png: str | Path) -> None:
 
 
 def data_source(rows: pd.DataFrame) -> str:
+    """Where the data of some rows came from; a stand-in is called one."""
     source = str(rows["data_source"].iloc[0])
     return "STAND-IN data" if source == "stand_in" else f"data: {source}"
 

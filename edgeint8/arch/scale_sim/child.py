@@ -55,6 +55,7 @@ def run_request(request: dict[str, Any]) -> None:
 
 
 def main() -> None:
+    """Run the request whose JSON file is the first argument, within its limits."""
     request = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     die_with_parent(request["parent_pid"])
     set_limits(request["cpu_seconds"], request["memory_bytes"])

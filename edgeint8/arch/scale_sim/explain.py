@@ -60,6 +60,7 @@ def _first_misses(misses: Misses, fold_lines: int, shown: int = 6) -> Iterator[s
 
 
 def main(arguments: list[str]) -> None:
+    """Print the explanation of a shape id and a hardware id; without arguments of `EXAMPLE`."""
     shape_id, hardware_id = arguments or EXAMPLE
     print(explain(parse_shape_id(shape_id), parse_hardware_id(hardware_id)), end="")
 

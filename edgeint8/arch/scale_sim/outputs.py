@@ -91,6 +91,7 @@ def enter_fold(outputs: Outputs, cursor: Int64, fold: int) -> None:
 
 @compiled
 def next_output_line(cursor: Int64) -> int:
+    """The line in which the next anti-diagonal of outputs leaves the array."""
     return cursor[BEGIN] + cursor[DIAGONAL]
 
 
