@@ -290,6 +290,9 @@ def test_widths_come_from_the_tables(rows) -> None:
 def test_power_of_two_strategies_need_a_shift() -> None:
     assert strategy_path(strategy("p", power_of_two=True)).requantizer.name == "power_of_two"
     assert strategy_path(strategy("s", "symmetric")).zero_point == "none"
+    shifted = replace(EVIDENCE, strategies=[strategy("asym", power_of_two=True)])
+    rows = codesign_rows("net", NETWORK, MACHINE, shifted)
+    assert on(rows, "weight_bits", "4 bits")["note"] == "scales stay powers of two"
 
 
 def test_an_observed_width_has_an_accuracy_only_if_every_image_was_seen(rows) -> None:

@@ -171,6 +171,8 @@ def test_the_narrowest_weights_follow_accuracy() -> None:
     none = said(answers.weights, narrow=lost)
     assert "narrowest" not in none and "6-bit weights lose 40.00 points." in none
     assert answers.weights(study(narrow=[])) == []
+    shifted = narrow(6, 88, 0.5, note="scales stay powers of two")
+    assert "lose 40.00 points (scales stay powers of two)." in said(answers.weights, narrow=shifted)
 
 
 def test_mismatches_are_said_aloud() -> None:

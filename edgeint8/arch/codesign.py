@@ -106,13 +106,14 @@ def choices(evidence: Evidence) -> Iterator[Choice]:
         changed = replace(path, requantizer=requantizer)
         yield Choice("requantizer", name, evidence.base, changed, row)
     yield from _accumulators(evidence, base, path)
+    note = "scales stay powers of two" if bool(base["power_of_two"]) else ""
     for axis in ("weight_bits", "weights_and_accumulator"):
         for row in evidence.narrow:
             bits = int(row["weight_bits"])
             changed = replace(path, weight_bits=bits)
             if axis == "weights_and_accumulator":
                 changed = replace(changed, accumulator_bits=guaranteed_bits(row, path.zero_point))
-            yield Choice(axis, f"{bits} bits", evidence.base, changed, row)
+            yield Choice(axis, f"{bits} bits", evidence.base, changed, row, note)
 
 
 def strategy_path(row: Mapping[str, Any]) -> Datapath:

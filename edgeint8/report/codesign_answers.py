@@ -207,6 +207,8 @@ def weights(rows: pd.DataFrame) -> list[str]:
     base = base_of(rows)
     lost = base["accuracy"] - narrow["accuracy"]
     within = (lost <= MARGIN).cumprod().astype(bool)  # no width counts beyond the first that fails
+    note = narrow["note"].iloc[0]
+    remark = f" ({note})" if isinstance(note, str) and note else ""
     sentences = []
     if within.any():
         row = narrow[within].iloc[-1]
@@ -215,13 +217,13 @@ def weights(rows: pd.DataFrame) -> list[str]:
             f"are the narrowest within {points(MARGIN)} of the base ({quality_text(row, rows)}): "
             f"{_energy(row, base)}, {_signed(row['area_mm2'] / base['area_mm2'] - 1)} area, "
             f"{int(row['storage_bytes']):,} bytes of constants instead of "
-            f"{int(base['storage_bytes']):,}."
+            f"{int(base['storage_bytes']):,}{remark}."
         )
     if not within.all():
         row = narrow[~within].iloc[0]
         sentences.append(
             f"{int(row['weight_bits'])}-bit weights lose "
-            f"{100 * (base['accuracy'] - row['accuracy']):.2f} points."
+            f"{100 * (base['accuracy'] - row['accuracy']):.2f} points{remark}."
         )
     return [" ".join(sentences), *_witness(narrow)]
 

@@ -56,7 +56,7 @@ def codesign(table: pd.DataFrame) -> Figure:
         whole.set_title(_title(workload, rows), fontsize=9)
         close.set_title(f"close-up: {_coincidence(rows)}", fontsize=9)
     figure.legend(
-        handles=_legend(set(table["axis"])), loc="outside lower center", ncols=4, fontsize=8
+        handles=_legend(set(table["axis"])), loc="outside lower center", ncols=5, fontsize=8
     )
     return figure
 
@@ -211,5 +211,6 @@ def _legend(axes: set[str]) -> list[Line2D]:
         if axis in axes
     ]
     handles.append(Line2D([], [], color="black", marker="*", linestyle="none", label="base"))
-    handles.append(Line2D([], [], color="0.2", linewidth=1.0, label="front of quality and energy"))
+    handles.append(Line2D([], [], color="0.2", linewidth=1.0, label="front"))
+    handles.append(Line2D([], [], color=COLOURS[4], linewidth=0.8, label="low to high constants"))
     return handles
