@@ -113,7 +113,12 @@ class LayerShape:
 
 
 def parse_shape_id(text: str) -> LayerShape:
-    """The shape that `LayerShape.id` wrote as `text`."""
+    """The shape that `LayerShape.id` wrote as `text`.
+
+    >>> shape = parse_shape_id("h34w34_r3s3_c16_m16_u1v1")
+    >>> shape.output_h, shape.window, shape.macs
+    (32, 144, 2359296)
+    """
     match = _SHAPE_ID.fullmatch(text)
     if match is None:
         raise ModelError(

@@ -97,7 +97,15 @@ class Mapping:
 
 
 def map_layer(shape: LayerShape, hardware: Hardware) -> Mapping:
-    """Lay `shape` out on the array of `hardware`. Equation 1."""
+    """Lay `shape` out on the array of `hardware`. Equation 1.
+
+    >>> from edgeint8.arch.hardware import parse_hardware_id
+    >>> from edgeint8.arch.layers import parse_shape_id
+    >>> shape = parse_shape_id("h34w34_r3s3_c16_m16_u1v1")
+    >>> mapping = map_layer(shape, parse_hardware_id("ws_16x16_64kB_unlimited"))
+    >>> mapping.folds, mapping.fold_lines, serial_cycles(mapping)
+    (9, 1070, 9629)
+    """
     p, k, m = shape.output_pixels, shape.window, shape.filters
     spatial_rows, spatial_cols, temporal = {
         "os": (p, m, k),

@@ -29,7 +29,11 @@ DEFAULT_TILE_ROWS = 16
 
 
 def signed_width(low: int, high: int) -> int:
-    """Bits of the smallest two's complement integer that holds both `low` and `high`."""
+    """Bits of the smallest two's complement integer that holds both `low` and `high`.
+
+    >>> signed_width(-510, 1020), signed_width(-128, 127)
+    (11, 8)
+    """
     if low > high:
         raise ModelError(f"range [{low}, {high}] is empty", allowed="low <= high")
     return 1 + max(
@@ -38,14 +42,24 @@ def signed_width(low: int, high: int) -> int:
 
 
 def textbook_width(depth: int, product_bits: int = 16) -> int:
-    """The classic rule: product width plus ``ceil(log2 K)`` bits for K additions."""
+    """The classic rule: product width plus ``ceil(log2 K)`` bits for K additions.
+
+    >>> textbook_width(576)
+    26
+    """
     if depth < 1:
         raise ModelError(f"depth is {depth}", allowed="1 or more")
     return product_bits + (depth - 1).bit_length()
 
 
 def worst_case_width(depth: int, x_range: tuple[int, int], w_range: tuple[int, int]) -> int:
-    """Width for any weights and activations in the ranges, at depth K: the rule made exact."""
+    """Width for any weights and activations in the ranges, at depth K: the rule made exact.
+
+    >>> worst_case_width(576, (-128, 127), (-127, 127))
+    25
+    >>> worst_case_width(576, (0, 255), (-127, 127))
+    26
+    """
     corners = [a * w for a in x_range for w in w_range]
     return signed_width(depth * min(corners), depth * max(corners))
 

@@ -12,7 +12,11 @@ WORD_BITS = (8, 16, 32, 64)
 
 
 def to_hex(values: Array, bits: int) -> str:
-    """`values` in C order, `bits` wide (8, 16, 32 or 64), lower case, a newline after each."""
+    """`values` in C order, `bits` wide (8, 16, 32 or 64), lower case, a newline after each.
+
+    >>> to_hex(np.array([1, -1]), 8).split()
+    ['01', 'ff']
+    """
     if bits not in WORD_BITS:
         raise DataError(f"hex words of {bits} bits", allowed=str(WORD_BITS))
     flat = np.ascontiguousarray(values).reshape(-1).astype(np.int64)
@@ -30,7 +34,11 @@ def _wrapped(flat: Array, bits: int) -> Array:
 
 
 def from_hex(text: str, bits: int, signed: bool) -> Array:
-    """The words of `to_hex` as int64, (n,)."""
+    """The words of `to_hex` as int64, (n,).
+
+    >>> from_hex("01\\nff\\n", 8, signed=True).tolist()
+    [1, -1]
+    """
     digits = bits // 4
     lines = text.split("\n")
     if lines[-1] != "" or any(len(line) != digits for line in lines[:-1]):

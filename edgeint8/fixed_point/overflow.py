@@ -47,7 +47,11 @@ class Policy(Enum):
 
 
 def wrap(acc: Array, bits: int) -> Array:
-    """`acc` (int64) reduced to a two's complement integer of `bits` bits."""
+    """`acc` (int64) reduced to a two's complement integer of `bits` bits.
+
+    >>> wrap(np.array([127, 128, -129]), 8).tolist()
+    [127, -128, 127]
+    """
     half = np.int64(1) << (bits - 1)
     return ((acc + half) & ((np.int64(1) << bits) - 1)) - half
 

@@ -73,6 +73,10 @@ def quantize_multiplier(scale: Array, bits: int = 31) -> FixedPointMultiplier:
 
     With 31 bits this is TFLite's ``QuantizeMultiplier`` (``shift = 31 - exponent``). A scale below
     2**-32 becomes 0, as there. A mantissa that rounds up to ``2**bits`` is halved.
+
+    >>> found = quantize_multiplier(np.array(0.25))
+    >>> int(found.mantissa) == 2**30, int(found.shift)
+    (True, 32)
     """
     real = np.asarray(scale, np.float64)
     if not np.all((real > 0) & (real < 2.0**16)):
@@ -184,6 +188,13 @@ def requantize(
 
     ORT's contract: ``v = f32(f32(acc) * S)``; clip to ``[lowest - zp, highest - zp]``; round half
     to even; add the zero-point. The zero-point joins after the rounding, so ties do not move.
+
+    >>> ties = np.array([10, -10, 14, -2])  # 2.5, -2.5, 3.5 and -0.5
+    >>> quarter = np.asarray(0.25)
+    >>> requantize(ties, quarter, 0, np.int8, Scheme.INT32_HALF_UP).tolist()
+    [3, -2, 4, 0]
+    >>> requantize(ties, quarter, 0, np.int8, Scheme.GEMMLOWP).tolist()
+    [3, -3, 4, -1]
     """
     low, high = code_range(dtype)
     if scheme is Scheme.ORT_FLOAT32:

@@ -114,7 +114,12 @@ def parameters_from_range(
     symmetric: bool,
     axis: int | None = None,
 ) -> AffineParameters:
-    """Equations (4) and (5) for ranges of shape (), or (C,) with an `axis`."""
+    """Equations (4) and (5) for ranges of shape (), or (C,) with an `axis`.
+
+    >>> relu = parameters_from_range(0.0, 5.1, IntegerGrid(signed=False), symmetric=False)
+    >>> float(relu.scale), int(relu.zero_point)
+    (0.019999999552965164, 0)
+    """
     lo, hi = np.asarray(low, np.float64), np.asarray(high, np.float64)
     if not (np.isfinite(lo).all() and np.isfinite(hi).all()):
         raise DataError(f"range [{low!r}, {high!r}]", allowed="finite bounds")
@@ -152,7 +157,12 @@ def parameters_from_data(
 
 
 def quantize(values: ArrayLike, parameters: AffineParameters) -> NDArray[Any]:
-    """Levels of `values` after equation (2), in the grid's dtype and the shape of `values`."""
+    """Levels of `values` after equation (2), in the grid's dtype and the shape of `values`.
+
+    >>> signed = parameters_from_range(-1.0, 1.0, IntegerGrid(restricted=True), symmetric=True)
+    >>> quantize([-1.0, 0.0, 0.5, 2.0], signed).tolist()
+    [-127, 0, 64, 127]
+    """
     array = np.asarray(values, np.float32)
     scale, zero = _aligned(parameters, array.ndim)
     with np.errstate(over="ignore"):  # a huge value over a small scale is infinite and saturates
@@ -189,6 +199,9 @@ def sqnr_db(reference: ArrayLike, approximation: ArrayLike) -> float:
 
     Infinite for a perfect copy (also of silence), minus infinite for noise over silence, NaN where
     either array holds NaN.
+
+    >>> round(sqnr_db([1.0, -1.0], [1.1, -0.9]), 1)
+    20.0
     """
     noise = float(np.sum(np.square(_difference(reference, approximation))))
     signal = float(np.sum(np.square(np.asarray(reference, np.float64))))

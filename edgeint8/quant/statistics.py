@@ -82,7 +82,12 @@ def accuracy(correct: ArrayLike, confidence: float = CONFIDENCE) -> Proportion:
 
 
 def wilson(successes: int, trials: int, confidence: float = CONFIDENCE) -> Proportion:
-    """Wilson's score interval: the shares p with |successes/n - p| <= z sqrt(p (1 - p) / n)."""
+    """Wilson's score interval: the shares p with |successes/n - p| <= z sqrt(p (1 - p) / n).
+
+    >>> found = wilson(80, 100)
+    >>> round(found.low, 3), round(found.high, 3)
+    (0.711, 0.867)
+    """
     if not (trials > 0 and 0 <= successes <= trials and 0 < confidence < 1):
         raise DataError(f"{successes} successes of {trials} at {confidence}")
     interval = binomtest(successes, trials).proportion_ci(confidence, method="wilson")
@@ -104,6 +109,9 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
     The i-th smallest of m p-values becomes the largest of (m - j) p_j over j <= i (counted from 0),
     at most 1: rejecting those below alpha errs anywhere with probability alpha at most.
+
+    >>> holm([0.01, 0.04, 0.03])
+    [0.03, 0.06, 0.06]
     """
     values = np.asarray(p_values, np.float64)
     if values.size and not ((values >= 0) & (values <= 1)).all():
