@@ -25,3 +25,12 @@ rule all:
     input:
         f"{RESULTS}/report.md",
         per_detail(f"{STRATEGY}/vectors"),
+
+
+onsuccess:
+    if not workflow.non_local_exec:  # what a cluster computes is not seen here
+        print(busy_summary(STARTED, every_core()), file=sys.stderr)
+
+
+onerror:
+    print(failure_summary(log), file=sys.stderr)

@@ -23,6 +23,8 @@ from edgeint8.schema_words import listed, refusal, resolved
 Kind = Literal["trained", "onnx", "topology"]
 KIND_OF_KEY: Mapping[str, Kind] = {"model": "trained", "onnx": "onnx", "topology": "topology"}
 GIVEN = "given"  # the one strategy of a network that came quantised
+# The samples that each built-in network is made for; its input fits no others.
+DATASET_OF = {"signal_cnn_1d": "synthetic_signals", "tiny_cnn_2d": "cifar10", "resnet8": "cifar10"}
 AGGREGATES = (
     *("part_a", "part_b", "part_c", "part_d", "quantize", "golden", "crosscheck"),
     *("explore", "rtl", "report", "all"),
@@ -169,12 +171,18 @@ def _workload(name: str, definitions: Mapping[str, Mapping[str, Any]]) -> Worklo
     kinds = [key for key in KIND_OF_KEY if key in options]
     if len(kinds) != 1:
         raise ConfigError(
-            f"{' and '.join(kinds) or 'neither'} given",
+            f"{' and '.join(kinds) or 'nothing'} given",
             where=where,
             allowed="model, onnx or topology",
         )
     if "model" in options and "dataset" not in options:
         raise ConfigError("a model without a dataset", where=where, allowed="add dataset")
+    if "model" in options and options["dataset"] != DATASET_OF[options["model"]]:
+        raise ConfigError(
+            f"{options['model']} on {options['dataset']}",
+            where=f"{where}.dataset",
+            allowed=DATASET_OF[options["model"]],
+        )
     for key in ("data", "shape"):
         if key in options and kinds != ["onnx"]:
             raise ConfigError(f"{key} for a {kinds[0]}", where=where, allowed="with onnx only")

@@ -24,6 +24,13 @@ class EdgeInt8Error(Exception):
         super().__init__(message)
 
 
+def yaml_problem(error: Exception) -> str:
+    """What PyYAML complains of, in one clause with its line."""
+    mark = getattr(error, "problem_mark", None)
+    problem = " ".join(str(getattr(error, "problem", None) or error).split())
+    return problem if mark is None else f"line {mark.line + 1}: {problem}"
+
+
 class ConfigError(EdgeInt8Error):
     """A study file, a selection or a name is wrong."""
 

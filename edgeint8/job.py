@@ -10,6 +10,7 @@ import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from errno import EACCES, EDQUOT, EFBIG, ENOSPC, EPERM, EROFS
 from pathlib import Path
 from typing import Any
 
@@ -37,17 +38,31 @@ def job(snakemake: Any) -> Iterator[None]:
                 with redirect_stdout(file), redirect_stderr(file):
                     yield
                 return
-        except EdgeInt8Error as error:
+        except (EdgeInt8Error, OSError) as error:
+            if isinstance(error, OSError):
+                error = refused_by_the_machine(error)
             file.write(traceback.format_exc())
             of_workload = "workload" in dict(snakemake.wildcards.items())
             if not (of_workload and isinstance(error, ModelError)):
-                print(f"error: {error}", file=sys.__stderr__)
+                for stream in (sys.__stderr__, file):
+                    print(f"error: {error}", file=stream)
                 sys.exit(1)
             reason = str(error)
         print(f"left out: {reason}", file=file)
         for path in snakemake.output:
             write_absence(path, reason)
         sys.exit(0)
+
+
+def refused_by_the_machine(error: OSError) -> EdgeInt8Error:
+    """A full disk or a place that is not ours, in one line; all else is a bug: raised again."""
+    if error.errno not in (ENOSPC, EDQUOT, EFBIG, EROFS, EACCES, EPERM):
+        raise error
+    return EdgeInt8Error(
+        str(error.strerror),
+        where=str(error.filename or "the results folder"),
+        allowed="a place with room that can be written",
+    )
 
 
 def missing_input(inputs: Any) -> str | None:

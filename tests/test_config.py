@@ -7,9 +7,9 @@ import pytest
 import yaml
 
 from edgeint8.arch.hardware import parse_hardware_id
-from edgeint8.config import hardware_ids, load_study
+from edgeint8.config import DATASET_OF, hardware_ids, load_study
 from edgeint8.errors import ConfigError
-from edgeint8.models.registry import MODELS
+from edgeint8.models.registry import MODELS, input_shape
 
 ROOT = Path(__file__).parents[1]
 SCHEMA = ROOT / "workflow/schemas/config.schema.yaml"
@@ -99,7 +99,7 @@ def test_refusal_names_the_place_and_what_is_allowed(path, value, place, allowed
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({}, "neither given"),
+        ({}, "nothing given"),
         ({"model": "tiny_cnn_2d", "topology": "x.csv"}, "model and topology given"),
         ({"model": "tiny_cnn_2d"}, "a model without a dataset"),
         ({"onnx": "missing.onnx"}, r"no file 'missing\.onnx' @ \$\.workloads\.x\.onnx"),
@@ -112,6 +112,13 @@ def test_a_workload_is_exactly_one_thing(options, message):
     config["run"]["workloads"] = ["x"]
     with pytest.raises(ConfigError, match=message):
         load_study(config, SCHEMA)
+
+
+def test_every_built_in_network_has_the_dataset_that_its_input_fits():
+    shapes = {"cifar10": (3, 32, 32), "synthetic_signals": (1, 128)}
+    assert set(DATASET_OF) == set(MODELS)
+    for name, dataset in DATASET_OF.items():
+        assert input_shape(MODELS[name]()) == shapes[dataset]
 
 
 def test_names_of_targets_are_refused():

@@ -14,7 +14,7 @@ from typing import Any, Literal, cast, get_args
 
 import yaml
 
-from edgeint8.errors import HardwareError
+from edgeint8.errors import HardwareError, yaml_problem
 
 Dataflow = Literal["ws", "os", "is"]
 DATAFLOWS: tuple[Dataflow, ...] = get_args(Dataflow)
@@ -141,7 +141,12 @@ def is_hardware_id(text: str) -> bool:
 
 
 def parse_hardware_id(text: str) -> Hardware:
-    """The machine that an id describes; raises `HardwareError` when it does not parse."""
+    """The machine that an id describes; raises `HardwareError` when it does not parse.
+
+    >>> found = parse_hardware_id("ws_16x16_64kB_16Bpc")
+    >>> found.dataflow, found.processing_elements, found.bandwidth_bpc
+    ('ws', 256, 16)
+    """
     match = _ID.fullmatch(text)
     if match is None:
         raise HardwareError(
@@ -181,7 +186,7 @@ def load_preset(path: str | Path) -> Hardware:
     try:
         entries = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
+        reason = yaml_problem(error)
         raise HardwareError(
             f"preset cannot be read ({reason})", where=str(path), allowed="a YAML file"
         ) from None

@@ -1,6 +1,9 @@
 # What all other files use (the validated study, paths, the hash of the code behind a script).
 import sys
+import time
 from pathlib import Path
+
+STARTED = time.monotonic()
 
 # Results must not depend on the number of cores, and two BLAS threads on a busy machine are slower
 # than one: every job computes on one thread.
@@ -20,6 +23,7 @@ try:
     from edgeint8.errors import EdgeInt8Error
     from edgeint8.quant.strategy import Strategy
     from edgeint8.report.contents import FIGURE_TABLES, tables_of_study
+    from edgeint8.run_summary import busy_summary, failure_summary
     from edgeint8.source_hash import source_hash
 except ImportError as error:
     sys.exit(f"error: {error} @ {sys.executable}; allowed: the environment that `make env` sets up")

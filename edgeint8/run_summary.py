@@ -1,0 +1,63 @@
+"""What stands at the end of a run: why jobs failed, or how busy the cores were.
+
+The Snakefile's ``onerror`` and ``onsuccess`` print these. A run's own log tells which rules failed
+and where their logs are.
+"""
+
+import re
+import resource
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+LAST_LINES = 5
+_FAILURE = re.compile(r"^Error in rule (?P<rule>\w+):\n(?P<details>(?:    .*\n)*)", re.MULTILINE)
+_LOG = re.compile(r"^    log: (?P<log>.+) \(check log file", re.MULTILINE)
+
+
+def failure_summary(snakemake_log: str | Path) -> str:
+    """Each failed job once: its rule, its log file, and how that log ends."""
+    text = Path(snakemake_log).read_text(encoding="utf-8", errors="replace")
+    failed = dict.fromkeys(_failed_jobs(text))
+    if not failed:
+        return ""
+    jobs = "job" if len(failed) == 1 else "jobs"
+    parts = [f"{len(failed)} {jobs} failed:"]
+    for rule, log in failed:
+        parts.append(f"  {rule}: {log or 'no log'}")
+        parts += [f"    {line}" for line in last_lines(log)]
+    return "\n".join(parts)
+
+
+def _failed_jobs(text: str) -> Iterator[tuple[str, str]]:
+    for failure in _FAILURE.finditer(text):
+        log = _LOG.search(failure["details"])
+        yield failure["rule"], log["log"] if log else ""
+
+
+def last_lines(log: str | Path) -> list[str]:
+    """How a job's log ends: with the one line of bad input alone, or with a few."""
+    if not log or not Path(log).is_file():
+        return []
+    lines = Path(log).read_text(encoding="utf-8", errors="replace").splitlines()
+    filled = [line for line in lines if line.strip()]
+    bad_input = filled[-1:] if filled and filled[-1].startswith("error: ") else []
+    return bad_input or filled[-LAST_LINES:]
+
+
+def busy_summary(started: float, cores: int) -> str:
+    """How busy this run kept its cores: CPU seconds of its jobs and of Snakemake itself.
+
+    started: ``time.monotonic()`` at the start. Jobs that were sent to a cluster are not seen.
+    """
+    wall = max(time.monotonic() - started, 1e-9)
+    own, jobs = (
+        usage.ru_utime + usage.ru_stime
+        for usage in map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    )
+    share = (own + jobs) / (wall * cores)
+    noun = "core" if cores == 1 else "cores"
+    return (
+        f"{wall:.0f} s on {cores} {noun}: {jobs:.0f} CPU s in jobs and {own:.1f} in Snakemake, "
+        f"{share:.0%} of what the {noun} could give"
+    )
