@@ -9,6 +9,7 @@ from edgeint8.report.array_machines import CAUSES
 from edgeint8.report.effects import of
 from edgeint8.report.markdown import Tables, percent, points
 from edgeint8.report.recommended_answers import recommendation
+from edgeint8.report.what_ran import reason_for
 from edgeint8.report.why import headline
 
 SIGNIFICANCE = 0.05
@@ -18,9 +19,17 @@ def strategy_answer(tables: Tables, workload: str) -> str:
     """The recommended strategy, what the test split says of it, and what matters most."""
     rows = of(tables["recommendation"], workload)
     if rows.empty:
-        return f"**{workload}**: nothing to recommend, the study calibrates no strategy."
+        return _no_recommendation(tables, workload)
     choice = rows[rows["recommended"]].iloc[0]
     tested = of(tables["quantization"], workload).set_index("strategy").loc[choice["strategy"]]
+    if pd.isna(tested["accuracy"]):
+        return (
+            f"**{workload}**: `{choice['strategy']}` is recommended by agreement with FP32, as its "
+            f"data have no labels: {_chosen_because(rows, 'that agrees with FP32 most often')}. On "
+            f"the test split (n = {int(tested['images']):,}) {percent(tested['agreement'])} of its "
+            f"decisions are FP32's, at {tested['sqnr_db']:.1f} dB SQNR. "
+            f"{headline(tables, workload)}"
+        )
     p_value = float(tested["mcnemar_p_fp32"])
     verdict = "a measurable" if p_value < SIGNIFICANCE else "no measurable"
     return (
@@ -32,14 +41,34 @@ def strategy_answer(tables: Tables, workload: str) -> str:
     )
 
 
-def _chosen_because(rows: pd.DataFrame) -> str:
-    """The step of the rule that decided, from one workload's rows of ``recommendation.csv``."""
+def _no_recommendation(tables: Tables, workload: str) -> str:
+    """Why: it came quantised, its inputs are random, or no strategy is static."""
+    evidence = of(tables["quantization"], workload)
+    if len(evidence) and set(evidence["strategy"]) == {"given"}:
+        row = evidence.iloc[0]
+        reached = (
+            ""
+            if pd.isna(row["accuracy"])
+            else (f" It reaches {percent(row['accuracy'])} on {int(row['images']):,} inputs.")
+        )
+        return f"**{workload}** came quantised: nothing was left to choose.{reached}"
+    reason = reason_for(tables, workload, "recommendation")
+    if reason:
+        return f"**{workload}**: no strategy is recommended: {reason}."
+    return f"**{workload}**: nothing to recommend, the study calibrates no strategy."
+
+
+def _chosen_because(rows: pd.DataFrame, best: str = "most accurate") -> str:
+    """The step of the rule that decided, from one workload's rows of ``recommendation.csv``.
+
+    best: what the first step of the rule looks for.
+    """
     eligible = rows[rows["rank"].notna()].sort_values("rank")
     first, images = eligible.iloc[0], int(rows["holdout_images"].iloc[0])
-    margin = f"{points(first['margin'])} of the most accurate"
+    margin = f"{points(first['margin'])} of the {_one(best)}"
     if len(eligible) == 1:
         return (
-            f"it is the most accurate on the hold-out, and the {images:,} images show no other of "
+            f"it is the {_one(best)} on the hold-out, and the {images:,} images show no other of "
             f"{len(rows)} strategies to be within {margin}"
         )
     among = f"of {len(eligible)} strategies shown on the hold-out to be within {margin}"
@@ -47,6 +76,10 @@ def _chosen_because(rows: pd.DataFrame) -> str:
     if eligible.iloc[1]["hardware_cost"] > first["hardware_cost"]:
         return f"{among} it has the lowest {cost}"
     return f"{among} it has the highest SQNR at the lowest {cost}"
+
+
+def _one(best: str) -> str:
+    return f"one {best}" if best.startswith("that") else best
 
 
 def integer_answer(golden: pd.DataFrame, bit_growth: pd.DataFrame) -> str:
@@ -57,6 +90,10 @@ def integer_answer(golden: pd.DataFrame, bit_growth: pd.DataFrame) -> str:
         if wrong == 0
         else f"The integer executor differs from ONNX Runtime in {wrong:,} of {elements:,} elements"
     )
+    if elements == 0:
+        return (
+            "Nothing was compared with ONNX Runtime: the executor can run no graph of this study."
+        )
     if bit_growth.empty:
         return f"{equal}."
     rule = int(bit_growth["bits_rule"].max())

@@ -109,10 +109,12 @@ def _suggestion(row: Mapping[str, Any], total: int) -> str:
     measure = "noise power" if row["measure"] == "noise" else "lost accuracy"
     if after > before / 2:
         return f"`{strategy}`: no set of float layers wins back half of the {measure} ({tried})."
-    drops = " to ".join(f"{100 * row[f'accuracy_drop_{side}']:.2f}" for side in ("before", "after"))
+    lost = [row[f"accuracy_drop_{side}"] for side in ("before", "after")]
+    drops = " to ".join(f"{100 * share:.2f}" for share in lost)
+    accuracy = "" if pd.isna(lost[0]) else f", accuracy lost from {drops} percentage points"
     return (
         f"`{strategy}`: keeping {names} float ({row['float_layer_count']} of {total} layers) wins "
         f"back {100 * (1 - after / before):.0f} % of the {measure}: SQNR from "
-        f"{row['sqnr_db_before']:.1f} to {row['sqnr_db_after']:.1f} dB, accuracy lost from {drops} "
-        f"percentage points, both run on {row['images']:,} images of the hold-out ({tried})."
+        f"{row['sqnr_db_before']:.1f} to {row['sqnr_db_after']:.1f} dB{accuracy}, both run on "
+        f"{row['images']:,} images of the hold-out ({tried})."
     )

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from edgeint8.report.markdown import Tables, link
+from edgeint8.report.what_ran import trained
 
 
 def section(tables: Tables, provenance: Sequence[Mapping[str, Any]]) -> str:
@@ -31,11 +32,16 @@ def _data(provenance: Sequence[Mapping[str, Any]]) -> list[str]:
     return sentences + [f"{name} is synthetic by design." for name in made]
 
 
+ONE_TRAINING = (
+    "Each network was trained once, with one seed: nothing here speaks of other trainings.",
+)
+
+
 def _training(tables: Tables) -> list[str]:
     if tables["baseline"].empty:
         return []
     sentences = [
-        "Each network was trained once, with one seed: nothing here speaks of other trainings.",
+        *(ONE_TRAINING if trained(tables) else ()),
         f"Latency is of this x86 machine, not of an edge device; nothing is decided by it "
         f"({link('baseline')}).",
     ]

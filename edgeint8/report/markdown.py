@@ -42,11 +42,21 @@ def link(table_name: str) -> str:
 
 
 def points(share: float) -> str:
-    """A difference of two shares in percentage points."""
+    """A difference of two shares in percentage points.
+
+    >>> points(0.01), points(0.005)
+    ('1 percentage point', '0.5 percentage points')
+    """
     plural = "" if share == 0.01 else "s"
     return f"{100 * share:g} percentage point{plural}"
 
 
 def percent(share: float, digits: int = 2) -> str:
-    """A share as per cent."""
+    """A share as per cent; nothing where it is not known.
+
+    >>> percent(0.7946)
+    '79.46 %'
+    """
+    if share != share:
+        return ""
     return f"{100 * share:.{digits}f} %"

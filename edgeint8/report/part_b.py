@@ -76,6 +76,13 @@ def _recommended(tables: Tables, workloads: list[str]) -> list[str]:
     for row in rows[rows["recommended"]].to_dict("records"):
         name, strategy = row["workload"], row["strategy"]
         test = tested.loc[(name, strategy)]
+        if pd.isna(test["accuracy"]):
+            parts.append(
+                f"**{name}: `{strategy}`.** {row['reasoning']} On the test split "
+                f"(n = {int(test['images']):,}), which has no labels, {percent(test['agreement'])} "
+                f"of its decisions are FP32's, at {test['sqnr_db']:.1f} dB SQNR."
+            )
+            continue
         verdict = "within" if test["non_inferior"] else "not shown to be within"
         parts.append(
             f"**{name}: `{strategy}`.** {row['reasoning']} On the test split "
@@ -107,23 +114,30 @@ def _evidence(tables: Tables, workload: str) -> list[str]:
     recommended = set(chosen.loc[chosen["recommended"], "strategy"]) if len(chosen) else set()
     frame = rows.assign(
         strategy=[f"**{n}**" if n in recommended else n for n in rows["strategy"]],
-        accuracy=[f"{100 * value:.2f}" for value in rows["accuracy"]],
+        accuracy=_shares(rows, "accuracy", ""),
         interval=_columns(rows, "accuracy_low", "accuracy_high", 100, ""),
-        delta=[f"{100 * value:+.2f}" for value in rows["accuracy_delta"]],
+        delta=_shares(rows, "accuracy_delta", "+"),
         delta_interval=_columns(rows, "delta_low", "delta_high", 100, "+"),
         p_fp32=rows["mcnemar_p_fp32"].map(_p_value),
         p_best=rows["mcnemar_p_best"].map(_p_value),
-        agreement=[f"{100 * value:.2f}" for value in rows["agreement"]],
+        agreement=_shares(rows, "agreement", ""),
         draws_sqnr=_columns(rows, "draws_sqnr_db_low", "draws_sqnr_db_high", 1, ""),
         draws_accuracy=_columns(rows, "draws_accuracy_low", "draws_accuracy_high", 100, ""),
     )
     return [
         f"**{workload}** ({data_source(rows)}, n = {int(rows['images'].iloc[0]):,}; recommended in "
         "bold)",
-        table(frame, ACCURACY_COLUMNS),
+        *_accuracy_table(frame, rows),
         table(frame, FIDELITY_COLUMNS),
         *float_node_lists(rows),
     ]
+
+
+def _accuracy_table(frame: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
+    """The table of accuracy; without labels a word in its place."""
+    if rows["accuracy"].isna().all():
+        return ["Its inputs have no labels: SQNR and agreement with FP32 stand for accuracy."]
+    return [table(frame, ACCURACY_COLUMNS)]
 
 
 ACCURACY_COLUMNS = {
@@ -209,6 +223,9 @@ def _layers(tables: Tables, workloads: list[str]) -> list[str]:
 
 def _latency(frame: pd.DataFrame) -> list[str]:
     """The one section whose numbers change from run to run."""
+    frame = frame.dropna(subset=["latency_ratio"])
+    if frame.empty:
+        return []
     rows = frame.assign(
         ratio=[
             f"{ratio:.2f} ({NOT_EDGE})" if resolved else f"not resolved ({NOT_EDGE})"
@@ -240,10 +257,17 @@ def _latency(frame: pd.DataFrame) -> list[str]:
 
 def _columns(frame: pd.DataFrame, low: str, high: str, factor: float, sign: str) -> list[str]:
     """``low to high`` for every row, nothing where there is none."""
+    if low not in frame:  # no strategy of the study has calibration draws
+        return [""] * len(frame)
     return [
         "" if pd.isna(first) else f"{factor * first:{sign}.2f} to {factor * last:{sign}.2f}"
         for first, last in zip(frame[low], frame[high], strict=True)
     ]
+
+
+def _shares(frame: pd.DataFrame, column: str, sign: str) -> list[str]:
+    """A share in per cent for every row, nothing where it is not known."""
+    return ["" if pd.isna(value) else f"{100 * value:{sign}.2f}" for value in frame[column]]
 
 
 def _interval(low: float, high: float) -> str:

@@ -41,7 +41,7 @@ def section(tables: Tables) -> str:
 
 
 def executor_table(golden: pd.DataFrame) -> str:
-    """How many elements were compared and how many differ."""
+    """How many elements were compared and how many differ; what the executor cannot run."""
     columns = {
         "workload": "workload",
         "strategy": "strategy",
@@ -51,7 +51,15 @@ def executor_table(golden: pd.DataFrame) -> str:
         "mismatches": "mismatches",
         "float_nodes": "float nodes",
     }
-    return table(golden, columns)
+    notes = golden["note"] if "note" in golden else pd.Series(None, golden.index, dtype=object)
+    counts = ["images", "tensors", "elements", "mismatches"]
+    run = golden[notes.isna()].astype(dict.fromkeys(counts, int))
+    lines = [
+        f"- {row['workload']}, `{row['strategy']}`: {row['note']}"
+        for row in golden[notes.notna()].to_dict("records")
+    ]
+    parts = [table(run, columns)] if len(run) else []
+    return "\n\n".join([*parts, *(["\n".join(lines)] if lines else [])])
 
 
 def width_table(accumulator: pd.DataFrame) -> str:

@@ -40,7 +40,11 @@ MODES = {
 
 
 def accuracy_by_strategy(quantization: pd.DataFrame) -> Figure:
-    """Top-1 accuracy with its 95 % interval, one panel a workload; a line marks FP32."""
+    """Top-1 accuracy with its 95 % interval, one panel a workload; a line marks FP32.
+
+    Without labels, or without FP32, a workload has no panel.
+    """
+    quantization = quantization.dropna(subset=["accuracy_delta"])
     figure, panels = _panels(quantization)
     for ax, rows in panels:
         y, percent = np.arange(len(rows)), 100 * rows[_ENDS].to_numpy()
@@ -73,7 +77,8 @@ def accuracy_by_strategy(quantization: pd.DataFrame) -> Figure:
 
 
 def latency_by_strategy(quantization: pd.DataFrame) -> Figure:
-    """Time over FP32 with the spread of its blocks and the control, FP32 over FP32."""
+    """Time over FP32, if there is one, with the spread of its blocks and the control."""
+    quantization = quantization.dropna(subset=["latency_ratio"])
     figure, panels = _panels(quantization)
     for ax, rows in panels:
         for y, row in enumerate(rows.to_dict("records")):
@@ -95,6 +100,7 @@ def latency_by_strategy(quantization: pd.DataFrame) -> Figure:
 
 def accuracy_against_latency(quantization: pd.DataFrame) -> Figure:
     """Accuracy over time ratio: colour tells the calibration, marker the kind of strategy."""
+    quantization = quantization.dropna(subset=["accuracy_delta", "latency_ratio"])
     names = list(dict.fromkeys(quantization["workload"])) if len(quantization) else []
     figure, axes = new_figure(max(len(names), 1), width=5.2 * max(len(names), 1), height=4.2)
     for ax, name in zip(axes, names, strict=False):
@@ -136,7 +142,8 @@ def sensitivity_by_layer(sensitivity: pd.DataFrame, mixed_precision: pd.DataFram
         right.set_yticklabels([])
         images = int(frame["images"].iloc[0])
         ends = 100 * frame["accuracy_drop"].agg(["min", "max"])
-        right.set_xlim(ends["min"] - 300 / images, ends["max"] + 300 / images)
+        if ends.notna().all():  # without labels there is no accuracy to lose
+            right.set_xlim(ends["min"] - 300 / images, ends["max"] + 300 / images)
         left.set_title(f"{workload}, {strategy} ({data_source(frame)})", loc="left")
         left.set_xlabel("SQNR of the logits (dB), more is better")
         right.set_xlabel(f"accuracy lost (percentage points), n = {images:,} of the hold-out")

@@ -56,8 +56,10 @@ def _strategy(tables: Tables, workload: str) -> str:
 
 def _accuracy(tables: Tables, workload: str) -> str:
     row = _chosen(tables, workload)
-    if row is None or pd.isna(row["accuracy"]):
+    if row is None:
         return ""
+    if pd.isna(row["accuracy"]):
+        return f"no labels; {percent(row['agreement'])} of decisions agree"
     return f"{percent(row['accuracy'])} ({100 * row['accuracy_delta']:+.2f} points)"
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from edgeint8.report import answers, limits, part_a, part_b, part_c, part_d
+from edgeint8.report import answers, limits, part_a, part_b, part_c, part_d, what_ran
 from edgeint8.report.markdown import Tables, link
 from edgeint8.report.summary import summary
 
@@ -17,11 +17,13 @@ def write_report(
     sections = [
         "# EdgeINT8 report",
         stand_in_warning(provenance),
+        *what_ran.warnings(tables, provenance),
         executive(tables),
         part_a.section(tables) if len(tables["baseline"]) else "",
         part_b.section(tables) if len(tables["quantization"]) else "",
         part_c.section(tables) if len(tables["golden"]) else "",
         part_d.section(tables) if len(tables["roofline"]) else "",
+        what_ran.left_out(tables),
         limits.section(tables, provenance),
         origin(provenance, environment),
     ]

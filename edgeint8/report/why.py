@@ -26,7 +26,9 @@ SYMMETRY = {"asymmetric": "asymmetric activations", "symmetric": "symmetric acti
 
 
 def reasons(tables: Tables, workload: str) -> list[str]:
-    """All sentences on the choice of a strategy."""
+    """All sentences on the choice of a strategy; none on a network that came quantised."""
+    if of(tables["quantization"], workload)["sqnr_db"].isna().all():
+        return []
     return [
         accuracy(tables, workload),
         granularity(tables, workload),
@@ -69,6 +71,8 @@ def headline(tables: Tables, workload: str) -> str:
 def accuracy(tables: Tables, workload: str) -> str:
     """Whether the test split can tell any strategy's accuracy from FP32's."""
     rows = of(tables["quantization"], workload)
+    if rows["mcnemar_p_fp32"].isna().all():
+        return "The inputs have no labels: what follows rests on the SQNR of the logits."
     differ = rows[rows["mcnemar_p_fp32"] < SIGNIFICANCE]
     images = f"{int(rows['images'].iloc[0]):,} test images"
     if differ.empty:
