@@ -17,6 +17,7 @@ SNAKEMAKE := $(CHECK) $(BIN)/snakemake --cores $(CORES) $(if $(CONFIG),--configf
 
 run: $(VENV)/run.stamp
 	$(SNAKEMAKE)
+	@$(BIN)/python -m edgeint8.status config/config.yaml $(CONFIG)
 
 test: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -m "not slow" -n $(CORES) --dist loadgroup
@@ -45,12 +46,12 @@ dag: $(VENV)/run.stamp
 # Write the numbers and figures of the finished default study into the documents that show them.
 documents: $(VENV)/run.stamp
 	$(BIN)/python -m edgeint8.report.documents --snapshot results/tables README*.md docs/*.md
+	$(BIN)/python -m edgeint8.report.api
 	$(BIN)/python -m edgeint8.report.troubleshooting
 
-# The pages of every module, which need no server: docs/site/edgeint8.html.
+# The pages of every module, which need no server: docs/site/index.html.
 docs: $(VENV)/dev.stamp
-	$(BIN)/python -m pdoc --docformat numpy --output-directory docs/site edgeint8
-
+	$(BIN)/python -m pdoc --docformat numpy --no-show-source --output-directory docs/site edgeint8
 
 clean:
 	rm -rf $(VENV) docs/site .snakemake .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -1,8 +1,9 @@
 """What of a study ran: one ``status.json`` a workload, one table, one exit status.
 
-    python -m edgeint8.status results
+    python -m edgeint8.status config/config.yaml my.yaml
 
-prints every workload that could not run, with its reason, and exits with 1 if there is one.
+prints every workload of that study that could not run, with its reason, and exits with 1 if there
+is one: `make run` ends with it, after the report is written.
 """
 
 import csv
@@ -10,6 +11,8 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from edgeint8.errors import DataError
 from edgeint8.files import absence, write_json
@@ -75,13 +78,22 @@ def _what(row: Mapping[str, str]) -> str:
     return f"left out {row['parts']} of {row['strategy'] or 'all strategies'}"
 
 
+def results_dir_of(study_files: Sequence[str | Path]) -> Path:
+    """Where a study writes: the last of its files that says so decides."""
+    found = "results"
+    for path in study_files:
+        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        found = (content or {}).get("results_dir", found)
+    return Path(found)
+
+
 def main(arguments: Sequence[str]) -> int:
-    """Print the failures in a results folder; 1 if there are any."""
-    if len(arguments) != 1:
-        print("usage: python -m edgeint8.status RESULTS_DIR", file=sys.stderr)
+    """Print the failures of the study that these files describe; 1 if there are any."""
+    if not arguments:
+        print("usage: python -m edgeint8.status STUDY_FILE...", file=sys.stderr)
         return 2
     try:
-        lines = failures(arguments[0])
+        lines = failures(results_dir_of(arguments))
     except DataError as error:
         lines = [f"error: {error}"]
     for line in lines:
