@@ -8,12 +8,13 @@ repeats; traffic tables are prepared once and timed apart.
 """
 
 import argparse
-import csv
 import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+
+from keep import circumstances, keep
 
 from edgeint8.arch.design_space import DesignSpace, Sram
 from edgeint8.arch.design_tables import traffic_table
@@ -23,7 +24,6 @@ from edgeint8.arch.layers import Layer
 from edgeint8.arch.network_tables import Network
 from edgeint8.arch.random_designs import explore_random
 from edgeint8.arch.topology import layers_from_topology
-from edgeint8.files import atomic_path
 
 HERE = Path(__file__).parent
 
@@ -33,6 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, help="write the rows to this CSV file")
     parser.add_argument("--repeats", type=int, default=5)
     options = parser.parse_args(arguments)
+    found = circumstances("one thread, CPU seconds, median of the repeats")
     layers = layers_from_topology(HERE / "topologies" / "resnet18.csv")
     bandwidths = (1, 2, 4, 8, 16, 32)
     steps = tuple(range(4, 257, 4))
@@ -52,10 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for row in rows:
         print("  ".join(f"{key} {value}" for key, value in row.items()))
     if options.output is not None:
-        with atomic_path(options.output) as path, path.open("w", newline="") as file:
-            writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
+        keep(options.output, rows, found)
     return 0
 
 

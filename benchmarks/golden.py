@@ -10,7 +10,6 @@ Usage: python benchmarks/golden.py [--output golden.csv] [--images 10000] [--ski
 """
 
 import argparse
-import csv
 import os
 import time
 from collections.abc import Callable
@@ -24,6 +23,7 @@ for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):  # before NumPy is
 
 import numpy as np  # noqa: E402
 import onnx  # noqa: E402
+from keep import circumstances, keep  # noqa: E402
 
 from edgeint8.benchmark import compare  # noqa: E402
 from edgeint8.files import atomic_path  # noqa: E402
@@ -232,6 +232,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=10_000)
     parser.add_argument("--skip-mobilenet", action="store_true")
     options = parser.parse_args()
+    found = circumstances("one thread, CPU time, interleaved pairs")
     tiny = load_network("tiny_cnn_2d", build_model("tiny_cnn_2d", seed=0), (3, 32, 32))
     rows = benchmark(tiny, pairs=20)
     rows += [seven_loops(tiny, rows[0].time_ms_per_image), whole_test_set(tiny, options.images)]
@@ -246,10 +247,7 @@ def main() -> None:
             f"{row.network:18}{row.runner:26}{row.time_ms_per_image:10.3f}"
             f"{row.time_ratio_to_ort_int8:13.3g}{row.time_control:9.3f}  {row.note}"
         )
-    with atomic_path(options.output) as temporary, temporary.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(asdict(rows[0])), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(asdict(row) for row in rows)
+    keep(options.output, [asdict(row) for row in rows], found)
 
 
 if __name__ == "__main__":

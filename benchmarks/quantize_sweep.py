@@ -11,7 +11,6 @@ the control. Usage: python benchmarks/quantize_sweep.py [--onnx NET] [--images N
 """
 
 import argparse
-import csv
 import logging
 import os
 import tempfile
@@ -23,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+from keep import circumstances, keep
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import (
@@ -33,7 +33,6 @@ from onnxruntime.quantization import (
     quantize_static,
 )
 
-from edgeint8.files import atomic_path
 from edgeint8.quant.calibration import calibrate_from
 from edgeint8.quant.histogram import observe
 from edgeint8.quant.prepare import prepare_model
@@ -183,6 +182,7 @@ def main() -> None:
         "--output", type=Path, default=Path("results/benchmarks/quantize_sweep.csv")
     )
     options = parser.parse_args()
+    found = circumstances(f"{options.images} images, CPU seconds, loop and sweep alternate")
     logging.disable(logging.WARNING)
     model = prepare_model(onnx.load(options.onnx) if options.onnx else default_network())
     shape = [axis.dim_value for axis in model.graph.input[0].type.tensor_type.shape.dim]
@@ -200,10 +200,7 @@ def main() -> None:
     extremes = f"({min(ratios):.2f} to {max(ratios):.2f})"
     print(f"  loop / sweep                {medians['time_ratio']:8.2f}   {extremes}")
     print(f"  control: sweep / sweep      {medians['time_control']:8.2f}")
-    with atomic_path(options.output) as path, path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    keep(options.output, rows, found)
 
 
 if __name__ == "__main__":

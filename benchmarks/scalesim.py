@@ -6,22 +6,22 @@
 
 Neither side is charged for starting Python or for compiling. A SCALE-Sim run that was stopped at
 its limit is a lower bound, marked ``>``; a case without a time is left out. Writes
-``scalesim.csv`` beside the table that it prints.
+``docs/data/benchmarks/scalesim.csv`` (or ``--output``) beside the table that it prints.
 """
 
 import argparse
-import csv
 import datetime
 import gc
 import platform
 import statistics
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import astuple, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from keep import circumstances, keep
 
 from edgeint8.arch.hardware import DATAFLOWS, Hardware, parse_hardware_id
 from edgeint8.arch.layers import LayerShape
@@ -32,6 +32,7 @@ from edgeint8.files import read_json, write_json
 
 FOLDER = Path(__file__).parent
 TIMES = FOLDER / "scalesim_times.json"
+KEPT = FOLDER.parent / "docs/data/benchmarks"
 conv = LayerShape.from_output
 
 CIFAR = {
@@ -195,15 +196,14 @@ def main() -> None:
         "--measure", action="store_true", help="run SCALE-Sim where no time is kept"
     )
     parser.add_argument("--limit", type=int, default=60, help="CPU seconds a SCALE-Sim run")
+    parser.add_argument("--output", type=Path, default=KEPT / "scalesim.csv")
     arguments = parser.parse_args()
+    found = circumstances("the replica; when SCALE-Sim ran stands in scalesim_times.json")
     times = read_json(TIMES) if TIMES.exists() else {}
     if arguments.measure:
         measure_scalesim(times, SimulationLimits(cpu_seconds=arguments.limit))
     rows = compare(times)
-    with (FOLDER / "scalesim.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([field.name for field in fields(Comparison)])
-        writer.writerows(astuple(row) for row in rows)
+    keep(arguments.output, [asdict(row) for row in rows], found)
     print(f"replica on {machine()}")
     print_comparison(rows)
     alone, together = sweep_reuse()

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 GUIDE = (ROOT / "docs/guide.md").read_text(encoding="utf-8")
 INLINE = r"`(python -m edgeint8[^`]*)`"
-NEEDS_A_STUDY = ("edgeint8.report.documents --snapshot",)
+WRITES_PAGES = ("edgeint8.report.documents", "edgeint8.report.api")
 
 
 def fenced(language):
@@ -39,25 +39,27 @@ def commands(word):
 
 
 def modules():
+    """Commands of the package that are whole, and no more than named."""
     return [
         line
         for line in commands("python")
-        if "-m edgeint8" in line and not any(part in line for part in NEEDS_A_STUDY)
+        if "-m edgeint8" in line and "..." not in line and "<" not in line
     ]
 
 
 @pytest.mark.parametrize("line", modules())
 def test_a_module_command_runs(line, tmp_path):
     words = shlex.split(line)
-    if words[-1] == "edgeint8.arch" or "..." in line:
-        return  # the command is only named
+    if words[2] in WRITES_PAGES:  # see that there is nothing to write, and write nothing
+        words = [word for word in words if word not in ("--snapshot", "results/tables", "--check")]
+        words.append("--check")
     if "net.onnx" in words or "model.onnx" in words:
         words = [str(tiny_network(tmp_path)) if word.endswith(".onnx") else word for word in words]
     result = subprocess.run(
         [sys.executable, *words[1:]], cwd=ROOT, capture_output=True, text=True, timeout=300
     )
     assert result.returncode == 0, result.stderr
-    assert result.stdout or "--check" in line
+    assert result.stdout or "--check" in words
 
 
 def tiny_network(folder):

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from edgeint8.errors import DataError, EdgeInt8Error
 from edgeint8.files import write_text
+from edgeint8.report.benchmark_quotes import read_benchmarks
 from edgeint8.report.markdown import Tables
 from edgeint8.report.quotes import QUOTES
 from edgeint8.report.snapshot import copy_figures, read_snapshot, take_snapshot
@@ -51,6 +52,11 @@ def regenerated(text: str, tables: Tables, where: str = "") -> str:
         return f"{slot['left']}{_quote(slot['value'], tables, where)}{slot['right']}"
 
     return SLOT.sub(fill, text)
+
+
+def read_quoted(folder: str | Path) -> Tables:
+    """All that documents quote: the snapshot of a study in `folder`, and kept benchmarks."""
+    return read_snapshot(folder) | read_benchmarks(Path(folder) / "benchmarks")
 
 
 def stale(text: str, tables: Tables, where: str = "") -> list[str]:
@@ -96,7 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if chosen.snapshot:
         take_snapshot(chosen.snapshot, chosen.tables)
         copy_figures(chosen.snapshot.parent / "figures", chosen.documents)
-    tables, found = read_snapshot(chosen.tables), 0
+    tables, found = read_quoted(chosen.tables), 0
     for path in chosen.documents:
         text = path.read_text(encoding="utf-8")
         names = stale(text, tables, str(path))

@@ -2,7 +2,7 @@
 
 A document never says what a number *means for the argument* unless the sentence is made here, from
 the number. `QUOTES` holds all of them: those of the fixed-point note are made here, those of the
-guide and the README in study_quotes.py.
+guide and the README in study_quotes.py, those of the benchmarks in benchmark_quotes.py.
 """
 
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pandas as pd
 from scipy.stats import beta
 
-from edgeint8.report import study_quotes
+from edgeint8.report import benchmark_quotes, study_quotes
 from edgeint8.report.markdown import Tables, percent, table
 from edgeint8.report.part_c import POLICIES, SCHEME_NAMES
 
@@ -235,6 +235,7 @@ QUOTES: dict[str, Callable[[Tables], str]] = {
         )
     },
     **study_quotes.QUOTES,
+    **benchmark_quotes.QUOTES,
     "guaranteed_bits": widest("bits_guaranteed"),
     "observed_bits": widest("bits_observed"),
     "tile_bits": widest("bits_tile"),

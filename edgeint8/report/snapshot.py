@@ -12,7 +12,6 @@ import pandas as pd
 from edgeint8.errors import DataError
 from edgeint8.files import atomic_path
 from edgeint8.report.array_machines import CAUSES
-from edgeint8.report.markdown import Tables
 from edgeint8.report.part_c import POLICIES
 from edgeint8.report.tables import read_table
 
@@ -100,7 +99,7 @@ def quoted(name: str, frame: pd.DataFrame) -> pd.DataFrame:
     return kept
 
 
-def read_snapshot(folder: str | Path) -> Tables:
+def read_snapshot(folder: str | Path) -> dict[str, pd.DataFrame]:
     """The quoted tables in `folder`."""
     return {name: _spread(read_table(Path(folder) / f"{name}.csv")) for name in QUOTED}
 
