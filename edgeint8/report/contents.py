@@ -27,6 +27,7 @@ TABLES_OF_PART = {
         "front_check",
         "best",
         "band",
+        "validation",
         "codesign",
     ),
 }

@@ -10,6 +10,7 @@ from edgeint8.report import (
     design_answers,
     packing_answers,
     recommended_answers,
+    validation_answers,
 )
 from edgeint8.report.array_answers import rows_of
 from edgeint8.report.array_growth import array_growth
@@ -52,6 +53,7 @@ def section(tables: Tables) -> str:
         for workload in workloads:
             parts += design_section(tables, workload)
     parts += codesign_answers.section(tables["codesign"])
+    parts += validation_section(tables["validation"])
     return "\n\n".join(part for part in parts if part)
 
 
@@ -227,6 +229,18 @@ def design_section(tables: Tables, workload: str) -> list[str]:
         *recommended_answers.front_agreement(rows_of(tables, "front_check", workload)),
     ]
     return [_list(workload, sentences)]
+
+
+def validation_section(validation: pd.DataFrame) -> list[str]:
+    """Published figures against the model; the whole table with its reasons is in the file."""
+    if validation.empty:
+        return []
+    sentences = validation_answers.validation_sentences(validation)
+    return [
+        "### Published figures",
+        _list("Validation", [*sentences, *validation_answers.roof_sentence(validation)]),
+        f"Every figure with its conditions and the reason of its error is in {link('validation')}.",
+    ]
 
 
 def _list(title: str, sentences: list[str]) -> str:

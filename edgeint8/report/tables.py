@@ -94,6 +94,7 @@ COLUMNS: dict[str, str] = {
         "rank_correlation"
     ),
     "front_check": "workload, hardware, quantity, sweep, full_model, difference",
+    "validation": "source, quantity, unit, conditions, published, ours, error, why",
     "codesign": (
         "workload, axis, choice, strategy, base, hardware, weight_bits, activation_bits, "
         "accumulator_bits, zero_point, requantizer, per_channel, accuracy, accuracy_delta, "

@@ -1,4 +1,5 @@
 # Part D, the models: what each machine of the study costs, and the space of all designs
+PUBLISHED = ROOT / "benchmarks/published.py"
 
 
 rule machine_tables:
@@ -206,6 +207,29 @@ rule architecture_table:
         code=code("concatenate"),
     script:
         "../scripts/concatenate.py"
+
+
+rule validation_table:
+    input:
+        program=str(PUBLISHED),
+        topologies=sorted(map(str, (PUBLISHED.parent / "topologies").glob("*.csv"))),
+        presets=[str(path) for path in PRESETS.values()],
+    output:
+        table=f"{TABLES}/validation.csv",
+    log:
+        f"{LOGS}/validation_table.log",
+    benchmark:
+        f"{BENCHMARKS}/validation_table.tsv"
+    conda:
+        "../../envs/edgeint8.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(5),
+    params:
+        code=source_hash(PUBLISHED),
+    script:
+        "../scripts/validation.py"
 
 
 rule explore:

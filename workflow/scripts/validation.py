@@ -1,0 +1,13 @@
+"""Rule validation_table: published figures against the physical model."""
+
+import sys
+from pathlib import Path
+
+from edgeint8.job import job
+from edgeint8.report.tables import write_table
+
+with job(snakemake):
+    sys.path.insert(0, str(Path(snakemake.input.program).parent))
+    from published import validation_rows
+
+    write_table(snakemake.output.table, validation_rows())
