@@ -10,7 +10,7 @@ import threading
 import time
 
 SNAKEMAKE_PID = "EDGEINT8_SNAKEMAKE_PID"
-"""Environment variable that the Snakefile sets: the process that started the job, on its machine."""
+"""Environment variable that the Snakefile sets: the process that started the job."""
 POLL_SECONDS = 0.5
 GRACE_SECONDS = 5.0
 
