@@ -13,7 +13,7 @@ from edgeint8.files import read_json
 from edgeint8.report.markdown import Tables, table
 from edgeint8.report.tables import read_table
 
-KEPT = ("golden", "golden_mobilenet", "scalesim", "quantize_sweep", "explore")
+KEPT = ("golden", "golden_mobilenet", "scalesim", "quantize_sweep", "explore", "peers")
 SLOWEST = 5  # cases in which the replica gains least
 RUNNERS = {
     "ort_int8_batch_1": "ONNX Runtime INT8, batch 1",

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pandas as pd
 from scipy.stats import beta
 
-from edgeint8.report import benchmark_quotes, study_quotes
+from edgeint8.report import benchmark_quotes, study_quotes, validation_answers
 from edgeint8.report.markdown import Tables, percent, table
 from edgeint8.report.part_c import POLICIES, SCHEME_NAMES
 
@@ -236,6 +236,7 @@ QUOTES: dict[str, Callable[[Tables], str]] = {
     },
     **study_quotes.QUOTES,
     **benchmark_quotes.QUOTES,
+    **validation_answers.QUOTES,
     "guaranteed_bits": widest("bits_guaranteed"),
     "observed_bits": widest("bits_observed"),
     "tile_bits": widest("bits_tile"),

@@ -71,6 +71,9 @@ QUOTED: dict[str, tuple[str, ...]] = {
         *("workload", "hardware", "number_format", "level", "total_pj", "cycles", "area_mm2"),
         *("mac_pj", "registers_pj", "ifmap_sram_pj", "filter_sram_pj", "ofmap_sram_pj", "dram_pj"),
     ),
+    "validation": (
+        *("source", "quantity", "unit", "conditions", "published", "ours", "error", "why"),
+    ),
     "best": (
         *("workload", "hardware", "rows", "cols", "dataflow", "bandwidth", "pipelined", "bound"),
         *("ifmap_sram_kb", "filter_sram_kb", "ofmap_sram_kb", "cycles", "cycles_tile_by_tile"),
