@@ -1,5 +1,6 @@
 """ONNX Runtime sessions: the one place where models are run, all settings that matter fixed."""
 
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from edgeint8.errors import DataError, ModelError
 
@@ -18,6 +20,7 @@ LEVELS = {
     "extended": ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED,
     "all": ort.GraphOptimizationLevel.ORT_ENABLE_ALL,
 }
+PATIENCE_S = 1.0  # what takes less gets no progress bar
 DEFAULT_BATCH = 32
 
 
@@ -100,7 +103,15 @@ def chunks(
             raise DataError(f"{count} rows for a batch size of {batch}", allowed="a multiple")
     if batch < 1:
         raise DataError(f"batch {batch}", allowed="1 or more")
-    for start in range(0, count, batch):
+    starts = tqdm(
+        range(0, count, batch),
+        desc=f"{count} samples",
+        file=sys.__stderr__,
+        disable=None,  # off where nobody watches
+        leave=False,
+        delay=PATIENCE_S,
+    )
+    for start in starts:
         yield {a.name: inputs[a.name][start : start + batch] for a in arguments}
 
 

@@ -12,12 +12,12 @@ rule prepare_network:
         status=f"{NETWORK}/status.json",
         arrays=f"{RESULTS}/data/{{workload}}/arrays.npz",
         provenance=f"{RESULTS}/data/{{workload}}/provenance.json",
-    wildcard_constraints:
-        workload=one_of(STUDY.of_kind("onnx")),
     log:
         f"{LOGS}/prepare/{{workload}}.log",
     benchmark:
         f"{BENCHMARKS}/prepare/{{workload}}.tsv"
+    wildcard_constraints:
+        workload=one_of(STUDY.of_kind("onnx")),
     conda:
         "../../envs/edgeint8.yaml"
     threads: 1
@@ -38,12 +38,12 @@ rule prepare_topology:
     output:
         layers=f"{NETWORK}/layers.json",
         status=f"{NETWORK}/status.json",
-    wildcard_constraints:
-        workload=one_of(STUDY.of_kind("topology")),
     log:
         f"{LOGS}/prepare/{{workload}}.log",
     benchmark:
         f"{BENCHMARKS}/prepare/{{workload}}.tsv"
+    wildcard_constraints:
+        workload=one_of(STUDY.of_kind("topology")),
     conda:
         "../../envs/edgeint8.yaml"
     threads: 1
@@ -86,7 +86,7 @@ rule status_table:
         status=expand(f"{NETWORK}/status.json", workload=STUDY.names),
         parts=[path for *_, path in parts_of_study()],
     output:
-        table=f"{TABLES}/status.csv",
+        table=shown_table("status"),
     log:
         f"{LOGS}/status_table.log",
     benchmark:

@@ -32,12 +32,12 @@ rule quantize_strategy:
         model=f"{STRATEGY}/model.onnx",
         executable=f"{STRATEGY}/executable.onnx",
         facts=f"{STRATEGY}/quantize.json",
-    wildcard_constraints:
-        strategy=one_of(STRATEGIES),
     log:
         f"{LOGS}/quantize/{{workload}}/{{strategy}}.log",
     benchmark:
         f"{BENCHMARKS}/quantize/{{workload}}/{{strategy}}.tsv"
+    wildcard_constraints:
+        strategy=one_of(STRATEGIES),
     conda:
         "../../envs/edgeint8.yaml"
     threads: 1
@@ -58,13 +58,13 @@ rule adopt:
         model=f"{STRATEGY}/model.onnx",
         executable=f"{STRATEGY}/executable.onnx",
         facts=f"{STRATEGY}/quantize.json",
-    wildcard_constraints:
-        workload=one_of(ADOPTED),
-        strategy=GIVEN,
     log:
         f"{LOGS}/adopt/{{workload}}/{{strategy}}.log",
     benchmark:
         f"{BENCHMARKS}/adopt/{{workload}}/{{strategy}}.tsv"
+    wildcard_constraints:
+        workload=one_of(ADOPTED),
+        strategy=GIVEN,
     conda:
         "../../envs/edgeint8.yaml"
     threads: 1
@@ -139,7 +139,7 @@ rule quantization_table:
         logits=per_strategy(f"{STRATEGY}/logits.npz"),
         draws=f"{TABLES}/draws.csv" if "draws" in STUDY_TABLES else [],
     output:
-        table=f"{TABLES}/quantization.csv",
+        table=shown_table("quantization"),
     log:
         f"{LOGS}/quantization_table.log",
     benchmark:
@@ -270,7 +270,7 @@ rule quantization_detail_table:
             else per_float(f"{NETWORK}/{wildcards.detail_table}.csv")
         ),
     output:
-        table=f"{TABLES}/{{detail_table}}.csv",
+        table=shown_table("{detail_table}"),
     log:
         f"{LOGS}/{{detail_table}}_table.log",
     benchmark:

@@ -14,7 +14,13 @@ rule figure:
         ),
     output:
         svg=f"{FIGURES}/{{figure}}.svg",
-        png=f"{FIGURES}/{{figure}}.png",
+        png=report(
+            f"{FIGURES}/{{figure}}.png",
+            caption="../report/figures.rst",
+            category=lambda wildcards: category_of(FIGURE_TABLES[wildcards.figure][0]),
+            subcategory="figures",
+            labels={"figure": "{figure}"},
+        ),
     log:
         f"{LOGS}/figure/{{figure}}.log",
     benchmark:
@@ -39,7 +45,7 @@ rule report_text:
         figures=expand(f"{FIGURES}/{{figure}}.png", figure=STUDY_FIGURES),
         provenance=sorted(set(per_dataset("provenance.json"))),
     output:
-        report=f"{RESULTS}/report.md",
+        report=report(f"{RESULTS}/report.md", caption="../report/report.rst", category="Report"),
     log:
         f"{LOGS}/report.log",
     benchmark:

@@ -6,12 +6,12 @@ rule layers:
         source=f"{NETWORK}/model.onnx",
     output:
         layers=f"{NETWORK}/layers.json",
-    wildcard_constraints:
-        workload=one_of(STUDY.networks),
     log:
         f"{LOGS}/layers/{{workload}}.log",
     benchmark:
         f"{BENCHMARKS}/layers/{{workload}}.tsv"
+    wildcard_constraints:
+        workload=one_of(STUDY.networks),
     conda:
         "../../envs/edgeint8.yaml"
     threads: 1
@@ -57,7 +57,7 @@ rule crosscheck_table:
             hardware=STUDY.hardware,
         ),
     output:
-        table=f"{TABLES}/crosscheck.csv",
+        table=shown_table("crosscheck"),
     log:
         f"{LOGS}/crosscheck_table.log",
     benchmark:

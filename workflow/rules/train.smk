@@ -33,12 +33,12 @@ rule export:
         model=f"{NETWORK}/model.onnx",
         facts=f"{NETWORK}/export.json",
         status=f"{NETWORK}/status.json",
-    wildcard_constraints:
-        workload=one_of(STUDY.of_kind("trained")),
     log:
         f"{LOGS}/export/{{workload}}.log",
     benchmark:
         f"{BENCHMARKS}/export/{{workload}}.tsv"
+    wildcard_constraints:
+        workload=one_of(STUDY.of_kind("trained")),
     conda:
         "../../envs/edgeint8.yaml"
     threads: 1
@@ -82,7 +82,7 @@ rule baseline_table:
         latency=per_float(f"{NETWORK}/latency.csv"),
         layers=per_float(f"{NETWORK}/layers.json"),
     output:
-        table=f"{TABLES}/baseline.csv",
+        table=shown_table("baseline"),
     log:
         f"{LOGS}/baseline_table.log",
     benchmark:
