@@ -46,9 +46,7 @@ def on_a_terminal(code):
     """What the code shows on a pseudo-terminal."""
     ours, theirs = pty.openpty()
     os.set_blocking(ours, False)
-    fcntl.ioctl(
-        theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0)
-    )  # a bar needs columns
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     try:
         run(code, theirs)
         return os.read(ours, 1 << 16).decode()

@@ -166,7 +166,7 @@ rule codesign_table:
     input:
         per_float(f"{NETWORK}/codesign.csv"),
     output:
-        table=f"{TABLES}/codesign.csv",
+        table=shown_table("codesign"),
     log:
         f"{LOGS}/codesign_table.log",
     benchmark:
@@ -190,7 +190,7 @@ rule architecture_table:
             f"{RESULTS}/{{workload}}/{wildcards.architecture_table}.csv", workload=STUDY.names
         ),
     output:
-        table=f"{TABLES}/{{architecture_table}}.csv",
+        table=shown_table("{architecture_table}"),
     log:
         f"{LOGS}/{{architecture_table}}_table.log",
     benchmark:
