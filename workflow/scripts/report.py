@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from edgeint8.files import read_json, write_text
+from edgeint8.files import absence, read_json, write_text
 from edgeint8.job import job
 from edgeint8.report.environment import describe_environment
 from edgeint8.report.tables import read_table, with_absent
@@ -10,7 +10,8 @@ from edgeint8.report.text import write_report
 
 with job(snakemake):
     tables = {Path(path).stem: read_table(path) for path in snakemake.input.tables}
-    provenance = [read_json(path) for path in snakemake.input.provenance]
+    files = [path for path in snakemake.input.provenance if absence(path) is None]
+    provenance = [read_json(path) for path in files]
     study = {"seed": str(snakemake.params.seed), "command": snakemake.params.command}
     environment = describe_environment() | study
     text = write_report(with_absent(tables), provenance, environment)
