@@ -50,17 +50,17 @@ def crosscheck_sentence(tables: Tables) -> str:
     return answers.crosscheck_answer(tables["crosscheck"])
 
 
-def sentences(*answer: Callable[[Tables, str], str | list[str]]) -> Callable[[Tables], str]:
-    """A quote: a list of what `answer` says of each network."""
+def sentences(
+    answer: Callable[[Tables, str], str | list[str]], last: bool = False
+) -> Callable[[Tables], str]:
+    """A quote: a list of what `answer` says of each network, or of the last one only."""
 
     def quote(tables: Tables) -> str:
         lines = []
-        for name in _networks(tables):
-            for each in answer:
-                said = each(tables, name)
-                lines += [
-                    f"- {name}: {text}" for text in ([said] if isinstance(said, str) else said)
-                ]
+        for name in _networks(tables)[-1 if last else 0 :]:
+            said = answer(tables, name)
+            texts = [said] if isinstance(said, str) else said
+            lines += [f"- {name}: {text}" for text in texts]
         return "\n".join(lines)
 
     return quote
@@ -221,7 +221,7 @@ QUOTES: dict[str, Callable[[Tables], str]] = {
     "granularity_sentences": sentences(why.granularity),
     "symmetry_sentences": sentences(why.symmetry),
     "calibration_sentences": sentences(why.calibration),
-    "array_sentences": sentences(array_growth.array_growth),
+    "array_sentences": sentences(array_growth.array_growth, last=True),
     "binding_sentences": sentences(array_answers.memory_or_compute),
     "sram_sentences": sentences(array_answers.sram_size),
     "format_sentences": sentences(number_formats),
