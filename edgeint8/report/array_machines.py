@@ -53,8 +53,8 @@ def sweep(dse: pd.DataFrame) -> pd.DataFrame:
 def single_points(dse: pd.DataFrame) -> pd.DataFrame:
     """Machines that stand for themselves: presets, designs named one by one, and all of a few.
 
-    Left out are the sweep and its repetitions, which have all its arrays and dataflows at another
-    buffer or bandwidth.
+    Left out are the sweep and its repetitions: what another buffer or bandwidth has of its arrays
+    and dataflows, if that is more than half of them.
     """
     frame, swept = machines(dse), sweep(dse)
     others = frame[~frame["hardware"].isin(swept["hardware"])]
@@ -64,7 +64,7 @@ def single_points(dse: pd.DataFrame) -> pd.DataFrame:
     repeated: set[str] = set()
     for _, rows in others[~others["preset"]].groupby(["sram_kb", "bandwidth"], sort=False):
         layouts = list(zip(rows["array"], rows["dataflow"], strict=True))
-        if grid <= set(layouts):
+        if 2 * len(grid & set(layouts)) > len(grid):
             names = zip(rows["hardware"], layouts, strict=True)
             repeated |= {str(name) for name, layout in names if layout in grid}
     return others[~others["hardware"].isin(repeated)]

@@ -140,5 +140,6 @@ def _witness(front_check: pd.DataFrame) -> list[str]:
             f"counts the same cycles ({names})"
         )
     left = len(asked) - len(seen)
-    return [f"{text}; {left} more were not simulated, with reasons in the table." if left else
-            f"{text}."]  # fmt: skip
+    if left:
+        text += f"; {left} more {'was' if left == 1 else 'were'} not simulated, the table says why"
+    return [f"{text}."]
