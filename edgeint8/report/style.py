@@ -46,6 +46,14 @@ def new_figure(
     return figure, list(axes.flat)
 
 
+def nothing_to_draw(*tables: pd.DataFrame) -> Figure:
+    """In the place of a figure whose first table has no rows, as where no workload could run."""
+    figure, (ax,) = new_figure(height=1.2)
+    ax.axis("off")
+    ax.text(0.5, 0.5, "no rows to draw", ha="center", va="center")
+    return figure
+
+
 def legend_below(figure: Figure, axes: Axes) -> None:
     """One legend for all panels, under them, with the entries of `axes`."""
     handles, labels = axes.get_legend_handles_labels()

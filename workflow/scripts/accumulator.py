@@ -20,7 +20,8 @@ def records(path, kind, key):
 
 with job(snakemake):
     widths = read_table(snakemake.input.bit_growth)
-    keys = widths[["workload", "strategy", "data_source"]].drop_duplicates().to_dict("records")
+    columns = ["workload", "strategy", "data_source"] if len(widths) else []
+    keys = widths[columns].drop_duplicates().to_dict("records")
     rows = [
         key
         | accumulator_row(

@@ -2,10 +2,11 @@
 
 from edgeint8.job import job
 from edgeint8.report.figures import FIGURES
-from edgeint8.report.style import save_figure
+from edgeint8.report.style import nothing_to_draw, save_figure
 from edgeint8.report.tables import read_table
 
 with job(snakemake):
-    draw = FIGURES[snakemake.wildcards.figure]
-    figure = draw(*map(read_table, snakemake.input.tables))
+    tables = [read_table(path) for path in snakemake.input.tables]
+    draw = FIGURES[snakemake.wildcards.figure] if len(tables[0]) else nothing_to_draw
+    figure = draw(*tables)
     save_figure(figure, snakemake.output.svg, snakemake.output.png)
