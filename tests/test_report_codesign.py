@@ -158,6 +158,10 @@ def test_requantisers_are_listed_by_energy() -> None:
 def test_sums_against_32_bits() -> None:
     assert "22 bits (): -4.0 % energy" in said(answers.accumulators)
     assert answers.accumulators(study(accumulator=[])) == []
+    same = [choice("accumulator", "guaranteed")]
+    assert "32 bits (): the same energy, +0.0 % area" in said(
+        answers.accumulators, accumulator=same
+    )
 
 
 def test_the_narrowest_weights_follow_accuracy() -> None:
@@ -172,7 +176,9 @@ def test_the_narrowest_weights_follow_accuracy() -> None:
     assert "narrowest" not in none and "6-bit weights lose 40.00 points." in none
     assert answers.weights(study(narrow=[])) == []
     shifted = narrow(6, 88, 0.5, note="scales stay powers of two")
-    assert "lose 40.00 points (scales stay powers of two)." in said(answers.weights, narrow=shifted)
+    assert "lose 40.00 points. Their scales stay powers of two." in said(
+        answers.weights, narrow=shifted
+    )
 
 
 def test_mismatches_are_said_aloud() -> None:
@@ -260,10 +266,10 @@ def test_the_figure_stands_for_any_study(rows) -> None:
 def test_the_figure_says_in_words_what_coincides() -> None:
     figure = FIGURES["codesign"](study())
     assert "the 3 strategies coincide in energy" in texts(figure)
-    assert "latency is the same for all" in texts(figure)
+    assert "latency of all choices is the same" in texts(figure)
     plt.close(figure)
-    apart = [choice("strategy", "asym"), choice("strategy", "s", energy=150, cycles=1)]
+    apart = [choice("strategy", "asym"), choice("strategy", "s", energy=150, cycles=40_000)]
     turned = FIGURES["codesign"](study(strategy=apart))
     assert "the 2 strategies differ in energy" in texts(turned)
-    assert "latency differs" in texts(turned)
+    assert "latency differs by up to 25.0%" in texts(turned)
     plt.close(turned)

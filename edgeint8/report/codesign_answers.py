@@ -207,8 +207,6 @@ def weights(rows: pd.DataFrame) -> list[str]:
     base = base_of(rows)
     lost = base["accuracy"] - narrow["accuracy"]
     within = (lost <= MARGIN).cumprod().astype(bool)  # no width counts beyond the first that fails
-    note = narrow["note"].iloc[0]
-    remark = f" ({note})" if isinstance(note, str) and note else ""
     sentences = []
     if within.any():
         row = narrow[within].iloc[-1]
@@ -217,14 +215,17 @@ def weights(rows: pd.DataFrame) -> list[str]:
             f"are the narrowest within {points(MARGIN)} of the base ({quality_text(row, rows)}): "
             f"{_energy(row, base)}, {_signed(row['area_mm2'] / base['area_mm2'] - 1)} area, "
             f"{int(row['storage_bytes']):,} bytes of constants instead of "
-            f"{int(base['storage_bytes']):,}{remark}."
+            f"{int(base['storage_bytes']):,}."
         )
     if not within.all():
         row = narrow[~within].iloc[0]
         sentences.append(
             f"{int(row['weight_bits'])}-bit weights lose "
-            f"{100 * (base['accuracy'] - row['accuracy']):.2f} points{remark}."
+            f"{100 * (base['accuracy'] - row['accuracy']):.2f} points."
         )
+    note = narrow["note"].iloc[0]
+    if isinstance(note, str) and note:
+        sentences.append(f"Their {note}.")
     return [" ".join(sentences), *_witness(narrow)]
 
 
@@ -265,7 +266,9 @@ def choice_name(row: pd.Series) -> str:
         "weights_and_accumulator": f"{bits}-bit weights with {int(row['accumulator_bits'])}-bit "
         "sums",
         "accumulator": f"{int(row['accumulator_bits'])}-bit sums",
-    }.get(str(row["axis"]), f"{str(row['axis']).replace('_', '-')} `{row['choice']}`")
+        "requantizer": f"requantiser `{row['choice']}`",
+        "zero_point": f"zero-point {row['choice']}",
+    }[str(row["axis"])]
 
 
 def _spread(values: pd.Series) -> float:
@@ -275,6 +278,8 @@ def _spread(values: pd.Series) -> float:
 def _energy(row: pd.Series, against: pd.Series) -> str:
     """``+0.7 % energy [+0.5 to +0.8]``."""
     low, mid, high = (row[level] / against[level] - 1 for level in LEVELS)
+    if low == mid == high == 0:
+        return "the same energy"
     ends = sorted((low, mid, high))
     return f"{_signed(mid)} energy [{100 * ends[0]:+.1f} to {100 * ends[-1]:+.1f}]"
 
