@@ -1,5 +1,5 @@
 # Part D, the models: what each machine of the study costs, and the space of all designs
-PUBLISHED = ROOT / "benchmarks/published.py"
+PUBLISHED = sorted((ROOT / "benchmarks").glob("published*.py"))  # the first one is the program
 
 
 rule machine_tables:
@@ -211,11 +211,11 @@ rule architecture_table:
 
 rule validation_table:
     input:
-        program=str(PUBLISHED),
-        topologies=sorted(map(str, (PUBLISHED.parent / "topologies").glob("*.csv"))),
+        programs=[str(path) for path in PUBLISHED],
+        topologies=sorted(str(path) for path in (ROOT / "benchmarks/topologies").glob("*.csv")),
         presets=[str(path) for path in PRESETS.values()],
     output:
-        table=f"{TABLES}/validation.csv",
+        table=shown_table("validation"),
     log:
         f"{LOGS}/validation_table.log",
     benchmark:
@@ -227,7 +227,7 @@ rule validation_table:
         mem_mb=growing(1000),
         runtime=growing(5),
     params:
-        code=source_hash(PUBLISHED),
+        code=[source_hash(path) for path in PUBLISHED],
     script:
         "../scripts/validation.py"
 
@@ -236,6 +236,8 @@ rule explore:
     input:
         f"{TABLES}/dse.csv",
         f"{TABLES}/pareto.csv",
+        f"{TABLES}/best.csv",
+        f"{TABLES}/band.csv",
         f"{TABLES}/front_check.csv",
 
 

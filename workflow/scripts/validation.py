@@ -7,7 +7,7 @@ from edgeint8.job import job
 from edgeint8.report.tables import write_table
 
 with job(snakemake):
-    sys.path.insert(0, str(Path(snakemake.input.program).parent))
+    sys.path.insert(0, str(Path(snakemake.input.programs[0]).parent))
     from published import validation_rows
 
     write_table(snakemake.output.table, validation_rows())

@@ -1,0 +1,46 @@
+"""One published figure beside ours, and the machines and networks that both are about."""
+
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgeint8.arch.hardware import Hardware, load_preset
+from edgeint8.arch.layers import Layer
+from edgeint8.arch.physical import LayerCost
+from edgeint8.arch.topology import TopologyWarning, layers_from_topology
+
+HERE = Path(__file__).parent
+HARDWARE = HERE.parent / "config" / "hardware"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One published figure. `error` is ours over published, less one."""
+
+    source: str
+    quantity: str
+    unit: str
+    conditions: str
+    published: float
+    ours: float
+    why: str
+
+    @property
+    def error(self) -> float:
+        return self.ours / self.published - 1
+
+
+def preset(name: str) -> Hardware:
+    return load_preset(HARDWARE / f"{name}.yaml")
+
+
+def network(name: str) -> tuple[Layer, ...]:
+    """The rows beside this file; halves of groups and branches do not chain, as they should not."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", TopologyWarning)
+        return layers_from_topology(HERE / "topologies" / f"{name}.csv")
+
+
+def milliseconds(costs: Iterable[LayerCost], hardware: Hardware) -> float:
+    return sum(cost.cycles for cost in costs) / hardware.clock_hz * 1e3
