@@ -63,3 +63,9 @@ def on_a_terminal(code):
 def test_bars_are_for_terminals(code, shown):
     assert shown in on_a_terminal(code)
     assert run(code, subprocess.PIPE).stderr == b""
+
+
+def test_the_live_view_has_the_terminal_to_itself(monkeypatch):
+    monkeypatch.setenv("EDGEINT8_NO_BARS", "1")
+    with pytest.raises(BlockingIOError):  # nothing to read
+        on_a_terminal(CHUNKS)

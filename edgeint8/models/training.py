@@ -4,6 +4,7 @@ One thread, because two give different weights and collapse when anything shares
 bfloat16 autocast where the CPU multiplies it natively, float32 elsewhere; the log records which.
 """
 
+import os
 import sys
 from collections.abc import Iterator
 from copy import deepcopy
@@ -89,7 +90,7 @@ def train_model(model: nn.Module, dataset: Dataset, options: TrainingOptions) ->
             total=steps,
             desc=f"epoch {number}/{options.epochs}",
             file=sys.__stderr__,
-            disable=None,
+            disable="EDGEINT8_NO_BARS" in os.environ or None,  # None: off where nobody watches
             leave=False,
         )
         rate = optimizer.param_groups[0]["lr"]

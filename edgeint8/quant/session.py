@@ -1,5 +1,6 @@
 """ONNX Runtime sessions: the one place where models are run, all settings that matter fixed."""
 
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -107,7 +108,7 @@ def chunks(
         range(0, count, batch),
         desc=f"{count} samples",
         file=sys.__stderr__,
-        disable=None,  # off where nobody watches
+        disable="EDGEINT8_NO_BARS" in os.environ or None,  # None: off where nobody watches
         leave=False,
         delay=PATIENCE_S,
     )

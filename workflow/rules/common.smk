@@ -17,6 +17,10 @@ os.environ["EDGEINT8_SNAKEMAKE_PID"] = str(os.getpid())  # jobs end with it: see
 
 from snakemake.exceptions import WorkflowError
 
+# Bars that jobs draw would run through the live view; it shows the progress of every rule itself.
+if any("rich" in type(h).__module__ for h in workflow.logger_manager.plugin_handlers):
+    os.environ["EDGEINT8_NO_BARS"] = "1"
+
 try:
     from edgeint8.arch.inputs import find_hardware
     from edgeint8.config import GIVEN, load_study

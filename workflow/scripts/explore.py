@@ -1,5 +1,6 @@
 """Rule explore_designs: the exact Pareto front of a design space, checked, and what survives."""
 
+import os
 import sys
 
 from tqdm import tqdm
@@ -21,7 +22,8 @@ with job(snakemake):
     workload, options = snakemake.wildcards.workload, snakemake.params.options
     layers = layers_from_json(read_json(snakemake.input.layers))
     space, limit = design_space(options), options["dram_gb_per_s"]
-    with tqdm(total=3 * space.size, unit="design", file=sys.__stderr__, disable=None) as bar:
+    silent = "EDGEINT8_NO_BARS" in os.environ or None  # None: off where nobody watches
+    with tqdm(total=3 * space.size, unit="design", file=sys.__stderr__, disable=silent) as bar:
         levels = {
             level: explore(layers, space, constraints(options), level, bar.update)
             for level in LEVELS
