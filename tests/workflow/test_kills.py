@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -77,15 +78,15 @@ def strike(study: Study, number: signal.Signals, whom: str, seconds: float) -> b
     """Start the study, kill after a while, wait for the end of all; False if it ended before."""
     process = study.start()
     deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline or (
-        whom == "job" and not scripts_of(psutil.Process(process.pid))
-    ):
+    while True:
         if process.poll() is not None:
             return False
+        jobs = scripts_of(psutil.Process(process.pid))
+        if time.monotonic() >= deadline and (jobs or whom == "snakemake"):
+            break
         time.sleep(0.02)
-    jobs = scripts_of(psutil.Process(process.pid))
-    victim = psutil.Process(process.pid) if whom == "snakemake" else jobs[0]
-    victim.send_signal(number)
+    with suppress(psutil.NoSuchProcess):  # it has just ended by itself
+        (psutil.Process(process.pid) if whom == "snakemake" else jobs[0]).send_signal(number)
     study.kills.append(f"{number.name} to {whom}")
     process.wait(timeout=300)
     _, alive = psutil.wait_procs(jobs, timeout=15)
@@ -101,7 +102,9 @@ def survive(study: Study, reference: Path, moments: int, longest: float, seed: i
     results = study.run_dir / reference.name
     while len(study.kills) < moments:
         number, whom = cases[len(study.kills) % len(cases)]
-        if not strike(study, number, whom, chance.uniform(1.0, longest)):
+        began = time.monotonic()
+        if not strike(study, number, whom, chance.uniform(0.1, 1.0) * longest):
+            longest = min(longest, time.monotonic() - began)
             subprocess.run(["rm", "-rf", str(results)], check=True)  # it was done: from nothing
             continue
         if (number, whom) == (signal.SIGKILL, "snakemake"):
@@ -125,7 +128,7 @@ def test_a_small_study_survives_three_kills(project):
     reference = small_study(project, "reference")
     began = time.monotonic()
     reference.finish()
-    longest = 0.8 * (time.monotonic() - began)
+    longest = time.monotonic() - began
     study = small_study(project, "killed")
     survive(study, reference.run_dir / "results", moments=3, longest=longest, seed=0)
 

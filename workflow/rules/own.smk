@@ -95,7 +95,7 @@ rule status_table:
         "../../envs/edgeint8.yaml"
     threads: 1
     resources:
-        mem_mb=growing(500),
+        mem_mb=growing(1000),
         runtime=growing(5),
     params:
         code=code("status_table"),
