@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 CHECK := $(if $(CONFIG),$(BIN)/python -m edgeint8.study_file $(CONFIG) &&)
 SNAKEMAKE := $(CHECK) $(BIN)/snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG))
 
-.PHONY: run test test-slow env lint format report dag documents docs clean
+.PHONY: run test test-slow env lint format plan report dag documents docs clean
 
 run: $(VENV)/run.stamp
 	$(SNAKEMAKE)
@@ -36,11 +36,17 @@ lint: $(VENV)/dev.stamp
 format: $(VENV)/dev.stamp
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format . && $(BIN)/snakefmt Snakefile workflow
 
-# Snakemake's HTML report of the finished study.
+# What would run, and about how long.
+plan: $(VENV)/run.stamp
+	@$(BIN)/python -m edgeint8.plan --cores $(CORES) $(addprefix --configfile ,$(CONFIG))
+
+# Snakemake's HTML report of the finished study: one file that needs no server and no network.
 report: run
 	$(SNAKEMAKE) --report report.html
 
+# The rules of the study and what feeds what (needs Graphviz).
 dag: $(VENV)/run.stamp
+	@command -v dot > /dev/null || { echo "error: no dot @ PATH; allowed: Graphviz installed" >&2; exit 1; }
 	$(SNAKEMAKE) --rulegraph | dot -Tsvg > dag.svg
 
 # Write the numbers and figures of the finished default study into the documents that show them.

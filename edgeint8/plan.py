@@ -1,0 +1,145 @@
+"""What a run would do, and about how long it would take.
+
+    python -m edgeint8.plan --cores 2 [--configfile my.yaml]
+
+asks Snakemake for a dry run, and prices its jobs with the seconds that a job of each rule took in
+the default study and in the test study (``workflow/durations.csv``, measured on two cores of a
+cloud machine). A study whose datasets are cut short is priced as the test study. It is an estimate:
+a job's time grows with the network, the images and the machine's age. To measure anew, from the log
+of a finished run of the default study (``default_s``) or the test study (``test_s``)::
+
+    python -m edgeint8.plan --measure .snakemake/log/<run>.snakemake.log --column default_s
+"""
+
+import argparse
+import csv
+import re
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from statistics import mean
+
+from edgeint8.errors import DataError, EdgeInt8Error
+from edgeint8.files import write_csv
+from edgeint8.study_file import DEFAULT_STUDY, merged, read_study_file
+
+DURATIONS = Path(__file__).parents[1] / "workflow/durations.csv"
+COLUMNS = ("default_s", "test_s")
+UNKNOWN_S = 2.0  # a job of a rule that was never measured
+_COUNT = re.compile(r"^(?P<rule>\w+) +(?P<count>\d+)$", re.MULTILINE)
+_EVENT = re.compile(
+    r"^\[(?P<time>\w{3} \w{3} +\d+ [\d:]{8} \d{4})\]\n"
+    r"(?:(?:local)?rule (?P<started>\w+):\n(?:    .*\n)*?    jobid: (?P<id>\d+)"
+    r"|Finished jobid: (?P<finished>\d+))",
+    re.MULTILINE,
+)
+
+
+def job_counts(dry_run: str) -> dict[str, int]:
+    """Jobs by rule, from what ``snakemake --dry-run`` prints; nothing to do gives none."""
+    counts = {match["rule"]: int(match["count"]) for match in _COUNT.finditer(dry_run)}
+    return {rule: count for rule, count in counts.items() if rule not in ("total", "all")}
+
+
+def measured_seconds(log: str) -> dict[str, float]:
+    """Mean seconds of a job of each rule, from Snakemake's log; stamps have whole seconds."""
+    started: dict[str, tuple[str, datetime]] = {}
+    taken = defaultdict(list)
+    for event in _EVENT.finditer(log):
+        time = datetime.strptime(event["time"], "%a %b %d %H:%M:%S %Y")
+        if event["started"]:
+            started[event["id"]] = event["started"], time
+        elif event["finished"] in started:
+            rule, begun = started[event["finished"]]
+            taken[rule].append((time - begun).total_seconds())
+    return {rule: mean(seconds) for rule, seconds in sorted(taken.items()) if rule != "all"}
+
+
+def durations(column: str, path: Path = DURATIONS) -> dict[str, float]:
+    """Seconds a job by rule; the other column fills the gaps of `column`."""
+    other = next(name for name in COLUMNS if name != column)
+    return {row["rule"]: float(row[column] or row[other]) for row in _rows(path)}
+
+
+def keep_durations(seconds: Mapping[str, float], column: str, path: Path = DURATIONS) -> None:
+    """Write measured seconds into a column; rules that the run did not have keep theirs."""
+    rows = {row["rule"]: row for row in _rows(path)}
+    for rule, value in seconds.items():
+        row = rows.setdefault(rule, {"rule": rule, **dict.fromkeys(COLUMNS, "")})
+        row[column] = f"{value:.1f}"
+    write_csv(path, [rows[rule] for rule in sorted(rows)])
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def is_short(study: Mapping[str, object]) -> bool:
+    """Whether every dataset of a study is cut short, as in the test study."""
+    datasets = study.get("datasets")
+    entries = list(datasets.values()) if isinstance(datasets, Mapping) else []
+    return bool(entries) and all(entry.get("train_samples") for entry in entries)
+
+
+def estimate(counts: Mapping[str, int], seconds: Mapping[str, float], cores: int) -> list[str]:
+    """The lines to print: jobs and seconds by rule, the largest first, and the whole."""
+    if not counts:
+        return ["nothing to do: every result is there and up to date"]
+    totals = {rule: n * seconds.get(rule, UNKNOWN_S) for rule, n in counts.items()}
+    lines = [f"{'rule':28}{'jobs':>6}{'core time':>14}"]
+    for rule in sorted(totals, key=lambda rule: -totals[rule]):
+        lines.append(f"{rule:28}{counts[rule]:6}{_spoken(totals[rule]):>14}")
+    longest = max(seconds.get(rule, UNKNOWN_S) for rule in counts)
+    whole = max(sum(totals.values()) / cores, longest)
+    noun = "core" if cores == 1 else "cores"
+    size = f"{sum(counts.values())} jobs, about {_spoken(whole)} on {cores} {noun}"
+    lines.append(f"{size} (an estimate from measured runs)")
+    return lines
+
+
+def _spoken(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+
+
+def dry_run(arguments: Iterable[str]) -> str:
+    """What Snakemake would do with these arguments; raises with its own words where it refuses."""
+    command = [sys.executable, "-m", "snakemake", "--dry-run", *arguments]
+    result = subprocess.run(command, capture_output=True, text=True)
+    if result.returncode:
+        lines = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
+        raise DataError(lines[0].removeprefix("error: ") if lines else result.stderr.strip())
+    return result.stdout + result.stderr
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print the plan of a study, or measure a finished run."""
+    parser = argparse.ArgumentParser(prog="python -m edgeint8.plan", description=__doc__)
+    parser.add_argument("targets", nargs="*")
+    parser.add_argument("--cores", type=int, default=1)
+    parser.add_argument("--configfile", action="append", default=[])
+    parser.add_argument("--measure", type=Path, metavar="LOG")
+    parser.add_argument("--column", choices=COLUMNS, default="default_s")
+    options = parser.parse_args(arguments)
+    if options.measure:
+        keep_durations(measured_seconds(options.measure.read_text()), options.column)
+        return 0
+    try:
+        study = read_study_file(DEFAULT_STUDY)
+        for path in options.configfile:
+            study = merged(study, read_study_file(path))
+        files = [word for path in options.configfile for word in ("--configfile", path)]
+        counts = job_counts(dry_run([*options.targets, "--cores", str(options.cores), *files]))
+    except EdgeInt8Error as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    column = "test_s" if is_short(study) else "default_s"
+    print("\n".join(estimate(counts, durations(column), options.cores)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
