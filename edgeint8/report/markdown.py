@@ -41,6 +41,17 @@ def link(table_name: str) -> str:
     return f"[tables/{table_name}.csv](tables/{table_name}.csv)"
 
 
+def links(tables: Tables, *names: str) -> str:
+    """Links to those of the tables that this study makes."""
+    return ", ".join(link(name) for name in names if name in tables and len(tables[name]))
+
+
+def heading(title: str, tables: Tables, *names: str) -> str:
+    """A heading of the third level with links to the tables that its section rests on."""
+    sources = links(tables, *names)
+    return f"### {title} ({sources})" if sources else f"### {title}"
+
+
 def points(share: float) -> str:
     """A difference of two shares in percentage points.
 

@@ -4,7 +4,7 @@ import pandas as pd
 
 from edgeint8.report import layer_why, why
 from edgeint8.report.effects import of
-from edgeint8.report.markdown import Tables, figure, link, percent, points, table
+from edgeint8.report.markdown import Tables, figure, heading, link, percent, points, table
 from edgeint8.report.style import data_source
 
 NOT_EDGE = "x86, not an edge device"
@@ -29,12 +29,12 @@ def section(tables: Tables) -> str:
         [
             f"## Part B: quantisation ({links})",
             *_recommended(tables, workloads),
-            "### The evidence",
+            heading("The evidence", tables, "quantization", "draws"),
             _how_to_read(frame),
             *(part for name in workloads for part in _evidence(tables, name)),
             figure("accuracy", "Accuracy by strategy with its 95 % interval"),
             processor(frame),
-            "### Why",
+            heading("Why", tables, "quantization", "draws", "layer_traits", "levels"),
             *(part for name in workloads for part in _bullets(name, why.reasons(tables, name))),
             *_distributions(tables),
             *_layers(tables, workloads),
@@ -67,7 +67,7 @@ def _recommended(tables: Tables, workloads: list[str]) -> list[str]:
         return []
     tested = tables["quantization"].set_index(["workload", "strategy"])
     parts = [
-        "### The recommendation",
+        heading("The recommendation", tables, "recommendation"),
         "The rule was set before any result: on the hold-out, among the strategies shown to lose "
         f"at most {points(float(rows['margin'].iloc[0]))} of accuracy to the best (97.5 % "
         "confidence), the lowest hardware cost wins, then the higher SQNR. Dynamic strategies are "
@@ -206,7 +206,7 @@ def _layers(tables: Tables, workloads: list[str]) -> list[str]:
     if tables["sensitivity"].empty:
         return []
     return [
-        "### Which layers",
+        heading("Which layers", tables, "sensitivity", "mixed_precision", "layer_traits"),
         *(
             part
             for name in workloads

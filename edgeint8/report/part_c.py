@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from edgeint8.report.markdown import Tables, figure, link, points, table
+from edgeint8.report.markdown import Tables, figure, heading, link, points, table
 
 SCHEME_NAMES = {
     "ort_float32": "float32 multiply, ties to even (ONNX Runtime)",
@@ -22,20 +22,23 @@ def section(tables: Tables) -> str:
     links = ("golden", "bit_growth", "accumulator", "overflow", "requantize")
     parts = [
         f"## Part C: integer arithmetic ({', '.join(map(link, links))})",
-        "### Bit-exact against ONNX Runtime",
+        heading("Bit-exact against ONNX Runtime", tables, "golden"),
         executor_table(tables["golden"]),
-        "### Accumulator width",
+        heading("Accumulator width", tables, "bit_growth", "accumulator"),
         width_table(tables["accumulator"]),
         figure("accumulator_width", "Accumulator width by layer, the widest of all strategies"),
     ]
     if len(tables["overflow"]):
         parts += [
-            "### Overflow",
+            heading("Overflow", tables, "overflow", "accumulator"),
             *overflow_sentences(tables["accumulator"]),
             figure("overflow", "Accuracy of the whole network on narrow accumulators"),
         ]
     if len(tables["requantize"]):
-        parts += ["### Requantisation", *rounding_sentences(tables["requantize"])]
+        parts += [
+            heading("Requantisation", tables, "requantize"),
+            *rounding_sentences(tables["requantize"]),
+        ]
         parts += [rounding_table(tables["requantize"])]
     return "\n\n".join(parts)
 

@@ -1,5 +1,7 @@
 """Part D of the report: layers on systolic arrays."""
 
+from collections.abc import Callable
+
 import pandas as pd
 
 from edgeint8.report import (
@@ -15,9 +17,10 @@ from edgeint8.report import (
 from edgeint8.report.array_answers import rows_of
 from edgeint8.report.array_growth import array_growth
 from edgeint8.report.array_machines import CAUSES, array_axis, reference
-from edgeint8.report.markdown import Tables, figure, link, percent, table
+from edgeint8.report.markdown import Tables, figure, heading, link, links, percent, table
 from edgeint8.report.style import short_name
 
+Answer = Callable[[Tables, str], list[str]]
 MOST_ROWS = 12  # of a table in the text; the rest is in its file
 TABLES = (
     *("crosscheck", "physics", "dse", "roofline", "scaling", "energy", "switching"),
@@ -33,10 +36,10 @@ OFF_THE_ARRAY = {
 
 def section(tables: Tables) -> str:
     """SCALE-Sim against the closed forms, the machines of the study, the space of designs."""
-    links = ", ".join(link(name) for name in TABLES if len(tables[name]))
+    sources = links(tables, *TABLES)
     workloads = [str(name) for name in dict.fromkeys(tables["roofline"]["workload"])]
     parts = [
-        f"## Part D: systolic arrays ({links})",
+        f"## Part D: systolic arrays ({sources})",
         "Cycles, traffic and conclusions are the physical model's. SCALE-Sim is the witness of the "
         "array: its cycles come from the exact replica and are named wherever they are shown.",
         *witness(tables),
@@ -47,7 +50,7 @@ def section(tables: Tables) -> str:
         parts += [f"### {workload}", *workload_section(tables, workload)]
     if len(tables["pareto"]):
         parts += [
-            "### The space of designs",
+            heading("The space of designs", tables, "pareto", "best", "band", "front_check"),
             figure("pareto_front", "All designs on the front, chosen ones with their energy band"),
         ]
         for workload in workloads:
@@ -60,7 +63,10 @@ def section(tables: Tables) -> str:
 def witness(tables: Tables) -> list[str]:
     """The crosscheck by mode, and what of it is missing."""
     crosscheck, roofline = tables["crosscheck"], tables["roofline"]
-    parts = ["### SCALE-Sim and its replica", answers.crosscheck_answer(crosscheck)]
+    parts = [
+        heading("SCALE-Sim and its replica", tables, "crosscheck"),
+        answers.crosscheck_answer(crosscheck),
+    ]
     if len(crosscheck):
         frame = crosscheck.assign(
             unequal=crosscheck["difference"] != 0,
@@ -100,7 +106,7 @@ def account_section(tables: Tables) -> list[str]:
     if physics.empty:
         return []
     return [
-        "### SCALE-Sim minus physics",
+        heading("SCALE-Sim minus physics", tables, "physics"),
         figure("account", "The physical model, and the terms that make SCALE-Sim's value of it"),
         _list("Term by term", account_answers.account_answers(physics)),
     ]
@@ -111,7 +117,7 @@ def machines_section(tables: Tables) -> list[str]:
     if tables["dse"].empty:
         return []
     return [
-        "### The machines of the study",
+        heading("The machines of the study", tables, "dse", "roofline", "energy"),
         figure("cycles_by_array", "Cycles by array: physical model and SCALE-Sim's replica"),
         figure("cycle_causes", "What the cycles go to: why larger arrays win less"),
         figure("utilization", "Utilisation by layer and machine"),
@@ -125,17 +131,17 @@ def workload_section(tables: Tables, workload: str) -> list[str]:
     """Sentences and short tables of one network."""
     dse = rows_of(tables, "dse", workload)
     parts = [machine_table(dse)] if len(dse) else []
-    questions = {
-        "What larger arrays win": array_growth,
-        "Memory or compute": array_answers.memory_or_compute,
-        "SRAM": array_answers.sram_size,
-        "Dataflow": array_answers.dataflow_by_layer,
-        "Depthwise and grouped layers": packing_answers.packing,
-        "Twice the resources": array_answers.doubling,
-        "SCALE-Sim alone": array_answers.scale_sim_alone,
+    questions: dict[str, tuple[Answer, tuple[str, ...]]] = {
+        "What larger arrays win": (array_growth, ("dse", "roofline")),
+        "Memory or compute": (array_answers.memory_or_compute, ("roofline",)),
+        "SRAM": (array_answers.sram_size, ("dse",)),
+        "Dataflow": (array_answers.dataflow_by_layer, ("switching", "roofline")),
+        "Depthwise and grouped layers": (packing_answers.packing, ("packing",)),
+        "Twice the resources": (array_answers.doubling, ("scaling",)),
+        "SCALE-Sim alone": (array_answers.scale_sim_alone, ("dse",)),
     }
-    for question, answer in questions.items():
-        parts.append(_list(question, answer(tables, workload)))
+    for question, (answer, sources) in questions.items():
+        parts.append(_list(question, answer(tables, workload), links(tables, *sources)))
     if len(dse):
         hardware, energy = reference(dse), rows_of(tables, "energy", workload)
         sentences = [
@@ -143,7 +149,7 @@ def workload_section(tables: Tables, workload: str) -> list[str]:
             *design_answers.largest_consumer(energy, hardware),
             *design_answers.frugal_machine(dse),
         ]
-        parts.append(_list("Energy", sentences))
+        parts.append(_list("Energy", sentences, links(tables, "energy", "dse")))
         parts.append(layer_table(rows_of(tables, "roofline", workload), hardware))
     parts.append(off_the_array(rows_of(tables, "roofline", workload)))
     return parts
@@ -243,9 +249,10 @@ def validation_section(validation: pd.DataFrame) -> list[str]:
     ]
 
 
-def _list(title: str, sentences: list[str]) -> str:
+def _list(title: str, sentences: list[str], sources: str = "") -> str:
     lines = [f"- {sentence}" for sentence in sentences]
-    return "\n".join([f"**{title}**", "", *lines]) if lines else ""
+    head = f"**{title}** ({sources})" if sources else f"**{title}**"
+    return "\n".join([head, "", *lines]) if lines else ""
 
 
 def _names(layers: pd.DataFrame) -> str:

@@ -6,8 +6,14 @@ from typing import Any
 import pandas as pd
 
 from edgeint8.report import answers, limits, part_a, part_b, part_c, part_d, what_ran
-from edgeint8.report.markdown import Tables, link
+from edgeint8.report.markdown import Tables, heading
 from edgeint8.report.summary import summary
+
+QUESTIONS = (
+    "1. Which quantisation strategy, and why?",
+    "2. What exactly does the integer hardware compute?",
+    "3. Which array, and where is the bottleneck?",
+)
 
 
 def write_report(
@@ -46,17 +52,14 @@ def executive(tables: Tables) -> str:
     quantization, golden, roofline = (tables[n] for n in ("quantization", "golden", "roofline"))
     parts = ["## The three answers", summary(tables)]
     if len(quantization):
-        sources = _links(tables, "recommendation", "quantization", "draws")
-        parts.append(f"### 1. Which quantisation strategy, and why? ({sources})")
+        parts.append(heading(QUESTIONS[0], tables, "recommendation", "quantization", "draws"))
         parts += [answers.strategy_answer(tables, name) for name in _workloads(quantization)]
     if len(golden):
-        sources = _links(tables, "golden", "bit_growth", "accumulator")
-        parts.append(f"### 2. What exactly does the integer hardware compute? ({sources})")
+        parts.append(heading(QUESTIONS[1], tables, "golden", "bit_growth", "accumulator"))
         parts.append(answers.integer_answer(golden, tables["bit_growth"]))
         parts += [answers.accumulator_answer(tables, name) for name in _workloads(golden)]
     if len(roofline):
-        sources = _links(tables, "dse", "roofline", "best", "crosscheck")
-        parts.append(f"### 3. Which array, and where is the bottleneck? ({sources})")
+        parts.append(heading(QUESTIONS[2], tables, "dse", "roofline", "best", "crosscheck"))
         parts += [answers.hardware_answer(tables, name) for name in _workloads(roofline)]
         parts.append(answers.crosscheck_answer(tables["crosscheck"]))
     return "\n\n".join(part for part in parts if part)
@@ -80,11 +83,6 @@ def _dataset(entry: Mapping[str, Any]) -> str:
         f"{entry['holdout_samples']:,} hold-out and {entry['test_samples']:,} test samples"
         f"{checksums} ([{file}]({file}))"
     )
-
-
-def _links(tables: Tables, *names: str) -> str:
-    """Links to those of the tables that this study makes."""
-    return ", ".join(link(name) for name in names if len(tables[name]))
 
 
 def _workloads(frame: pd.DataFrame) -> list[str]:
