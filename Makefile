@@ -22,6 +22,7 @@ run: $(VENV)/run.stamp
 test: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -m "not slow" -n $(CORES) --dist loadgroup
 
+# Hours. The clusters' tests need Slurm: as root, tests/workflow/slurm_up.sh install
 test-slow: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -m slow
 
@@ -72,6 +73,7 @@ $(VENV)/run.stamp: envs/requirements.txt pyproject.toml
 	$(PIP) --no-deps -e .
 	@touch $@
 
-$(VENV)/dev.stamp: $(VENV)/run.stamp envs/requirements-dev.txt
+$(VENV)/dev.stamp: $(VENV)/run.stamp envs/requirements-dev.txt envs/requirements-cluster.txt
 	$(PIP) -r envs/requirements-dev.txt
+	$(PIP) --no-deps -r envs/requirements-cluster.txt
 	@touch $@
