@@ -197,6 +197,20 @@ def test_the_front_survives_the_band_or_not() -> None:
     assert "does **not** survive" in said(answers.fronts)
 
 
+def test_a_strategy_is_on_the_front_once() -> None:
+    once = study(
+        strategy=[choice("strategy", "asym", pareto=True)],
+        zero_point=[choice("zero_point", "folded", pareto=True)],
+    )
+    assert "`asym`. The front" in " ".join(answers.fronts(once))
+    assert "folded" not in answers.front_table(once)
+
+
+def test_nothing_is_not_less_than_nothing() -> None:
+    tiny = [choice("accumulator", "guaranteed", energy=99.99)]
+    assert "+0.0 % energy [+0.0 to +0.0]" in said(answers.accumulators, accumulator=tiny)
+
+
 def without_labels(rows):
     return rows.assign(accuracy=np.nan, accuracy_delta=np.nan)
 

@@ -32,8 +32,8 @@ def section(codesign: pd.DataFrame) -> list[str]:
 
 def front_table(rows: pd.DataFrame) -> str:
     """The base and the front, most frugal first."""
-    chosen = rows[rows["pareto"].astype(bool) | rows["base"].astype(bool)]
-    chosen = chosen.sort_values("energy_pj", kind="stable")
+    places = _on_front(rows).index.union(rows.index[rows["base"].astype(bool)])
+    chosen = rows.loc[places].sort_values("energy_pj", kind="stable")
     frame = chosen.assign(
         name=[choice_name(row) for _, row in chosen.iterrows()],
         quality=[quality_text(row, rows) for _, row in chosen.iterrows()],
@@ -244,7 +244,7 @@ def _witness(narrow: pd.DataFrame) -> list[str]:
 
 def fronts(rows: pd.DataFrame) -> list[str]:
     """The front of quality and energy, and whether it survives the band."""
-    front = rows[rows["pareto"].astype(bool)].sort_values("energy_pj", kind="stable")
+    front = _on_front(rows)
     if front.empty:
         return []
     named = dict.fromkeys(choice_name(row) for _, row in front.iterrows())
@@ -255,6 +255,13 @@ def fronts(rows: pd.DataFrame) -> list[str]:
         f"{enumeration(list(named))}. The front "
         f"{'survives' if same else 'does **not** survive'} the energy band."
     ]
+
+
+def _on_front(rows: pd.DataFrame) -> pd.DataFrame:
+    """The front, most frugal first; a folded zero-point is its strategy once more."""
+    again = (rows["axis"] == "zero_point") & (rows["choice"] == "folded")
+    front = rows[rows["pareto"].astype(bool) & ~again]
+    return front.sort_values("energy_pj", kind="stable")
 
 
 def choice_name(row: pd.Series) -> str:
@@ -281,8 +288,13 @@ def _energy(row: pd.Series, against: pd.Series) -> str:
     if low == mid == high == 0:
         return "the same energy"
     ends = sorted((low, mid, high))
-    return f"{_signed(mid)} energy [{100 * ends[0]:+.1f} to {100 * ends[-1]:+.1f}]"
+    return f"{_signed(mid)} energy [{_tenths(ends[0])} to {_tenths(ends[-1])}]"
 
 
 def _signed(share: float) -> str:
-    return f"{100 * share:+.1f} %"
+    return f"{_tenths(share)} %"
+
+
+def _tenths(share: float) -> str:
+    """Signed tenths of a percent; what rounds to nothing is +0.0."""
+    return f"{round(100 * share, 1) + 0.0:+.1f}"
