@@ -4,6 +4,8 @@ import pandas as pd
 import pytest
 import yaml
 
+from edgeint8.report.contents import FIGURE_TABLES, TABLES_OF_PART
+
 TOPOLOGY = """\
 Layer name, IFMAP Height, IFMAP Width, Filter Height, Filter Width, Channels, Num Filter, Strides,
 stem, 10, 10, 3, 3, 3, 8, 1,
@@ -46,9 +48,20 @@ def test_a_topology_runs_from_file_to_report(project, hardware):
     for table in ("dse", "roofline", "scaling", "pareto", "front_check"):
         frame = pd.read_csv(results / f"tables/{table}.csv")
         assert len(frame) and set(frame["workload"]) == {"net"}, table
-    assert (pd.read_csv(results / "tables/front_check.csv")["difference"] == 0).all()
+    named = {*hardware["points"], *hardware.get("presets", ())}
+    for table in ("crosscheck", "physics", "dse", "roofline", "scaling", "energy", "switching"):
+        frame = pd.read_csv(results / f"tables/{table}.csv")
+        assert set(frame["hardware"]) == named, table
+    check = pd.read_csv(results / "tables/front_check.csv")
+    witnessed = check["scale_sim_difference"].dropna()
+    assert (check["difference"] == 0).all() and len(witnessed) and (witnessed == 0).all()
+    assert set(pd.read_csv(results / "tables/band.csv")["level"]) == {"low", "mid", "high"}
     report = (results / "report.md").read_text()
     assert "## Part D" in report and "## Part B" not in report
+    assert "**Recommended** at" in report and "published figures are met" in report
+    for name, tables in FIGURE_TABLES.items():
+        if set(tables) <= set(TABLES_OF_PART["d"]) - {"codesign"}:
+            assert (results / f"figures/{name}.png").stat().st_size > 5_000, name
 
 
 def test_a_study_without_strategies_still_has_its_float_baseline(project):
