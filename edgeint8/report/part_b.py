@@ -118,15 +118,16 @@ def _evidence(tables: Tables, workload: str) -> list[str]:
         interval=_columns(rows, "accuracy_low", "accuracy_high", 100, ""),
         delta=_shares(rows, "accuracy_delta", "+"),
         delta_interval=_columns(rows, "delta_low", "delta_high", 100, "+"),
-        p_fp32=rows["mcnemar_p_fp32"].map(_p_value),
-        p_best=rows["mcnemar_p_best"].map(_p_value),
+        p_fp32=_p_values(rows, "mcnemar_p_fp32"),
+        p_best=_p_values(rows, "mcnemar_p_best"),
         agreement=_shares(rows, "agreement", ""),
+        hardware_cost=["" if pd.isna(cost) else str(int(cost)) for cost in rows["hardware_cost"]],
         draws_sqnr=_columns(rows, "draws_sqnr_db_low", "draws_sqnr_db_high", 1, ""),
         draws_accuracy=_columns(rows, "draws_accuracy_low", "draws_accuracy_high", 100, ""),
     )
     return [
-        f"**{workload}** ({data_source(rows)}, n = {int(rows['images'].iloc[0]):,}; recommended in "
-        "bold)",
+        f"**{workload}** ({data_source(rows)}, n = {int(rows['images'].iloc[0]):,}"
+        f"{'; recommended in bold' if recommended else ''})",
         *_accuracy_table(frame, rows),
         table(frame, FIDELITY_COLUMNS),
         *float_node_lists(rows),
@@ -136,6 +137,8 @@ def _evidence(tables: Tables, workload: str) -> list[str]:
 def _accuracy_table(frame: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
     """The table of accuracy; without labels a word in its place."""
     if rows["accuracy"].isna().all():
+        if rows["sqnr_db"].isna().all():
+            return ["It came quantised and its inputs have no labels: nothing can be judged."]
         return ["Its inputs have no labels: SQNR and agreement with FP32 stand for accuracy."]
     return [table(frame, ACCURACY_COLUMNS)]
 
@@ -276,6 +279,14 @@ def _interval(low: float, high: float) -> str:
 
 def _signed(share: float) -> str:
     return f"{100 * share:+.2f}"
+
+
+def _p_values(frame: pd.DataFrame, column: str) -> list[str]:
+    """P-values of every row; nothing where no accuracy was compared."""
+    return [
+        "" if pd.isna(delta) else _p_value(value)
+        for value, delta in zip(frame[column], frame["accuracy_delta"], strict=True)
+    ]
 
 
 def _p_value(value: float) -> str:

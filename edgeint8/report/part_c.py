@@ -3,6 +3,7 @@
 import pandas as pd
 
 from edgeint8.report.markdown import Tables, figure, heading, link, points, table
+from edgeint8.report.what_ran import shown
 
 SCHEME_NAMES = {
     "ort_float32": "float32 multiply, ties to even (ONNX Runtime)",
@@ -58,7 +59,7 @@ def executor_table(golden: pd.DataFrame) -> str:
     counts = ["images", "tensors", "elements", "mismatches"]
     run = golden[notes.isna()].astype(dict.fromkeys(counts, int))
     lines = [
-        f"- {row['workload']}, `{row['strategy']}`: {row['note']}"
+        f"- {row['workload']}, `{row['strategy']}`: {shown(row['note'])}"
         for row in golden[notes.notna()].to_dict("records")
     ]
     parts = [table(run, columns)] if len(run) else []

@@ -70,7 +70,7 @@ def _fidelity(tables: Tables, workload: str) -> str:
 
 def _mismatches(tables: Tables, workload: str) -> str:
     rows = of(tables["golden"], workload)
-    if rows.empty:
+    if rows.empty or not rows["elements"].sum():
         return ""
     return f"{int(rows['mismatches'].sum()):,} of {int(rows['elements'].sum()):,}"
 

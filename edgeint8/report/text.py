@@ -77,9 +77,10 @@ def _dataset(entry: Mapping[str, Any]) -> str:
     """One line: source, sizes, and where the checksums of its files stand."""
     file = f"data/{entry['dataset']}/provenance.json"
     files = entry.get("files", ())
+    use = "calibration" if entry["source"] in ("own", "random") else "training"
     checksums = f", checksums of {len(files)} files" if files else ""
     return (
-        f"- {entry['dataset']}: source {entry['source']}, {entry['train_samples']:,} training, "
+        f"- {entry['dataset']}: source {entry['source']}, {entry['train_samples']:,} {use}, "
         f"{entry['holdout_samples']:,} hold-out and {entry['test_samples']:,} test samples"
         f"{checksums} ([{file}]({file}))"
     )

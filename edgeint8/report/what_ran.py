@@ -16,7 +16,7 @@ def warnings(tables: Tables, provenance: Sequence[Mapping[str, Any]]) -> list[st
     lines = []
     if len(status) and (failed := status[status["status"] == FAILED]).size:
         listed = "".join(
-            f"\n> - **{row['workload']}**: {_text(row['reason'])}"
+            f"\n> - **{row['workload']}**: {shown(row['reason'])}"
             for row in failed.to_dict("records")
         )
         lines.append(f"> **Not run** ({link('status')}). Nothing below speaks of:{listed}")
@@ -38,7 +38,7 @@ def left_out(tables: Tables) -> str:
         return ""
     lines = [
         f"- **{row['workload']}**{_of(row['strategy'])}: {str(row['parts']).replace(' ', ', ')}: "
-        f"{_text(row['reason'])}."
+        f"{shown(row['reason'])}."
         for row in rows.to_dict("records")
     ]
     return "\n".join([f"## What was left out ({link('status')})", "", *lines])
@@ -51,7 +51,7 @@ def reason_for(tables: Tables, workload: str, part: str) -> str:
         return ""
     rows = status[(status["workload"] == workload) & (status["status"] == LEFT_OUT)]
     rows = rows[[part in str(parts).split() for parts in rows["parts"]]]
-    return _text(rows["reason"].iloc[0]) if len(rows) else ""
+    return shown(rows["reason"].iloc[0]) if len(rows) else ""
 
 
 def trained(tables: Tables) -> bool:
@@ -68,7 +68,7 @@ def _of(strategy: object) -> str:
     return "" if pd.isna(strategy) else f", `{strategy}`"
 
 
-def _text(reason: object) -> str:
+def shown(reason: object) -> str:
     """A reason as Markdown shows it unchanged, shortened where it lists every operator."""
     words = str(reason).replace("|", "\\|").replace("<", "&lt;")
     return words if len(words) <= 300 else f"{words[:300]} ..."
