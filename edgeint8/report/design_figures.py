@@ -68,7 +68,8 @@ def roofline(table: pd.DataFrame, dse: pd.DataFrame) -> Figure:
     names = representatives(dse)
     sharing = panels_of(dse, names)
     workloads = list(dict.fromkeys(table["workload"]))
-    columns = min(4, len(sharing))
+    count = len(sharing)
+    columns = count if count <= 4 else min((4, 3), key=lambda columns: -count % columns)
     padded = [*sharing, *[""] * (-len(sharing) % columns)]
     panels = [(workload, title) for workload in workloads for title in padded]
     figure, axes = new_figure(
