@@ -43,7 +43,8 @@ plan: $(VENV)/run.stamp
 
 # Snakemake's HTML report of the finished study: one file that needs no server and no network.
 report: run
-	$(SNAKEMAKE) --report report.html
+	$(SNAKEMAKE) pages
+	$(SNAKEMAKE) pages --report report.html
 
 # The rules of the study and what feeds what (needs Graphviz).
 dag: $(VENV)/run.stamp

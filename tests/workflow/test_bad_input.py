@@ -239,7 +239,7 @@ def failed_workloads(copied, tmp_path_factory):
     run = snakemake(copied, folder, overlay, "results/tables/status.csv", "--cores", "1")
     assert run.returncode == 0, run.stderr
     assert "Traceback" not in run.stdout + run.stderr
-    command = [sys.executable, "-m", "edgeint8.status", "results"]
+    command = [sys.executable, "-m", "edgeint8.status", "my.yaml"]
     environment = Project(copied, folder).environment
     end = subprocess.run(command, capture_output=True, text=True, cwd=folder, env=environment)
     assert end.returncode != 0 and "Traceback" not in end.stderr

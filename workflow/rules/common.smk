@@ -62,31 +62,6 @@ wildcard_constraints:
     ),
 
 
-CATEGORIES = {
-    "status": "Report",
-    "a": "A: the float networks",
-    "b": "B: quantisation",
-    "c": "C: integer arithmetic",
-    "d": "D: systolic arrays",
-}
-
-
-def category_of(table):
-    """Where report.html shows a table: the part of the study that it belongs to."""
-    return next(CATEGORIES[part] for part, tables in TABLES_OF_PART.items() if table in tables)
-
-
-def shown_table(name):
-    """A table of the study as an output that report.html shows; `name` may be one wildcard."""
-    return report(
-        f"{TABLES}/{name}.csv",
-        caption="../report/tables.rst",
-        category=lambda wildcards: category_of([*wildcards, name][0]),
-        subcategory="tables",
-        labels={"table": name},
-    )
-
-
 def code(script):
     """Hash of the package modules behind workflow/scripts/<script>.py: see source_hash."""
     return source_hash(ROOT / f"workflow/scripts/{script}.py")

@@ -166,7 +166,7 @@ rule codesign_table:
     input:
         per_float(f"{NETWORK}/codesign.csv"),
     output:
-        table=shown_table("codesign"),
+        table=f"{TABLES}/codesign.csv",
     log:
         f"{LOGS}/codesign_table.log",
     benchmark:
@@ -190,7 +190,7 @@ rule architecture_table:
             f"{RESULTS}/{{workload}}/{wildcards.architecture_table}.csv", workload=STUDY.names
         ),
     output:
-        table=shown_table("{architecture_table}"),
+        table=f"{TABLES}/{{architecture_table}}.csv",
     log:
         f"{LOGS}/{{architecture_table}}_table.log",
     benchmark:
@@ -215,7 +215,7 @@ rule validation_table:
         topologies=sorted(str(path) for path in (ROOT / "benchmarks/topologies").glob("*.csv")),
         presets=[str(path) for path in PRESETS.values()],
     output:
-        table=shown_table("validation"),
+        table=f"{TABLES}/validation.csv",
     log:
         f"{LOGS}/validation_table.log",
     benchmark:

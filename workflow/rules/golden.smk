@@ -122,7 +122,7 @@ rule integer_table:
             wildcards.integer_table, per_detail
         )(f"{STRATEGY}/{wildcards.integer_table}.csv"),
     output:
-        table=shown_table("{integer_table}"),
+        table=f"{TABLES}/{{integer_table}}.csv",
     log:
         f"{LOGS}/{{integer_table}}_table.log",
     benchmark:
@@ -146,7 +146,7 @@ rule accumulator_table:
         bit_growth=f"{TABLES}/bit_growth.csv",
         overflow=f"{TABLES}/overflow.csv" if "overflow" in STUDY_TABLES else [],
     output:
-        table=shown_table("accumulator"),
+        table=f"{TABLES}/accumulator.csv",
     log:
         f"{LOGS}/accumulator_table.log",
     benchmark:

@@ -86,7 +86,7 @@ rule status_table:
         status=expand(f"{NETWORK}/status.json", workload=STUDY.names),
         parts=[path for *_, path in parts_of_study()],
     output:
-        table=shown_table("status"),
+        table=f"{TABLES}/status.csv",
     log:
         f"{LOGS}/status_table.log",
     benchmark:

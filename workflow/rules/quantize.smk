@@ -139,7 +139,7 @@ rule quantization_table:
         logits=per_strategy(f"{STRATEGY}/logits.npz"),
         draws=f"{TABLES}/draws.csv" if "draws" in STUDY_TABLES else [],
     output:
-        table=shown_table("quantization"),
+        table=f"{TABLES}/quantization.csv",
     log:
         f"{LOGS}/quantization_table.log",
     benchmark:
@@ -270,7 +270,7 @@ rule quantization_detail_table:
             else per_float(f"{NETWORK}/{wildcards.detail_table}.csv")
         ),
     output:
-        table=shown_table("{detail_table}"),
+        table=f"{TABLES}/{{detail_table}}.csv",
     log:
         f"{LOGS}/{{detail_table}}_table.log",
     benchmark:

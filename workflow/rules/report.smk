@@ -7,6 +7,21 @@ def study_command():
     return " ".join(["make run", *(["CONFIG=" + " ".join(files)] if files else [])])
 
 
+CATEGORIES = {
+    "a": "A: the float networks",
+    "b": "B: quantisation",
+    "c": "C: integer arithmetic",
+    "d": "D: systolic arrays",
+}
+
+
+def category_of(page):
+    """Where report.html shows the report, a table or a figure: at the part that it belongs to."""
+    table = FIGURE_TABLES.get(page, [page])[0]
+    parts = [part for part, tables in TABLES_OF_PART.items() if table in tables]
+    return CATEGORIES.get(parts[0], "Report") if parts else "Report"
+
+
 rule figure:
     input:
         tables=lambda wildcards: expand(
@@ -17,7 +32,7 @@ rule figure:
         png=report(
             f"{FIGURES}/{{figure}}.png",
             caption="../report/figures.rst",
-            category=lambda wildcards: category_of(FIGURE_TABLES[wildcards.figure][0]),
+            category=lambda wildcards: category_of(wildcards.figure),
             subcategory="figures",
             labels={"figure": "{figure}"},
         ),
@@ -45,7 +60,7 @@ rule report_text:
         figures=expand(f"{FIGURES}/{{figure}}.png", figure=STUDY_FIGURES),
         provenance=sorted(set(per_dataset("provenance.json"))),
     output:
-        report=report(f"{RESULTS}/report.md", caption="../report/report.rst", category="Report"),
+        report=f"{RESULTS}/report.md",
     log:
         f"{LOGS}/report.log",
     benchmark:
@@ -67,3 +82,43 @@ rule report_text:
 rule report:
     input:
         f"{RESULTS}/report.md",
+
+
+rule page:
+    """The report or a table as it stands in report.html."""
+    input:
+        source=lambda wildcards: (
+            f"{RESULTS}/report.md"
+            if wildcards.page == "report"
+            else f"{TABLES}/{wildcards.page}.csv"
+        ),
+    output:
+        page=report(
+            f"{RESULTS}/pages/{{page}}.html",
+            caption="../report/pages.rst",
+            category=lambda wildcards: category_of(wildcards.page),
+            subcategory="tables",
+            labels={"table": "{page}"},
+        ),
+    log:
+        f"{LOGS}/page/{{page}}.log",
+    benchmark:
+        f"{BENCHMARKS}/page/{{page}}.tsv"
+    wildcard_constraints:
+        page="|".join(["report", *STUDY_TABLES]),
+    conda:
+        "../../envs/edgeint8.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(500),
+        runtime=growing(5),
+    params:
+        code=code("page"),
+    script:
+        "../scripts/page.py"
+
+
+rule pages:
+    """What report.html shows besides the figures: see `make report`."""
+    input:
+        expand(f"{RESULTS}/pages/{{page}}.html", page=["report", *STUDY_TABLES]),

@@ -57,7 +57,7 @@ rule crosscheck_table:
             hardware=STUDY.hardware,
         ),
     output:
-        table=shown_table("crosscheck"),
+        table=f"{TABLES}/crosscheck.csv",
     log:
         f"{LOGS}/crosscheck_table.log",
     benchmark:

@@ -82,7 +82,7 @@ rule baseline_table:
         latency=per_float(f"{NETWORK}/latency.csv"),
         layers=per_float(f"{NETWORK}/layers.json"),
     output:
-        table=shown_table("baseline"),
+        table=f"{TABLES}/baseline.csv",
     log:
         f"{LOGS}/baseline_table.log",
     benchmark:

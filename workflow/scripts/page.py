@@ -1,0 +1,16 @@
+"""Rule page: the report or a table as an HTML page."""
+
+from pathlib import Path
+
+from edgeint8.files import write_text
+from edgeint8.job import job
+from edgeint8.report.pages import report_page, table_page
+from edgeint8.report.tables import read_table
+
+with job(snakemake):
+    source = Path(snakemake.input.source)
+    if source.suffix == ".md":
+        page = report_page(source.read_text(encoding="utf-8"), source.parent)
+    else:
+        page = table_page(read_table(source), source.stem)
+    write_text(snakemake.output.page, page)
