@@ -162,9 +162,9 @@ crash() {
     scontrol update nodename="$1" state=down reason=crashed
 }
 
-repair() {
+repair() { # ReturnToService=2: a node that reports itself is used again
     start_node "$1"
-    scontrol update nodename="$1" state=resume
+    wait_for 30 "$1 to come back" sh -c "sinfo -h -N -n $1 -t idle,mix,alloc | grep -q ."
 }
 
 [ "$(id -u)" = 0 ] || die "needs root"
