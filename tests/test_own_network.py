@@ -11,6 +11,7 @@ from edgeint8.arch.onnx_layers import layers_from_onnx
 from edgeint8.errors import ModelError
 from edgeint8.fixed_point.compare import compare_model
 from edgeint8.models.own_data import InputSpec, random_data
+from edgeint8.quant import ort_quantizer
 from edgeint8.quant.came_quantized import came_quantized, is_quantized
 from edgeint8.quant.ort_witness import batches
 from edgeint8.quant.own_network import (
@@ -234,6 +235,39 @@ def wrong_weights(model):
 def test_what_cannot_run_is_refused_by_name(change, words, tmp_path):
     with pytest.raises(ModelError, match=words):
         broken(change)(tmp_path)
+
+
+def test_a_network_without_float32_weights_is_refused():
+    half = helper.make_graph(
+        [helper.make_node("MatMul", ["x", "w"], ["y"], name="product")],
+        "half",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT16, ["N", 3])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT16, ["N", 3])],
+        [numpy_helper.from_array(np.eye(3, dtype=np.float16), "w")],
+    )
+    bare = opset_21()
+    del bare.graph.node[:], bare.graph.initializer[:]
+    bare.graph.node.append(helper.make_node("Relu", ["input"], ["scores"]))
+    for graph, words in ((half, "float16 weights @ node product"), (None, "no layer to quantise")):
+        model = bare if graph is None else helper.make_model(graph, ir_version=8)
+        if graph is not None:
+            model.opset_import[0].version = 17
+        with pytest.raises(ModelError, match=words):
+            prepared_network(model, some(model))
+
+
+def test_a_strategy_that_onnx_runtime_cannot_apply_is_named(monkeypatch):
+    prepared = prepared_network(opset_21(), some(opset_21())).model
+    calibration = calibrate(prepared, some(prepared), "minmax")
+
+    def fail(*_, **__):
+        raise AttributeError("'NoneType' object has no attribute 'data_type'")
+
+    monkeypatch.setattr(ort_quantizer.ONNXQuantizer, "quantize_model", fail)
+    monkeypatch.setattr(ort_quantizer, "quantize_dynamic", fail)
+    for strategy in (Strategy("plain"), Strategy("runtime", dynamic=True)):
+        with pytest.raises(ModelError, match=f"not quantisable .* @ strategy {strategy.name}"):
+            quantize(prepared, calibration, strategy)
 
 
 @pytest.mark.parametrize("form", ["qoperator", "qdq"])

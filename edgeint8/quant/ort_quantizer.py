@@ -100,16 +100,19 @@ def quantize_at_run_time(
     """ONNX Runtime's dynamic quantisation: integer products, scales from each batch."""
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "dynamic.onnx"
-        quantize_dynamic(
-            model,
-            path,
-            per_channel=strategy.per_channel,
-            reduce_range=selection.reduce_range,
-            weight_type=QuantType.QInt8,
-            nodes_to_quantize=list(selection.nodes),
-            nodes_to_exclude=list(selection.exclude),
-        )
-        quantized = onnx.load(path)
+        try:
+            quantize_dynamic(
+                model,
+                path,
+                per_channel=strategy.per_channel,
+                reduce_range=selection.reduce_range,
+                weight_type=QuantType.QInt8,
+                nodes_to_quantize=list(selection.nodes),
+                nodes_to_exclude=list(selection.exclude),
+            )
+            quantized = onnx.load(path)
+        except Exception as error:  # on an odd graph it raises nearly anything
+            raise _not_quantisable(strategy, error) from error
     return Result(quantized, quantized)
 
 
@@ -179,5 +182,9 @@ def _run(
             quantizer = QDQQuantizer(*head, *common)
         quantizer.quantize_model()
     except Exception as error:  # on an odd graph it raises nearly anything
-        raise ModelError(f"not quantisable ({error})", where=f"strategy {strategy.name}") from error
+        raise _not_quantisable(strategy, error) from error
     return quantizer
+
+
+def _not_quantisable(strategy: Strategy, error: Exception) -> ModelError:
+    return ModelError(f"not quantisable ({error})", where=f"strategy {strategy.name}")

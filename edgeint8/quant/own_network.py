@@ -17,7 +17,7 @@ from onnx import external_data_helper, helper
 from edgeint8.errors import DataError, ModelError
 from edgeint8.quant.affine import sqnr_db
 from edgeint8.quant.came_quantized import is_quantized
-from edgeint8.quant.graph import float_nodes
+from edgeint8.quant.graph import float_nodes, weight_layers
 from edgeint8.quant.histogram import observe
 from edgeint8.quant.ort_quantizer import optimised_graph
 from edgeint8.quant.prepare import (
@@ -91,7 +91,13 @@ def prepared_network(model: onnx.ModelProto, feeds: Feeds) -> Prepared:
         name_nodes(prepared.graph)
         _sort_nodes(prepared.graph)
     else:
+        _check_weights(model)
         prepared = prepare_model(model)
+        _check_weights(prepared)
+        if not weight_layers(prepared):
+            raise ModelError(
+                "no layer to quantise", allowed="a Conv, Gemm or MatMul with constant weights"
+            )
     name = model.graph.output[0].name
     before, after = (answers(network, feeds)[name] for network in (model, prepared))
     if before.shape != after.shape or sqnr_db(before, after) < FAITHFUL_DB:
@@ -266,6 +272,15 @@ def _with_working_batch(model: onnx.ModelProto, feeds: Feeds) -> onnx.ModelProto
         except ModelError:
             raise error from None
         return fixed
+
+
+def _check_weights(model: onnx.ModelProto) -> None:
+    """ONNX Runtime's quantiser knows float32 weights only."""
+    for layer in weight_layers(model):
+        if layer.weights.dtype != np.float32:
+            raise ModelError(
+                f"{layer.weights.dtype} weights", where=f"node {layer.name}", allowed="float32"
+            )
 
 
 def _sort_nodes(graph: onnx.GraphProto) -> None:

@@ -4,6 +4,7 @@ from dataclasses import asdict
 
 import onnx
 
+from edgeint8.errors import ModelError
 from edgeint8.files import write_csv
 from edgeint8.fixed_point.bit_growth import model_widths
 from edgeint8.fixed_point.executor import as_feeds, pieces
@@ -15,6 +16,8 @@ BATCH = 50
 with job(snakemake):
     key = {name: snakemake.wildcards[name] for name in ("workload", "strategy")}
     model = onnx.load(snakemake.input.model)
+    if any(node.op_type == "DynamicQuantizeLinear" for node in model.graph.node):
+        raise ModelError("zero-points that follow the input have no width", allowed="static ones")
     test = load_samples(snakemake.input.dataset, "test").first(snakemake.params.images)
     feeds = pieces(as_feeds(model, test.inputs), test.batch or BATCH)
     source = {"data_source": test.source}
