@@ -20,7 +20,7 @@ from edgeint8.fixed_point.overflow import Limits, Policy
 from edgeint8.fixed_point.requantize import Scheme, requantize
 from edgeint8.report import documents
 from edgeint8.report.quotes import QUOTES
-from edgeint8.report.snapshot import QUOTED
+from edgeint8.report.snapshot import QUOTED, copy_figures, quoted
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [
@@ -199,3 +199,22 @@ def test_every_limit_says_what_is_done_and_who_owns_it():
     for cells in rows:
         assert len(cells) == 3 and all(cell.strip(" |") for cell in cells), cells[0]
     assert "TODO" not in text
+
+
+def test_figures_that_a_page_shows_are_copied_beside_it(tmp_path):
+    study, page = tmp_path / "figures_of_study", tmp_path / "README.md"
+    study.mkdir()
+    (study / "a.png").write_bytes(b"new")
+    page.write_text("![x](docs/figures/a.png) and [not an image](docs/a.png)")
+    assert copy_figures(study, [page]) == ["a"]
+    assert (tmp_path / "docs/figures/a.png").read_bytes() == b"new"
+    page.write_text("![x](figures/b.png)")
+    with pytest.raises(DataError, match="no such figure"):
+        copy_figures(study, [page])
+
+
+def test_a_snapshot_refuses_a_table_that_lacks_what_is_quoted():
+    with pytest.raises(DataError, match="'elements' is missing"):
+        quoted("golden", TABLES["golden"].drop(columns="elements"))
+    with pytest.raises(DataError, match="no row"):
+        quoted("overflow", TABLES["overflow"].assign(accumulator_bits=13))
