@@ -11,12 +11,14 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # A study file is checked first: Snakemake's own words name neither the file nor the line.
 CHECK := $(if $(CONFIG),$(BIN)/python -m edgeint8.study_file $(CONFIG) &&)
-SNAKEMAKE := $(CHECK) $(BIN)/snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG))
+SNAKEMAKE := $(CHECK) $(BIN)/snakemake
+# After the targets: --configfile takes every word that follows.
+OPTIONS := --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG))
 
 .PHONY: run test test-slow env lint format plan report dag documents docs clean
 
 run: $(VENV)/run.stamp
-	$(SNAKEMAKE)
+	$(SNAKEMAKE) $(OPTIONS)
 	@$(BIN)/python -m edgeint8.status config/config.yaml $(CONFIG)
 
 test: $(VENV)/dev.stamp
@@ -42,14 +44,14 @@ plan: $(VENV)/run.stamp
 	@$(BIN)/python -m edgeint8.plan --cores $(CORES) $(addprefix --configfile ,$(CONFIG))
 
 # Snakemake's HTML report of the finished study: one file that needs no server and no network.
-report: run
-	$(SNAKEMAKE) pages
-	$(SNAKEMAKE) pages --report report.html
+report: $(VENV)/run.stamp
+	$(SNAKEMAKE) all pages $(OPTIONS)
+	$(SNAKEMAKE) pages $(OPTIONS) --report report.html
 
 # The rules of the study and what feeds what (needs Graphviz).
 dag: $(VENV)/run.stamp
 	@command -v dot > /dev/null || { echo "error: no dot @ PATH; allowed: Graphviz installed" >&2; exit 1; }
-	$(SNAKEMAKE) --rulegraph | dot -Tsvg > dag.svg
+	$(SNAKEMAKE) $(OPTIONS) --rulegraph | dot -Tsvg > dag.svg
 
 # Write the numbers and figures of the finished default study into the documents that show them.
 documents: $(VENV)/run.stamp
