@@ -396,7 +396,7 @@ def test_the_witness_of_the_best_designs_follows_the_table():
     assert "1 more was not simulated" in said
     said = recommended_answers.front_agreement(witness(0, 5))[1]
     assert "contradicts 1 of 2" in said and "more was" not in said
-    assert "witnessed none" in recommended_answers.front_agreement(witness(left=2))[1]
+    assert "witnessed none of the 2 best" in recommended_answers.front_agreement(witness(left=2))[1]
 
 
 def energy(int8, fp32, dram=(0.9, 0.9, 0.9)):

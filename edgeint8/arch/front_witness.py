@@ -26,7 +26,6 @@ QUANTITY = "compute_cycles_serial"
 MOST_DESIGNS = 3
 MOST_LINES = 50_000
 """Lines (one a cycle) of a network that SCALE-Sim is asked for: it takes about 0.1 ms for each."""
-LIMITS = SimulationLimits(cpu_seconds=60)
 
 
 def best_by_criterion(
@@ -51,13 +50,16 @@ def best_by_criterion(
 
 
 def witness_rows(
-    workload: str, layers: Sequence[Layer], designs: Iterable[Hardware], cache: str | Path
+    workload: str,
+    layers: Sequence[Layer],
+    designs: Iterable[Hardware],
+    cache: str | Path,
+    limits: SimulationLimits | None = None,
 ) -> list[Row]:
     """One row a design: sweep, full model, and SCALE-Sim for the first `MOST_DESIGNS` it can run.
 
     A design of more than `MOST_LINES` lines is not simulated, nor one whose array and dataflow
-    were; its row says so. A layer that passes its CPU-time limit leaves the design without a
-    witness.
+    were; its row says so. A layer that passes a limit leaves the design without a witness.
     """
     rows: list[Row] = []
     seen: set[tuple[str, int, int]] = set()
@@ -81,7 +83,7 @@ def witness_rows(
             row["note"] = f"not among the first {MOST_DESIGNS}: not simulated"
         else:
             seen.add(array)
-            row |= _simulated(layers, serial, cache, lines)
+            row |= _simulated(layers, serial, cache, limits, lines)
         rows.append(row)
     return rows
 
@@ -99,7 +101,13 @@ def _sweep_cycles(layers: Sequence[Layer], serial: Hardware) -> int:
     return total
 
 
-def _simulated(layers: Sequence[Layer], serial: Hardware, cache: str | Path, lines: int) -> Row:
+def _simulated(
+    layers: Sequence[Layer],
+    serial: Hardware,
+    cache: str | Path,
+    limits: SimulationLimits | None,
+    lines: int,
+) -> Row:
     """SCALE-Sim's cycles of all array layers, one added for each run, and what they differ by."""
     kb = set(serial.sram_kb)
     machine = replace(serial, name="" if len(kb) == 1 else f"{serial.name}_calc")
@@ -107,7 +115,7 @@ def _simulated(layers: Sequence[Layer], serial: Hardware, cache: str | Path, lin
     for layer in layers:
         if layer.shape is None:
             continue
-        result = simulate_cached(layer.shape, machine, cache, LIMITS)
+        result = simulate_cached(layer.shape, machine, cache, limits)
         if result.reports is None:
             return {"note": f"{layer.name}: {result.reason}"}
         total += layer.repeats * (result.reports.compute.total_cycles + 1)

@@ -128,8 +128,8 @@ def _witness(front_check: pd.DataFrame) -> list[str]:
     names = enumeration([f"`{name}`" for name in seen["hardware"]]) if len(seen) else ""
     wrong = int((seen["scale_sim_difference"] != 0).sum()) if len(seen) else 0
     if not len(seen):
-        text = "SCALE-Sim witnessed none of the best designs"
-    elif wrong:
+        return [f"SCALE-Sim witnessed none of the {len(asked)} best designs, the table says why."]
+    if wrong:
         text = (
             f"**SCALE-Sim contradicts {wrong} of {len(seen)} of the best designs in the cycles of "
             f"their arrays** ({names})"

@@ -65,11 +65,12 @@ rule explore_designs:
         "../../envs/edgeint8.yaml"
     threads: 1
     resources:
-        mem_mb=growing(3000),
+        mem_mb=growing(max(3000, STUDY.simulation["memory_mb"] + 800)),
     params:
         code=code("explore"),
         options=STUDY.explore,
         cache=f"{RESULTS}/simulations",
+        limits=STUDY.simulation,
     script:
         "../scripts/explore.py"
 

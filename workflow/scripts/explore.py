@@ -12,6 +12,7 @@ from edgeint8.arch.front import front_check_rows, front_rows
 from edgeint8.arch.front_witness import best_by_criterion, witness_rows
 from edgeint8.arch.layers import layers_from_json
 from edgeint8.arch.recommended import best_rows, recommend
+from edgeint8.arch.scale_sim.adapter import SimulationLimits
 from edgeint8.arch.study import constraints, design_space
 from edgeint8.files import read_json, write_csv
 from edgeint8.job import job
@@ -37,5 +38,7 @@ with job(snakemake):
     write_csv(snakemake.output.band, band_rows(workload, layers, levels, limit))
     checked = front_check_rows(workload, layers, found)
     designs = best_by_criterion(found, best)
-    checked += witness_rows(workload, layers, designs, snakemake.params.cache)
+    cache, allowed = snakemake.params.cache, snakemake.params.limits
+    simulation = SimulationLimits(allowed["cpu_seconds"], allowed["memory_mb"] << 20)
+    checked += witness_rows(workload, layers, designs, cache, simulation)
     write_csv(snakemake.output.front_check, checked)
