@@ -1,9 +1,7 @@
 """The report and its tables as HTML pages, which report.html shows: one file each, no network."""
 
-import base64
 import html
 import re
-from pathlib import Path
 
 import pandas as pd
 
@@ -14,8 +12,8 @@ th, td { border: 1px solid #cbd5e1; padding: 2px 8px; text-align: left; vertical
 th { background: #f1f5f9; position: sticky; top: 0; }
 img { max-width: 100%; } code { background: #f1f5f9; }
 """
-SHOWN_ROWS = 2000
-_IMAGE = re.compile(r'<img src="(?P<path>[^":]+\.png)"')
+SHOWN_ROWS = 500
+_IMAGE = re.compile(r'<img src="(?:[^"]*/)?(?P<name>\w+)\.png"[^>]*>')
 _LINK = re.compile(r'<a href="(?![a-z]+:|#)[^"]*">(?P<text>.*?)</a>')
 
 
@@ -31,17 +29,15 @@ def table_page(table: pd.DataFrame, name: str) -> str:
     return _page(name, f"<h1>{html.escape(name)}</h1><p>{size}</p>{rows}")
 
 
-def report_page(markdown: str, folder: Path) -> str:
-    """report.md as a page with its figures inside; links to files beside it become plain text."""
+def report_page(markdown: str) -> str:
+    """report.md as a page; figures and files beside it become their names.
+
+    Browsers show an embedded page of 2 MB at most, so the figures stay beside the page.
+    """
     from markdown_it import MarkdownIt  # tables do without
 
     body = MarkdownIt("commonmark").enable("table").render(markdown)
-    return _page("report", _LINK.sub(r"\g<text>", _IMAGE.sub(lambda m: _inside(m, folder), body)))
-
-
-def _inside(image: re.Match[str], folder: Path) -> str:
-    content = base64.b64encode((folder / image["path"]).read_bytes()).decode()
-    return f'<img src="data:image/png;base64,{content}"'
+    return _page("report", _LINK.sub(r"\g<text>", _IMAGE.sub(r"<em>(figure \g<name>)</em>", body)))
 
 
 def _page(title: str, body: str) -> str:

@@ -10,7 +10,7 @@ from edgeint8.report.tables import read_table
 with job(snakemake):
     source = Path(snakemake.input.source)
     if source.suffix == ".md":
-        page = report_page(source.read_text(encoding="utf-8"), source.parent)
+        page = report_page(source.read_text(encoding="utf-8"))
     else:
         page = table_page(read_table(source), source.stem)
     write_text(snakemake.output.page, page)
