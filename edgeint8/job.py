@@ -6,7 +6,6 @@ job whose input is such a reason hands it on. Jobs that gather (lists of inputs)
 ``tables/status.csv`` lists them all.
 """
 
-import errno
 import sys
 import traceback
 from collections.abc import Iterator
@@ -19,18 +18,16 @@ from edgeint8.errors import EdgeInt8Error, ModelError
 from edgeint8.files import absence, write_absence
 from edgeint8.watch import end_with_snakemake
 
-NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
-
 
 @contextmanager
 def job(snakemake: Any) -> Iterator[None]:
     """Run the body of a script; `snakemake` is the object that Snakemake gives it.
 
     Prints and warnings go to the log. Progress bars write to ``sys.__stderr__`` and stay on the
-    terminal. Bad input ends the job with one line and status 1, its traceback in the log only; so
-    does a full disk, without the traceback. A network that cannot be run leaves a reason as output
-    and status 0. Any other exception is a bug and is shown whole. A job does not outlive its
-    Snakemake.
+    terminal. Bad input, a full disk and a place that may not be written end the job with one line
+    and status 1, the traceback in the log only. A network that cannot be run leaves a reason as
+    output and status 0. Any other exception is a bug and is shown whole. A job does not outlive
+    its Snakemake.
     """
     end_with_snakemake()
     log = Path(snakemake.log[0])
@@ -44,7 +41,7 @@ def job(snakemake: Any) -> Iterator[None]:
                 return
         except (EdgeInt8Error, OSError) as error:
             if isinstance(error, OSError):
-                error = refused_by_the_machine(error)
+                error = refused_by_the_machine(error, snakemake.output[0])
             file.write(traceback.format_exc())
             of_workload = "workload" in dict(snakemake.wildcards.items())
             if not (of_workload and isinstance(error, ModelError)):
@@ -52,26 +49,18 @@ def job(snakemake: Any) -> Iterator[None]:
                     print(f"error: {error}", file=stream)
                 sys.exit(1)
             reason = str(error)
-        except OSError as error:
-            if error.errno not in NO_ROOM:
-                raise
-            where, allowed = snakemake.output[0], "a disk with room, which may be written to"
-            print(f"error: {error.strerror} @ {where}; allowed: {allowed}", file=sys.__stderr__)
-            sys.exit(1)
         print(f"left out: {reason}", file=file)
         for path in snakemake.output:
             write_absence(path, reason)
         sys.exit(0)
 
 
-def refused_by_the_machine(error: OSError) -> EdgeInt8Error:
+def refused_by_the_machine(error: OSError, output: str) -> EdgeInt8Error:
     """A full disk or a place that is not ours, in one line; all else is a bug: raised again."""
     if error.errno not in (ENOSPC, EDQUOT, EFBIG, EROFS, EACCES, EPERM):
         raise error
     return EdgeInt8Error(
-        str(error.strerror),
-        where=str(error.filename or "the results folder"),
-        allowed="a place with room that can be written",
+        str(error.strerror), where=output, allowed="a disk with room, which may be written to"
     )
 
 
