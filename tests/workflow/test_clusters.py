@@ -47,6 +47,15 @@ def test_the_profiles_differ_only_in_how_they_speak_to_the_cluster():
     assert {key: first[key] for key in common} == {key: second[key] for key in common}
 
 
+def test_every_job_says_what_memory_it_needs_and_more_when_it_is_tried_again():
+    for path in sorted((ROOT / "workflow/rules").glob("*.smk")):
+        for rule, body in re.findall(
+            r"^rule (\w+):\n(.*?)(?=^\S|\Z)", path.read_text(), re.M | re.S
+        ):
+            assert "script:" not in body or "mem_mb=growing(" in body, rule
+            assert "retries:" not in body, rule
+
+
 def rule_graph(configuration: Path) -> dict[str, set[str]]:
     """Rule -> rules that use what it makes, of the whole study."""
     command = [sys.executable, "-m", "snakemake", "--rulegraph", "--snakefile", ROOT / "Snakefile"]

@@ -12,14 +12,16 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT))
-os.environ["EDGEINT8_ROOT"] = str(ROOT)  # for the commands in profiles/cluster-generic
-os.environ["EDGEINT8_SNAKEMAKE_PID"] = str(os.getpid())  # jobs end with it: see edgeint8/watch.py
+os.environ.update(
+    EDGEINT8_ROOT=str(ROOT),  # for the commands in profiles/cluster-generic
+    EDGEINT8_SNAKEMAKE_PID=str(os.getpid()),  # jobs end with it: see edgeint8/watch.py
+)
 
 from snakemake.exceptions import WorkflowError
 
 # Bars that jobs draw would run through the live view; it shows the progress of every rule itself.
 if any("rich" in type(h).__module__ for h in workflow.logger_manager.plugin_handlers):
-    os.environ["EDGEINT8_NO_BARS"] = "1"
+    os.environ.update(EDGEINT8_NO_BARS="1")
 
 try:
     from edgeint8.arch.inputs import find_hardware
@@ -197,3 +199,27 @@ def options_of(wildcards):
 def dataset_of(wildcards):
     """The arrays that a network uses."""
     return dataset_file(wildcards.workload, "arrays.npz")
+
+
+def parts_of_study():
+    """(workload, strategy, part, file) of everything that a network may have to leave out."""
+    files = [(name, "", "layers", f"{RESULTS}/{name}/layers.json") for name in STUDY.names]
+    files = files if "dse" in STUDY_TABLES else []
+    lists = {
+        "quantize.json": per_strategy,
+        "logits.npz": per_strategy,
+        "golden.csv": per_strategy,
+        "bit_growth.csv": per_static,
+        "requantize.csv": per_detail,
+        "overflow.csv": per_detail,
+        "vectors": per_detail,
+        "sensitivity.csv": per_static_detail,
+    }
+    for file, paths in lists.items():
+        for path in paths(f"{STRATEGY}/{file}"):
+            workload, strategy = Path(path).parts[-3:-1]
+            files.append((workload, strategy, Path(file).stem, path))
+    for part in ("draws", "layer_traits", "recommendation", "codesign"):
+        for name in FLOATS if part in STUDY_TABLES else ():
+            files.append((name, "", part, f"{RESULTS}/{name}/{part}.csv"))
+    return files

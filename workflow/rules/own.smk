@@ -56,30 +56,6 @@ rule prepare_topology:
         "../scripts/prepare_topology.py"
 
 
-def parts_of_study():
-    """(workload, strategy, part, file) of everything that a network may have to leave out."""
-    files = [(name, "", "layers", f"{RESULTS}/{name}/layers.json") for name in STUDY.names]
-    files = files if "dse" in STUDY_TABLES else []
-    lists = {
-        "quantize.json": per_strategy,
-        "logits.npz": per_strategy,
-        "golden.csv": per_strategy,
-        "bit_growth.csv": per_static,
-        "requantize.csv": per_detail,
-        "overflow.csv": per_detail,
-        "vectors": per_detail,
-        "sensitivity.csv": per_static_detail,
-    }
-    for file, paths in lists.items():
-        for path in paths(f"{STRATEGY}/{file}"):
-            workload, strategy = Path(path).parts[-3:-1]
-            files.append((workload, strategy, Path(file).stem, path))
-    for part in ("draws", "layer_traits", "recommendation", "codesign"):
-        for name in FLOATS if part in STUDY_TABLES else ():
-            files.append((name, "", part, f"{RESULTS}/{name}/{part}.csv"))
-    return files
-
-
 rule status_table:
     """What ran, what did not, and why."""
     input:
