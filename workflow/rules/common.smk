@@ -223,3 +223,24 @@ def parts_of_study():
         for name in FLOATS if part in STUDY_TABLES else ():
             files.append((name, "", part, f"{RESULTS}/{name}/{part}.csv"))
     return files
+
+
+def study_command():
+    """The command of this study, with its study files by name: the report quotes it."""
+    files = [os.path.basename(path) for path in workflow.overwrite_configfiles]
+    return " ".join(["make run", *(["CONFIG=" + " ".join(files)] if files else [])])
+
+
+CATEGORIES = {
+    "a": "A: the float networks",
+    "b": "B: quantisation",
+    "c": "C: integer arithmetic",
+    "d": "D: systolic arrays",
+}
+
+
+def category_of(page):
+    """Where report.html shows the report, a table or a figure: at the part that it belongs to."""
+    table = FIGURE_TABLES.get(page, [page])[0]
+    parts = [part for part, tables in TABLES_OF_PART.items() if table in tables]
+    return CATEGORIES.get(parts[0], "Report") if parts else "Report"

@@ -107,7 +107,7 @@ rule latency:
             [] if wildcards.workload in ADOPTED else f"{RESULTS}/{wildcards.workload}/model.onnx"
         ),
         quantized=lambda wildcards: expand(
-            STRATEGY + "/executable.onnx",
+            f"{STRATEGY}/executable.onnx",
             workload=wildcards.workload,
             strategy=strategies_of(wildcards.workload),
         ),

@@ -1,27 +1,6 @@
 # Tables -> figures -> report. Nothing here reads a model.
 
 
-def study_command():
-    """The command of this study, with its study files by name: the report quotes it."""
-    files = [os.path.basename(path) for path in workflow.overwrite_configfiles]
-    return " ".join(["make run", *(["CONFIG=" + " ".join(files)] if files else [])])
-
-
-CATEGORIES = {
-    "a": "A: the float networks",
-    "b": "B: quantisation",
-    "c": "C: integer arithmetic",
-    "d": "D: systolic arrays",
-}
-
-
-def category_of(page):
-    """Where report.html shows the report, a table or a figure: at the part that it belongs to."""
-    table = FIGURE_TABLES.get(page, [page])[0]
-    parts = [part for part, tables in TABLES_OF_PART.items() if table in tables]
-    return CATEGORIES.get(parts[0], "Report") if parts else "Report"
-
-
 rule figure:
     input:
         tables=lambda wildcards: expand(
