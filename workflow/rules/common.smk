@@ -226,9 +226,12 @@ def parts_of_study():
 
 
 def study_command():
-    """The command of this study, with its study files by name: the report quotes it."""
-    files = [os.path.basename(path) for path in workflow.overwrite_configfiles]
-    return " ".join(["make run", *(["CONFIG=" + " ".join(files)] if files else [])])
+    """The command of this study; its study files relative to the project, or by name."""
+    files = [os.path.relpath(path, workflow.basedir) for path in workflow.overwrite_configfiles]
+    names = [os.path.basename(path) if path.startswith("..") else path for path in files]
+    if len(names) > 1:
+        return f"make run CONFIG='{' '.join(names)}'"
+    return " ".join(["make run", *(f"CONFIG={name}" for name in names)])
 
 
 CATEGORIES = {
