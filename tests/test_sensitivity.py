@@ -9,7 +9,7 @@ from float_networks import NetworkBuilder, classifier, images
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from edgeint8.errors import DataError
+from edgeint8.errors import DataError, ModelError
 from edgeint8.quant.affine import sqnr_db
 from edgeint8.quant.calibration import calibrate
 from edgeint8.quant.histogram import observe
@@ -18,6 +18,8 @@ from edgeint8.quant.ptq import quantize
 from edgeint8.quant.sensitivity import (
     ALL_BUT,
     ALONE,
+    LayerSensitivity,
+    PartlyFloat,
     SensitivityStudy,
     layer_groups,
     noise_of,
@@ -176,3 +178,30 @@ def test_dynamic_strategies_are_refused(data: tuple) -> None:
     calibration = calibrate(model, tinted(8, seed=1), "minmax")
     with pytest.raises(DataError, match="dynamic"):
         SensitivityStudy(model, calibration, Strategy("d", dynamic=True), inputs)
+
+
+def test_noise_that_no_layer_makes_is_not_won_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every float layer wins back a hundredth: the suggestion is the least loss, of all layers."""
+    model, inputs = prepare_model(classifier()), images(8)
+    study = SensitivityStudy(model, calibrate(model, inputs, "minmax"), Strategy("s"), inputs)
+    monkeypatch.setattr(study, "_measure", lambda: "noise")
+    monkeypatch.setattr(
+        study,
+        "_result",
+        lambda names, measure: PartlyFloat(names, 1 - len(names) / 100, 0.0, float("nan")),
+    )
+    found = study.suggest(
+        [LayerSensitivity(layer, ALONE, 20.0, float("nan")) for layer in study.layers]
+    )
+    assert found.after.float_layers == study.layers and found.before.float_layers == ()
+    assert found.tried == 2 ** len(study.layers) and found.exhaustive
+
+
+def test_a_network_without_layers_is_refused() -> None:
+    net = NetworkBuilder()
+    net.add("Relu")
+    model = prepare_model(net.model(rank=4))
+    inputs = images(8)
+    study = SensitivityStudy(model, calibrate(model, inputs, "minmax"), Strategy("s"), inputs)
+    with pytest.raises(ModelError, match="no layers in the network"):
+        study.suggest([])

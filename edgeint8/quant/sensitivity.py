@@ -16,7 +16,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from edgeint8.errors import DataError
+from edgeint8.errors import DataError, ModelError
 from edgeint8.quant.affine import sqnr_db
 from edgeint8.quant.calibration import Calibration
 from edgeint8.quant.evaluation import evaluate
@@ -131,11 +131,15 @@ class SensitivityStudy:
         The loss is the accuracy drop where McNemar's mid-p is below `SIGNIFICANT`, else the noise.
         Subsets grow one layer at a time; within a size those come first whose layers, quantised
         alone, make the most noise, at most `MAX_TRIES` of them; equal losses fall to less noise.
+        Where even all layers in float do not win back half (the noise comes from other operators),
+        the set with the least loss is returned.
         """
+        if not self.layers:
+            raise ModelError("no layers in the network", allowed="a network with weights")
         measure = self._measure()
         alone = {row.layer: row.noise for row in rows if row.mode == ALONE}
         full = self._result((), measure)
-        tried, exhaustive = 1, True
+        least, tried, exhaustive = full, 1, True
         for size in range(1, len(self.layers) + 1):
             subsets = sorted(
                 combinations(self.layers, size), key=lambda names: -sum(alone[n] for n in names)
@@ -145,8 +149,9 @@ class SensitivityStudy:
             best = min(results, key=lambda result: (result.loss, -result.sqnr_db))
             if best.loss <= full.loss / 2:
                 return MixedPrecision(measure, full, best, tried, exhaustive)
+            least = min(least, best, key=lambda result: (result.loss, -result.sqnr_db))
             exhaustive = exhaustive and len(subsets) <= MAX_TRIES
-        raise DataError("no layers in the network", allowed="a network with weights")
+        return MixedPrecision(measure, full, least, tried, exhaustive)
 
     def _result(self, float_layers: tuple[str, ...], measure: str) -> PartlyFloat:
         logits = self.logits(float_layers)
