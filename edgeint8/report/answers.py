@@ -13,6 +13,7 @@ from edgeint8.report.what_ran import reason_for
 from edgeint8.report.why import headline
 
 SIGNIFICANCE = 0.05
+FEW_ANSWERS = 5  # a tolerance of fewer answers than this is an indication only
 
 
 def strategy_answer(tables: Tables, workload: str) -> str:
@@ -125,8 +126,10 @@ def accumulator_answer(tables: Tables, workload: str) -> str:
         text += (
             f" Under `{seen['strategy']}` {int(seen['overflow_images']):,} test images lost at "
             f"most {points(float(seen['tolerance']))} of accuracy on {wrap} bits with wraparound "
-            f"and on {clamp} with one clamp at the end."
+            f"and on {clamp} with one clamp at the end"
         )
+        few = float(seen["overflow_images"]) * float(seen["tolerance"]) < FEW_ANSWERS
+        text += ", which so few images only indicate." if few else "."
     return f"{text} Fewer than {int(row['bits_guaranteed'])} bits rest on data, not on a bound."
 
 

@@ -74,12 +74,17 @@ def _quantization(quantization: pd.DataFrame) -> list[str]:
 
 def _images(tables: Tables) -> list[str]:
     studied = {"overflow": "Overflow", "requantize": "Rounding"}
-    return [
-        f"{question} was studied on {int(tables[name]['images'].min()):,} images and "
-        f"{tables[name]['strategy'].nunique()} strategies ({link(name)})."
-        for name, question in studied.items()
-        if len(tables[name])
-    ]
+    sentences = []
+    for name, question in studied.items():
+        table = tables[name]
+        if len(table):
+            count = table["strategy"].nunique()
+            strategies = "one strategy" if count == 1 else f"{count} strategies"
+            sentences.append(
+                f"{question} was studied on {int(table['images'].min()):,} images and "
+                f"{strategies} a network at most ({link(name)})."
+            )
+    return sentences
 
 
 def _hardware(tables: Tables) -> list[str]:
