@@ -12,6 +12,7 @@ from edgeint8.report.account_figures import account
 from edgeint8.report.tables import columns_of
 
 BYTES = QUANTITIES[2:]
+NO_DSE = pd.DataFrame(columns=columns_of("dse"))
 
 
 def rows(hardware, quantity, physics, mode="user", layer="conv", **terms):
@@ -86,7 +87,7 @@ def test_an_account_that_does_not_add_up_is_not_hidden():
 def test_no_rows_no_sentence():
     empty = pd.DataFrame(columns=columns_of("physics"))
     assert account_answers(empty) == []
-    plt.close(account(empty))
+    plt.close(account(empty, NO_DSE))
 
 
 def study(*hardware):
@@ -109,7 +110,7 @@ def test_bars_end_at_scale_sim(kbs, bandwidth):
     """With one machine or more, the stacked heights of each bar add up to SCALE-Sim's value."""
     machines = [uniform_hardware("ws", 8, 8, kb, bandwidth) for kb in kbs]
     table = pd.DataFrame(study(*machines))
-    figure = account(table)
+    figure = account(table, NO_DSE)
     values = table.drop_duplicates(["hardware", "quantity"])
     for ax, quantities in zip(figure.axes, (["total_cycles"], list(BYTES)), strict=True):
         expected = values[values["quantity"].isin(quantities)].groupby("hardware", sort=False)
@@ -124,6 +125,22 @@ def test_bars_end_at_scale_sim(kbs, bandwidth):
 
 def test_a_preset_alone_is_drawn_under_its_name():
     table = pd.DataFrame(machine(64)).assign(hardware="eyeriss")
-    figure = account(table)
+    figure = account(table, NO_DSE)
     assert "eyeriss" in figure.axes[0].get_title()
+    plt.close(figure)
+
+
+def test_a_point_that_a_user_adds_has_a_bar_under_its_name():
+    """Beside the family of SRAM sizes; a machine of the family is not drawn twice."""
+    names = ["os_16x16_64kB_16Bpc", "os_16x16_128kB_16Bpc", "ws_7x9_40kB_3Bpc"]
+    dse = pd.DataFrame(
+        {"hardware": name, "rows": 16, "cols": 16, "dataflow": name[:2], "sram_kb": 64}
+        | {"bandwidth": "16", "model_ms": 1.0}
+        for name in names
+    )
+    table = pd.DataFrame(machine(64) + machine(128) + rows(names[2], "total_cycles", 700))
+    figure = account(table, dse)
+    labels = [tick.get_text() for tick in figure.axes[0].get_xticklabels()]
+    assert labels == ["64 kB", "128 kB", "ws\n7x9\n40kB\n3Bpc"]
+    assert max(bar.get_height() for bar in figure.axes[0].patches) == 1_000
     plt.close(figure)

@@ -1,4 +1,6 @@
-"""SCALE-Sim minus physics as stacked terms, by SRAM size."""
+"""SCALE-Sim minus physics as stacked terms, by SRAM size and for machines named one by one."""
+
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -8,6 +10,7 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from edgeint8.report.account_answers import FAMILY, PHYSICS, TERMS, accounts, bandwidth_of, families
+from edgeint8.report.array_machines import FEW, MOST_EXTRA_TICKS, single_points
 from edgeint8.report.labels import short_count
 from edgeint8.report.style import COLOURS, HATCHES, new_figure
 
@@ -19,15 +22,21 @@ PANELS = {
 GREY = "0.75"
 
 
-def account(physics: pd.DataFrame) -> Figure:
-    """The physical model and on it every term that makes SCALE-Sim's value, a bar an SRAM size."""
+def account(physics: pd.DataFrame, dse: pd.DataFrame) -> Figure:
+    """The physical model and on it every term that makes SCALE-Sim's value.
+
+    A bar for each SRAM size of one array, dataflow and bandwidth, then one for each machine that
+    the study names by itself.
+    """
     if physics.empty:
         figure, axes = new_figure()
         axes[0].set_title("no layer of this study is on the array")
         return figure
     wide = accounts(physics)
     workloads = list(dict.fromkeys(wide["workload"]))
-    sums = {name: family_sums(wide[wide["workload"] == name]) for name in workloads}
+    sums = {
+        name: family_sums(wide[wide["workload"] == name], named_machines(dse)) for name in workloads
+    }
     shown = _shown([frame for panels in sums.values() for frame in panels.values()])
     figure, axes = new_figure(len(PANELS), width=9.6, height=3.4, rows=len(workloads))
     for k, (workload, panels) in enumerate(sums.items()):
@@ -46,11 +55,19 @@ def account(physics: pd.DataFrame) -> Figure:
     return figure
 
 
-def family_sums(wide: pd.DataFrame) -> dict[str, pd.DataFrame]:
+def named_machines(dse: pd.DataFrame) -> list[str]:
+    """Machines that get a bar of their own: all of a few, else those outside every sweep."""
+    if dse["hardware"].nunique() > FEW:
+        dse = single_points(dse)
+    return [str(name) for name in dse["hardware"].drop_duplicates()][:MOST_EXTRA_TICKS]
+
+
+def family_sums(wide: pd.DataFrame, single: Sequence[str]) -> dict[str, pd.DataFrame]:
     """Physics and terms over all layers, a row an SRAM size, of the family that tells most.
 
     A limited bandwidth goes first, then most SRAM sizes, then what SCALE-Sim overstates most.
-    Machines that no id describes stand alone, under their names.
+    Machines that no id describes stand alone, under their names. The machines in `single` that are
+    not of the family have rows below it.
     """
     described = families(wide)
     if described.empty:
@@ -65,14 +82,24 @@ def family_sums(wide: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
     best = max(groups, key=interest)
     frame = described[(described[FAMILY] == list(best)).all(axis=1)]
+    others = wide[wide["hardware"].isin(set(single) - set(frame["hardware"]))]
     panels = {}
     for words, quantities in PANELS.items():
-        rows = frame[frame["quantity"].isin(quantities)]
-        total = rows.groupby("kb")[["scalesim", PHYSICS, *TERMS]].sum()
+        total = _sums(frame, "kb", quantities)
+        total.index = pd.Index([f"{kb} kB" if kb else "" for kb in total.index])
+        beside = _sums(others, "hardware", quantities)
+        beside.index = pd.Index([str(name).replace("_", "\n") for name in beside.index])
+        total = pd.concat([total, beside]) if len(beside) else total
         bandwidth = f", {bandwidth_of(best[2])}" if best[2] else ""
         total.attrs["family"] = f"{best[0]} {best[1]}".strip() + bandwidth
         panels[words] = total
     return panels
+
+
+def _sums(rows: pd.DataFrame, key: str, quantities: Sequence[str]) -> pd.DataFrame:
+    """SCALE-Sim's value, the model's and every term, over all layers, a row for each `key`."""
+    rows = rows[rows["quantity"].isin(quantities)]
+    return rows.groupby(key)[["scalesim", PHYSICS, *TERMS]].sum()
 
 
 def _shown(frames: list[pd.DataFrame]) -> dict[str, tuple[str, str]]:
@@ -108,11 +135,11 @@ def _stack(ax: Axes, frame: pd.DataFrame, shown: dict[str, tuple[str, str]]) -> 
         ax.annotate(
             text, (middle, high), above, textcoords="offset points", ha="center", fontsize=7
         )
-    ax.set_xticks(x, [f"{kb} kB" if kb else "" for kb in frame.index])
+    ax.set_xticks(x, [str(label) for label in frame.index], fontsize=7 if len(frame) > 5 else None)
     room = max(0.8, 2.0 - len(frame) / 2)
     ax.set_xlim(-room, len(frame) - 1 + room)
     ax.set_ylim(1.1 * bottom.min(), 1.12 * top.max() or 1)
     ax.yaxis.set_major_formatter(
         lambda value, _: short_count(value) if value >= 0 else f"-{short_count(-value)}"
     )
-    ax.set_xlabel("SRAM per operand; SCALE-Sim's value above")
+    ax.set_xlabel("SRAM per operand, or machine; SCALE-Sim's value above")

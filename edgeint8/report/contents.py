@@ -41,7 +41,7 @@ FIGURE_TABLES = {
     "unused_levels": ("levels",),
     "accumulator_width": ("bit_growth",),
     "overflow": ("overflow",),
-    "account": ("physics",),
+    "account": ("physics", "dse"),
     "cycles_by_array": ("dse",),
     "cycles_by_sram": ("dse",),
     "cycle_causes": ("roofline", "dse"),
