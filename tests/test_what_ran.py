@@ -9,6 +9,8 @@ from edgeint8.report import answers, limits, part_c, what_ran, why
 from edgeint8.report import part_b as section_b
 from edgeint8.report.figures import FIGURES
 from edgeint8.report.style import nothing_to_draw
+from edgeint8.report.tables import with_absent
+from edgeint8.report.text import write_report
 
 JUDGED = [
     *("accuracy", "accuracy_low", "accuracy_high", "accuracy_delta", "delta_low", "delta_high"),
@@ -126,3 +128,9 @@ def test_figures_leave_out_what_is_not_known(tables):
     if len(tables["sensitivity"]):
         plt.close(FIGURES["sensitivity"](tables["sensitivity"], tables["mixed_precision"]))
     plt.close(nothing_to_draw(tables["quantization"]))
+
+
+def test_a_study_in_which_nothing_ran_still_has_a_report():
+    failed = ("bad", "onnx", None, "failed", None, "not a network @ bad.onnx")
+    text = write_report(with_absent({"status": status(failed)}), [], {"Python": "3"})
+    assert "- **bad**: not a network @ bad.onnx" in text and "## Part" not in text
