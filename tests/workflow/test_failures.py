@@ -162,8 +162,9 @@ def real_imports(project, script: Path) -> set[Path]:
     """Package files that Python itself loads for a script of the copied project."""
     command = [sys.executable, "-c", REAL_IMPORTS, str(script)]
     output = subprocess.run(
-        command, capture_output=True, text=True, check=True, env=project.environment
-    ).stdout
+        command, capture_output=True, text=True, check=True, env=project.environment,
+        cwd=project.run_dir,
+    ).stdout  # fmt: skip
     return {Path(name).resolve() for name in json.loads(output.splitlines()[-1])}
 
 
