@@ -11,6 +11,8 @@ from edgeint8.source_hash import PACKAGE, imported_files, source_closure, source
 
 SCRIPTS = sorted((PACKAGE.parent / "workflow/scripts").glob("*.py"))
 
+NEED_TORCH = {"train", "export"}
+
 REPORT_IMPORTS = """
 import ast, json, pathlib, sys
 tree = ast.parse(pathlib.Path(sys.argv[1]).read_text())
@@ -18,7 +20,7 @@ for node in tree.body:
     if isinstance(node, ast.Import | ast.ImportFrom):
         exec(compile(ast.Module([node], []), sys.argv[1], "exec"))
 files = [m.__file__ for n, m in sys.modules.items() if n.split(".")[0] == "edgeint8"]
-print(json.dumps(files))
+print(json.dumps([files, "torch" in sys.modules]))
 """
 
 
@@ -26,8 +28,11 @@ print(json.dumps(files))
 def test_closure_covers_the_real_imports(script):
     command = [sys.executable, "-c", REPORT_IMPORTS, str(script)]
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    loaded = {Path(name).resolve() for name in json.loads(output.splitlines()[-1])}
+    files, torch = json.loads(output.splitlines()[-1])
+    loaded = {Path(name).resolve() for name in files}
     assert loaded and loaded <= source_closure(script)
+    # Importing torch takes 2.6 CPU seconds: longer than most jobs.
+    assert torch == (script.stem in NEED_TORCH)
 
 
 def test_imports_inside_functions_count(tmp_path):
