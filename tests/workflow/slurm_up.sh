@@ -14,7 +14,7 @@ CONFIGURATION=/etc/slurm/slurm.conf
 OURS="# written by EdgeINT8's slurm_up.sh"
 STATE=${SLURM_STATE:-/var/lib/edgeint8-slurm}
 NODES=${SLURM_NODES:-3} CPUS=${SLURM_NODE_CPUS:-4} MEMORY_MB=${SLURM_NODE_MEM:-16000}
-HOST=$(hostname -s)
+HOST=$(uname -n | cut -d . -f 1)
 PATH=$PATH:/usr/sbin
 
 die() {
@@ -122,6 +122,7 @@ up() {
         stop_daemons
         cp "$STATE/slurm.conf" $CONFIGURATION
     fi
+    getent hosts "$HOST" >/dev/null || echo "127.0.0.1 $HOST" >>/etc/hosts # steps call back by name
     start_munge
     running slurmctld || slurmctld || die "slurmctld does not start"
     wait_for 30 slurmctld sh -c 'scontrol ping | grep -q "is UP"'
