@@ -168,6 +168,9 @@ def real_imports(project, script: Path) -> set[Path]:
     return {Path(name).resolve() for name in json.loads(output.splitlines()[-1])}
 
 
+BY_PROGRAM = {"validation_table"}  # imports benchmarks/published.py once the job has begun
+
+
 def imported_inside_functions(root: Path) -> set[str]:
     """Module names that some function imports: loaded later than any import statement can show."""
     text = "\n".join(path.read_text() for path in (root / "edgeint8").rglob("*.py"))
@@ -197,7 +200,8 @@ def test_an_edit_in_any_module_reruns_exactly_the_rules_that_import_it(studied):
             module.write_text(original)
         changed, rerun = found.get(PARAMS, set()), set().union(*found.values())
         assert expected & run <= rerun, f"{name}: {expected & run - rerun} would keep old results"
-        assert changed <= expected or name in late, f"{name}: {changed - expected} need not run"
+        needless = changed - expected - BY_PROGRAM
+        assert not needless or name in late, f"{name}: {needless} need not run"
 
 
 # ---- memory --------------------------------------------------------------------------------------
