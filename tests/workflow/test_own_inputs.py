@@ -17,6 +17,7 @@ from edgeint8.quant.ptq import Strategy, calibrate, prepare_model, quantize
 
 pytestmark = pytest.mark.xdist_group("own")
 STRATEGY = "asym_channel_minmax"
+SHAPE = {"input": [None, 3, 8, 8]}
 STUDY = {
     "run": {
         "workloads": ["labelled", "unlabelled", "dataless", "qdq", "qoperator", "broken", "odd"],
@@ -24,11 +25,11 @@ STUDY = {
         "detail_strategies": [],
     },
     "workloads": {
-        "labelled": {"onnx": "net.onnx", "data": "labelled.npz"},
-        "unlabelled": {"onnx": "net.onnx", "data": "unlabelled.npz"},
-        "dataless": {"onnx": "net.onnx"},
+        "labelled": {"onnx": "net.onnx", "data": "labelled.npz", "shape": SHAPE},
+        "unlabelled": {"onnx": "two_inputs.onnx", "data": "two_inputs.npz"},
+        "dataless": {"onnx": "net.onnx", "shape": SHAPE},
         "qdq": {"onnx": "qdq.onnx", "data": "labelled.npz"},
-        "qoperator": {"onnx": "qoperator.onnx", "data": "unlabelled.npz"},
+        "qoperator": {"onnx": "batch_of_four.onnx", "data": "batch_of_four.npz"},
         "broken": {"onnx": "broken.onnx", "data": "labelled.npz"},
         "odd": {"onnx": "odd.onnx"},  # an operator that the executor does not have
     },
@@ -45,19 +46,30 @@ COUNT, WRONG = 60, 7
 def write_inputs(folder):
     """The networks and arrays that the study names."""
     network = classifier(seed=3)
-    onnx.save(network, folder / "net.onnx")
-    onnx.save(MESSY["depth_to_space"](), folder / "odd.onnx")
-    (folder / "broken.onnx").write_bytes(b"not a network")
     arrays = {"calibration": images(40)["input"], "inputs": images(COUNT, seed=2)["input"]}
     labels = reference_outputs(network, {"input": arrays["inputs"]}).argmax(axis=1)
     labels[::WRONG] = (labels[::WRONG] + 1) % 10
-    np.savez(folder / "unlabelled.npz", **arrays)
     np.savez(folder / "labelled.npz", labels=labels, **arrays)
+    onnx.save(quantized(network, arrays["calibration"], "qdq"), folder / "qdq.onnx")
+    for axis in (2, 3):
+        network.graph.input[0].type.tensor_type.shape.dim[axis].dim_param = "size"
+    onnx.save(network, folder / "net.onnx")
+    four, more = MESSY["fixed_batch_of_four"](), images(COUNT + 1, seed=3)["input"]
+    onnx.save(quantized(four, arrays["calibration"], "qoperator"), folder / "batch_of_four.onnx")
+    np.savez(folder / "batch_of_four.npz", inputs=more)
+    onnx.save(MESSY["two_inputs"](), folder / "two_inputs.onnx")
+    states = {f"{role}.state": images(len(a), shape=(6,))["input"] for role, a in arrays.items()}
+    pictures = {f"{role}.image": array for role, array in arrays.items()}
+    np.savez(folder / "two_inputs.npz", **pictures, **states)
+    onnx.save(MESSY["depth_to_space"](), folder / "odd.onnx")
+    (folder / "broken.onnx").write_bytes(b"not a network")
+
+
+def quantized(network, inputs, form):
+    """A network as another tool would hand it over."""
     prepared = prepare_model(network)
-    calibration = calibrate(prepared, {"input": arrays["calibration"]}, "minmax")
-    for form in ("qdq", "qoperator"):
-        quantized = quantize(prepared, calibration, Strategy("s", format=form))
-        onnx.save(quantized.model, folder / f"{form}.onnx")
+    calibration = calibrate(prepared, {"input": inputs}, "minmax")
+    return quantize(prepared, calibration, Strategy("s", format=form)).model
 
 
 @pytest.fixture(scope="module")
@@ -119,14 +131,14 @@ def test_strategies_have_what_their_data_allow(own):
 def test_only_data_of_ones_own_recommend(own):
     rows = read(own, "recommendation")
     assert set(rows["workload"]) == {"labelled", "unlabelled"} and rows["recommended"].all()
-    assert rows.set_index("workload").loc["unlabelled", "holdout_accuracy"] > 0.8
+    assert rows.set_index("workload").loc["unlabelled", "holdout_accuracy"] > 0.5
     assert "which has no labels" in rows.set_index("workload").loc["unlabelled", "reasoning"]
 
 
 def test_integers_equal_onnx_runtime_or_say_why_not(own):
     golden = read(own, "golden").set_index("workload")
     run = golden.drop(index="odd")
-    assert (run["mismatches"] == 0).all() and run["elements"].min() > 10_000
+    assert (run["mismatches"] == 0).all() and run["elements"].min() > 5_000
     assert run["note"].isna().all() and set(run.index) == {
         *("labelled", "unlabelled", "dataless", "qdq", "qoperator")
     }
