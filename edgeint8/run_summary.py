@@ -7,7 +7,7 @@ and where their logs are.
 import re
 import resource
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 LAST_LINES = 5
@@ -15,9 +15,10 @@ _FAILURE = re.compile(r"^Error in rule (?P<rule>\w+):\n(?P<details>(?:    .*\n)*
 _LOG = re.compile(r"^    log: (?P<log>.+) \(check log file", re.MULTILINE)
 
 
-def failure_summary(snakemake_log: str | Path) -> str:
-    """Each failed job once: its rule, its log file, and how that log ends."""
-    text = Path(snakemake_log).read_text(encoding="utf-8", errors="replace")
+def failure_summary(snakemake_logs: Iterable[str | Path]) -> str:
+    """Each failed job of these logs of one run: its rule, its log file, and how that log ends."""
+    logs = [Path(log).read_text(encoding="utf-8", errors="replace") for log in snakemake_logs]
+    text = "\n".join(logs)
     failed = dict.fromkeys(_failed_jobs(text))
     if not failed:
         return ""

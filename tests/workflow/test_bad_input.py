@@ -281,4 +281,8 @@ def test_a_job_that_meets_damaged_data_leaves_nothing(copied, tmp_path):
     case = next(case for case in CASES if case["name"] == "data_cut_off")
     damage_cifar10(tmp_path, case["cifar10"])
     target = "results/data/cifar10/arrays.npz"
-    assert_refused(case, snakemake(copied, tmp_path, {}, target, "--cores", "1"), tmp_path)
+    result = snakemake(copied, tmp_path, {}, target, "--cores", "1")
+    assert_refused(case, result, tmp_path)
+    summary = result.stderr.partition("1 job failed:\n")[2].splitlines()
+    assert summary[0] == "  dataset: results/logs/dataset/cifar10.log"
+    assert_says(case, summary[1].strip(), tmp_path)
