@@ -88,7 +88,7 @@ def strike(study: Study, number: signal.Signals, whom: str, seconds: float) -> b
     with suppress(psutil.NoSuchProcess):  # it has just ended by itself
         (psutil.Process(process.pid) if whom == "snakemake" else jobs[0]).send_signal(number)
     study.kills.append(f"{number.name} to {whom}")
-    process.wait(timeout=300)
+    process.wait(timeout=1800)  # keep-going: what does not need a killed job is finished first
     _, alive = psutil.wait_procs(jobs, timeout=15)
     assert not alive, f"{alive} outlived {number.name} to {whom}"
     return True
