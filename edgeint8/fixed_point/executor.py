@@ -14,7 +14,7 @@ from edgeint8.errors import ModelError
 from edgeint8.fixed_point.graph import Graph, Node, read_graph
 from edgeint8.fixed_point.kernels import accumulate
 from edgeint8.fixed_point.operands import Operands, with_raw_codes
-from edgeint8.fixed_point.operators import OPERATORS, floating, normalising
+from edgeint8.fixed_point.operators import OPERATORS, floating, normalising, resizing
 from edgeint8.fixed_point.operators.context import Accumulate, Context
 from edgeint8.fixed_point.requantize import Array, Scheme
 
@@ -137,7 +137,7 @@ def float_nodes(model: onnx.ModelProto) -> list[str]:
     for node in graph.nodes:
         if _makes_integers(node, integers):
             integers.update(node.outputs)
-        elif node.op_type in floating_types():
+        elif node.op_type in floating_types() and not resizing.only_moves(node):
             found.append(node.name)
     return found
 
@@ -148,6 +148,8 @@ def _makes_integers(node: Node, integers: set[str]) -> bool:
         return False
     if node.op_type == "QGemm":
         return len(node.inputs) > 7
+    if node.op_type == "Resize":  # its scales are float, whatever it resizes
+        return node.inputs[0] in integers
     makers = ("QuantizeLinear", "ConvInteger", "MatMulInteger", "Shape")
     if node.op_type in makers or node.op_type.startswith("QLinear"):
         return True
@@ -156,7 +158,7 @@ def _makes_integers(node: Node, integers: set[str]) -> bool:
 
 def floating_types() -> frozenset[str]:
     """Operator types that do float arithmetic."""
-    families = {*floating.OPERATORS, *normalising.OPERATORS}
+    families = {*floating.OPERATORS, *normalising.OPERATORS, *resizing.OPERATORS}
     return frozenset({*families, "AveragePool", "GlobalAveragePool"})
 
 

@@ -15,10 +15,13 @@ from edgeint8.fixed_point.operators import (
     pooling,
     quantization,
     reshaping,
+    resizing,
 )
 
 Operator = Callable[..., Any]
 
 OPERATORS: dict[str, Operator] = {}
-for _family in (quantization, linear, elementwise, pooling, reshaping, floating, normalising):
+for _family in (
+    quantization, linear, elementwise, pooling, reshaping, resizing, floating, normalising
+):  # fmt: skip
     OPERATORS.update(_family.OPERATORS)

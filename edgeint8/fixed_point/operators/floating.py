@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from edgeint8.errors import ModelError
 from edgeint8.fixed_point.geometry import ConvGeometry
 from edgeint8.fixed_point.operators.context import Context
 from edgeint8.fixed_point.operators.elementwise import sigmoid as logistic
@@ -18,7 +19,7 @@ F32 = np.float32
 
 BITWISE = frozenset(
     {"Relu", "Clip", "Add", "Sub", "Mul", "Div", "Min", "Max", "Round", "ReduceMin", "ReduceMax"}
-    | {"AveragePool", "GlobalAveragePool", "Sqrt", "Neg"}
+    | {"AveragePool", "GlobalAveragePool", "Sqrt", "Neg", "Resize"}
 )
 """Float operators that must equal ORT in every bit; others are compared with a tolerance."""
 
@@ -107,26 +108,33 @@ def softmax(context: Context, x: Array) -> Array:
     return (power / power.sum(axis=along, keepdims=True)).astype(F32).reshape(x.shape)
 
 
-def _reduction(context: Context, axes: Array | None) -> dict[str, Any]:
-    """NumPy's axis and keepdims from the input or the attributes."""
-    given = context.attribute("axes", None) if axes is None else axes.tolist()
-    chosen = None if given is None else tuple(int(axis) for axis in given)
+def _reduction(context: Context, x: Array, axes: Array | None) -> dict[str, Any]:
+    """NumPy's axis and keepdims from the input or the attributes; without axes, all of them."""
+    given = context.attribute("axes", ()) if axes is None else axes.tolist()
+    everything = () if context.attribute("noop_with_empty_axes", 0) else range(x.ndim)
+    chosen = tuple(int(axis) for axis in given) or tuple(everything)
     return {"axis": chosen, "keepdims": bool(context.attribute("keepdims", 1))}
+
+
+def reduce_sum(context: Context, x: Array, axes: Array | None = None) -> Array:
+    """Sum over axes, through float64; integers stay integers."""
+    kind = np.float64 if x.dtype.kind == "f" else x.dtype
+    return np.asarray(x.sum(dtype=kind, **_reduction(context, x, axes))).astype(x.dtype)
 
 
 def reduce_mean(context: Context, x: Array, axes: Array | None = None) -> Array:
     """Mean over axes, through float64."""
-    return x.mean(dtype=np.float64, **_reduction(context, axes)).astype(F32)
+    return np.asarray(x.mean(dtype=np.float64, **_reduction(context, x, axes))).astype(F32)
 
 
 def reduce_min(context: Context, x: Array, axes: Array | None = None) -> Array:
     """Smallest element over axes."""
-    return np.asarray(x.min(**_reduction(context, axes)))
+    return np.asarray(x.min(**_reduction(context, x, axes)))
 
 
 def reduce_max(context: Context, x: Array, axes: Array | None = None) -> Array:
     """Largest element over axes."""
-    return np.asarray(x.max(**_reduction(context, axes)))
+    return np.asarray(x.max(**_reduction(context, x, axes)))
 
 
 def matmul(context: Context, a: Array, b: Array) -> Array:
@@ -163,6 +171,59 @@ def conv(context: Context, x: Array, w: Array, bias: Array | None = None) -> Arr
     return np.moveaxis(total.astype(F32), -1, 1)
 
 
+def _transposed_border(
+    context: Context, full: tuple[int, ...], target: tuple[int, ...] | None
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """First row kept and rows kept per axis of a ConvTranspose of `full` size.
+
+    With a `target` (output_shape, or input times stride for auto_pad SAME) the padding is what
+    exceeds it, halved; the odd row goes to the end for SAME_UPPER and to the beginning otherwise.
+    """
+    axes, auto = len(full), context.attribute("auto_pad", "NOTSET")
+    if target is None:
+        pads = (0,) * 2 * axes if auto == "VALID" else context.attribute("pads", (0,) * 2 * axes)
+        kept = zip(full, pads[:axes], pads[axes:], strict=True)
+        return tuple(pads[:axes]), tuple(size - begin - end for size, begin, end in kept)
+    excess = [max(size - wanted, 0) for size, wanted in zip(full, target, strict=True)]
+    begin = tuple(e // 2 if auto == "SAME_UPPER" else e - e // 2 for e in excess)
+    if "output_shape" in context.node.attributes:
+        return begin, target
+    return begin, tuple(size - e for size, e in zip(full, excess, strict=True))
+
+
+def conv_transpose(context: Context, x: Array, w: Array, bias: Array | None = None) -> Array:
+    """Float transposed convolution, weights (C, M/groups, *kernel), summed in float64.
+
+    Every input element adds its kernel to a window of the output: a convolution's taps, written to
+    instead of read.
+    """
+    attributes = {**context.node.attributes, "auto_pad": "NOTSET", "pads": (0,) * 2 * (x.ndim - 2)}
+    geometry = ConvGeometry.from_attributes(attributes, w.shape[2:], x.shape[2:])
+    if x.shape[1] != len(w) or len(w) % geometry.groups:
+        raise ModelError(f"x {x.shape} with w {w.shape}, {geometry.groups} groups")
+    spatial, strides = x.shape[2:], geometry.strides
+    extra = context.attribute("output_padding", (0,) * len(spatial))
+    full = tuple(
+        s * (n - 1) + e + p
+        for s, n, e, p in zip(strides, spatial, geometry.extent, extra, strict=True)
+    )
+    target = context.attribute("output_shape", None)
+    if target is None and context.attribute("auto_pad", "NOTSET").startswith("SAME"):
+        target = tuple(n * s for n, s in zip(spatial, strides, strict=True))
+    begin, sizes = _transposed_border(context, full, target)
+    room = [max(f, b + n) for f, b, n in zip(full, begin, sizes, strict=True)]
+    groups, depth, width = geometry.groups, len(w) // geometry.groups, w.shape[1]
+    total = np.zeros((len(x), *room, groups * width))
+    last, weights = np.moveaxis(x, 1, -1).astype(np.float64), np.moveaxis(w, (0, 1), (-2, -1))
+    for index, tap in geometry.taps(total, spatial):
+        for g in range(groups):
+            part, window = slice(g * depth, (g + 1) * depth), tap[..., g * width : (g + 1) * width]
+            window += last[..., part] @ weights[index][part]
+    kept = tuple(slice(b, b + n) for b, n in zip(begin, sizes, strict=True))
+    total = total[(slice(None), *kept)]
+    return np.moveaxis((total if bias is None else total + bias).astype(F32), -1, 1)
+
+
 OPERATORS = {
     "Relu": relu,
     "Clip": clip,
@@ -179,10 +240,12 @@ OPERATORS = {
     "HardSigmoid": hard_sigmoid,
     "HardSwish": hard_swish,
     "Softmax": softmax,
+    "ReduceSum": reduce_sum,
     "ReduceMean": reduce_mean,
     "ReduceMin": reduce_min,
     "ReduceMax": reduce_max,
     "MatMul": matmul,
     "Gemm": gemm,
     "Conv": conv,
+    "ConvTranspose": conv_transpose,
 }

@@ -98,6 +98,31 @@ def slice_(
     return x[tuple(cut)]
 
 
+def depth_to_space(context: Context, x: Array) -> Array:
+    """Channels (N, C, H, W) into blocks of `blocksize` squared pixels: (N, C/b^2, H*b, W*b).
+
+    Mode DCR counts the block before the channel, CRD the channel before the block.
+    """
+    block = context.node.attributes["blocksize"]
+    batch, channels, height, width = x.shape
+    depth = channels // block**2
+    if context.attribute("mode", "DCR") == "DCR":
+        parts = x.reshape(batch, block, block, depth, height, width).transpose(0, 3, 4, 1, 5, 2)
+    else:
+        parts = x.reshape(batch, depth, block, block, height, width).transpose(0, 1, 4, 2, 5, 3)
+    return parts.reshape(batch, depth, height * block, width * block)
+
+
+def space_to_depth(context: Context, x: Array) -> Array:
+    """Blocks of pixels (N, C, H, W) into channels (N, C*b^2, H/b, W/b): undoes depth_to_space."""
+    block = context.node.attributes["blocksize"]
+    batch, channels, height, width = x.shape
+    rows, columns = height // block, width // block
+    parts = x.reshape(batch, channels, rows, block, columns, block)
+    order = (0, 3, 5, 1, 2, 4) if context.attribute("mode", "DCR") == "DCR" else (0, 1, 3, 5, 2, 4)
+    return parts.transpose(order).reshape(batch, channels * block**2, rows, columns)
+
+
 def split(context: Context, x: Array, sizes: Array | None = None) -> tuple[Array, ...]:
     """Parts along an axis: of the given sizes, or as many equal ones as there are outputs."""
     axis, given = context.attribute("axis", 0), context.attribute("split", None)
@@ -146,6 +171,8 @@ OPERATORS = {
     "Concat": concat,
     "Pad": pad,
     "Slice": slice_,
+    "DepthToSpace": depth_to_space,
+    "SpaceToDepth": space_to_depth,
     "Split": split,
     "Expand": expand,
     "Where": where,
