@@ -15,6 +15,7 @@ from edgeint8.fixed_point.requantize import Array
 
 F32, HALF = np.float32, np.float32(0.5)
 ONE = F32(1 << 10)  # ten bits
+TIE = 1e-6
 ONLY = {"antialias": 0, "keep_aspect_ratio_policy": "stretch"}
 """Attributes whose other values are refused."""
 
@@ -56,18 +57,20 @@ def positions(mode: str, scale: np.float32, size: int, length: int) -> Array:
 
 
 def nearest_index(mode: str, place: Array, shrinks: bool) -> Array:
-    """The element that stands for each place; in float64, where adding a half is exact."""
+    """The element that stands for each place; a place within 1e-6 of a half counts as the half."""
     place = place.astype(np.float64)
+    below = np.floor(place)
+    tie = np.abs(place - below - 0.5) <= TIE
     if mode == "simple":  # before opset 11
         mode = "ceil" if shrinks else "floor"
     if mode == "floor":
-        return np.floor(place)
+        return below
     if mode == "ceil":
         return np.ceil(place)
     if mode == "round_prefer_floor":
-        return np.ceil(place - 0.5)
+        return np.where(tie, below, np.floor(place + 0.5))
     if mode == "round_prefer_ceil":
-        return np.floor(place + 0.5)
+        return np.where(tie, below + 1, np.floor(place + 0.5))
     raise _refuse(f"nearest_mode {mode}", "floor, ceil, round_prefer_floor, round_prefer_ceil")
 
 
