@@ -40,6 +40,7 @@ from edgeint8.quant.ptq import (
     run_onnx,
 )
 from edgeint8.quant.scales import power_of_two, power_of_two_range
+from edgeint8.quant.sensitivity import layer_groups
 from edgeint8.quant.session import cpu_flags, has_exact_u8s8, make_session
 from edgeint8.quant.unsigned import unsigned_twin
 
@@ -679,6 +680,37 @@ def test_run_onnx_refuses_inputs_that_do_not_fit(network: onnx.ModelProto, tmp_p
     (tmp_path / "broken.onnx").write_bytes(b"not a model")
     with pytest.raises(ModelError, match=r"broken\.onnx"):
         run_onnx(tmp_path / "broken.onnx", images(1))
+
+
+def test_an_output_without_a_row_a_sample_is_left_out_but_the_first() -> None:
+    """A scalar and a transposed output beside scores; five images in pieces of two."""
+    model = classifier()
+    add = model.graph.node.add
+    add().CopyFrom(helper.make_node("ReduceSum", ["dense_out"], ["total"], keepdims=0))
+    add().CopyFrom(helper.make_node("Transpose", ["dense_out"], ["turned"], perm=[1, 0]))
+    add().CopyFrom(helper.make_node("Neg", ["dense_out"], ["negative"]))
+    more = [onnx.ValueInfoProto(name=name) for name in ("total", "turned", "negative")]
+    model.graph.output.extend(more)
+    outputs = run_onnx(model, images(5), batch=2)
+    assert set(outputs) == {"dense_out", "negative"}
+    np.testing.assert_array_equal(outputs["negative"], -outputs["dense_out"])
+    del model.graph.output[0]
+    with pytest.raises(ValueError, match="zero-dimensional"):
+        run_onnx(model, images(5), batch=2)
+
+
+def test_a_layer_that_was_kept_float_runs_in_float() -> None:
+    """ONNX Runtime would quantise the weights of a layer between Q and DQ; nothing asked it to."""
+    model = prepare_model(classifier())
+    calibration = calibrate(model, images(16), "minmax")
+    kept = layer_groups(model)["conv_b"]
+    for form in ("qoperator", "qdq"):
+        strategy = Strategy("s", per_channel=False, format=form)
+        executable = quantize(model, calibration, strategy, exclude=kept).executable
+        assert [n.op_type for n in executable.graph.node].count("Conv") == 1
+        plain = run_onnx(executable, images(8), optimization="disable")
+        optimised = run_onnx(executable, images(8), optimization="extended")
+        np.testing.assert_array_equal(optimised["dense_out"], plain["dense_out"])
 
 
 def test_fixed_batch_sizes_are_obeyed() -> None:

@@ -57,15 +57,15 @@ class Result:
     kept: tuple[str, ...] = ()
 
 
-def optimised_graph(model: onnx.ModelProto) -> onnx.ModelProto:
+def optimised_graph(model: onnx.ModelProto, *, fill_gaps: bool = False) -> onnx.ModelProto:
     """The graph ONNX Runtime makes of `model` at the extended level: QDQ becomes integer operators.
 
     Running it and running `model` at that level or above are the same integer arithmetic; below it,
-    a QDQ model runs in floating point and gives other logits.
+    a QDQ model runs in floating point and gives other logits. `fill_gaps` as in `make_session`.
     """
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "optimised.onnx"
-        make_session(model, optimization="extended", save_optimized=path)
+        make_session(model, optimization="extended", save_optimized=path, fill_gaps=fill_gaps)
         return onnx.load(path)
 
 

@@ -127,7 +127,7 @@ def adopt(model: onnx.ModelProto) -> tuple[onnx.ModelProto, dict[str, Any]]:
     """The graph that runs of a network that came quantised, and what its tables say of it."""
     kinds = {node.op_type for node in model.graph.node}
     integer = any(k.startswith("QLinear") or k.endswith("Integer") or k == "QGemm" for k in kinds)
-    executable = model if integer else optimised_graph(model)
+    executable = model if integer else optimised_graph(model, fill_gaps=True)
     dynamic = "DynamicQuantizeLinear" in kinds
     facts = {
         "symmetry": "given",

@@ -2,8 +2,9 @@
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -21,6 +22,7 @@ LEVELS = {
     "extended": ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED,
     "all": ort.GraphOptimizationLevel.ORT_ENABLE_ALL,
 }
+GAP_FILLER = "WeightBiasQuantization"  # the optimiser's name
 PATIENCE_S = 1.0  # what takes less gets no progress bar
 DEFAULT_BATCH = 32
 
@@ -31,11 +33,15 @@ def make_session(
     threads: int = 1,
     optimization: str = "all",
     save_optimized: str | Path | None = None,
+    fill_gaps: bool = False,
 ) -> ort.InferenceSession:
     """A CPU session with `threads` threads, quiet, on which int8 QDQ graphs become integer graphs.
 
     ONNX Runtime keeps residual networks of signed QDQ activations partly float on x86 unless
     ``session.qdqisint8allowed`` is set. `save_optimized` receives the graph after optimisation.
+    Float weights and biases stay float as the file has them; `fill_gaps` lets ONNX Runtime quantise
+    those between DequantizeLinear and QuantizeLinear, as it does by default: networks that came
+    quantised with float biases need it, but a layer that was kept float would not be.
     """
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
@@ -47,7 +53,12 @@ def make_session(
         options.optimized_model_filepath = str(save_optimized)
     source = model.SerializeToString() if isinstance(model, onnx.ModelProto) else str(model)
     try:
-        return ort.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+        return ort.InferenceSession(
+            source,
+            options,
+            providers=["CPUExecutionProvider"],
+            disabled_optimizers=None if fill_gaps else [GAP_FILLER],
+        )
     except Exception as error:  # the pybind layer raises its own unexported exception types
         raise ModelError(
             f"ONNX Runtime cannot load the model ({error})",
@@ -66,7 +77,9 @@ def run_onnx(
     batch: int = DEFAULT_BATCH,
     optimization: str = "extended",
 ) -> dict[str, NDArray]:
-    """Every output of the model, by name, for `inputs` of shape (N, ...), run `batch` at a time.
+    """Outputs of the model, by name, for `inputs` of shape (N, ...), run `batch` at a time.
+
+    Besides the first output, only those that have one row a sample.
 
     Static models give the same outputs for every batch and thread count; dynamically quantised
     ones take their scales from the whole batch and belong at ``batch=1``. The extended level is the
@@ -79,11 +92,23 @@ def run_onnx(
         else make_session(model, threads=threads, optimization=optimization)
     )
     names = [output.name for output in session.get_outputs()]
-    pieces = [session.run(names, chunk) for chunk in chunks(session, inputs, batch)]
+    rows, pieces = [], []
+    for chunk in chunks(session, inputs, batch):
+        rows.append(len(next(iter(chunk.values()))))
+        pieces.append(session.run(names, chunk))
     return {
         name: np.concatenate(parts)
         for name, parts in zip(names, zip(*pieces, strict=True), strict=True)
+        if name == names[0] or _has_rows(parts, rows)
     }
+
+
+def _has_rows(parts: Sequence[Any], rows: Sequence[int]) -> bool:
+    """Whether an output's pieces are arrays of one shape a sample, `rows` samples each."""
+    if not all(isinstance(part, np.ndarray) for part in parts):
+        return False
+    sizes = [part.shape[:1] for part in parts]
+    return sizes == [(count,) for count in rows] and len({part.shape[1:] for part in parts}) == 1
 
 
 def chunks(
