@@ -11,6 +11,7 @@ from random_graphs import add_or_mul, conv, max_pool, pointwise, random_graph
 from edgeint8.errors import ModelError
 from edgeint8.fixed_point.executor import Executor, as_feeds
 from edgeint8.fixed_point.fast import FastExecutor
+from edgeint8.fixed_point.fast_kernels import finish_row
 from edgeint8.models.ds_cnn import DSCNN
 from edgeint8.models.mobilenet_v1 import MobileNetV1
 from edgeint8.models.resnet8 import ResNet8
@@ -74,6 +75,14 @@ def test_wide_convolutions_equal_ort(steps):
     for seed in range(100):
         model, feeds = random_graph(seed, most_channels=48, steps=steps)
         assert_same(FastExecutor(model).run(feeds), ort_outputs(model, feeds))
+
+
+def test_ties_go_to_even():
+    """Random graphs hardly ever meet a tie; half of these sums are one, times a power of two."""
+    totals = np.array([1, 2, 3, 5, -1, -3, -5, 300], np.float32)
+    out = np.empty_like(totals)
+    finish_row(totals, np.zeros(8, np.float32), np.full(8, 0.5, np.float32), -128.0, 127.0, out)
+    assert out.tolist() == [0, 1, 2, 2, 0, -2, -2, 127]
 
 
 def test_every_layer_of_the_cnn_has_a_fast_form():
