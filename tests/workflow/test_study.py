@@ -37,7 +37,7 @@ def plan(project):
 @pytest.mark.parametrize("table", COLUMNS)
 def test_tables_have_their_columns(studied, table):
     frame = read(studied, table)
-    assert len(frame)
+    assert len(frame) or table == "packing"  # neither network has depthwise or grouped layers
     assert list(frame.columns)[: len(columns_of(table))] == columns_of(table)
 
 
