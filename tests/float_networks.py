@@ -5,7 +5,15 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from edgeint8.quant.strategy import Strategy
+
 IMAGE = (3, 8, 8)
+FLAVOURS = [
+    Strategy(f"{'sym' if s else 'asym'}_{'channel' if c else 'tensor'}_{f}", s, c, format=f)
+    for s in (True, False)
+    for c in (True, False)
+    for f in ("qoperator", "qdq")
+]
 
 
 class NetworkBuilder:

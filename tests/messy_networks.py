@@ -192,18 +192,18 @@ def _branch(op_type: str, name: str) -> onnx.GraphProto:
     return helper.make_graph([node(op_type, ["a"], [name])], name, [], [made])
 
 
+def _if_yes() -> onnx.NodeProto:
+    """Relu where `yes` holds, else Neg."""
+    branches = {"then_branch": _branch("Relu", "then"), "else_branch": _branch("Neg", "else")}
+    return node("If", ["yes"], ["features"], **branches)
+
+
 def if_constant() -> onnx.ModelProto:
     """An If that an exporter left although its condition is known."""
     stored = {**weights(10, w=(4, 3, 3, 3)), "yes": np.array(True)}
     body = [
         node("Conv", ["input", "w"], ["a"]),
-        node(
-            "If",
-            ["yes"],
-            ["features"],
-            then_branch=_branch("Relu", "then"),
-            else_branch=_branch("Neg", "else"),
-        ),
+        _if_yes(),
     ]
     return with_head(body, stored, 4)
 
@@ -215,13 +215,7 @@ def if_by_data() -> onnx.ModelProto:
         node("Conv", ["input", "w"], ["a"]),
         node("ReduceSum", ["a"], ["sum"], keepdims=0),
         node("Greater", ["sum", "zero"], ["yes"]),
-        node(
-            "If",
-            ["yes"],
-            ["features"],
-            then_branch=_branch("Relu", "then"),
-            else_branch=_branch("Neg", "else"),
-        ),
+        _if_yes(),
     ]
     return with_head(body, stored, 4)
 

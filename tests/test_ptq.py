@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from float_networks import NetworkBuilder, classifier, images, reference_outputs
+from float_networks import FLAVOURS, NetworkBuilder, classifier, images, reference_outputs
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -43,13 +43,6 @@ from edgeint8.quant.scales import power_of_two, power_of_two_range
 from edgeint8.quant.sensitivity import layer_groups
 from edgeint8.quant.session import cpu_flags, has_exact_u8s8, make_session
 from edgeint8.quant.unsigned import unsigned_twin
-
-FLAVOURS = [
-    Strategy(f"{'sym' if s else 'asym'}_{'channel' if c else 'tensor'}_{f}", s, c, format=f)
-    for s in (True, False)
-    for c in (True, False)
-    for f in ("qoperator", "qdq")
-]
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 import numpy as np
 import onnx
 import pytest
-from float_networks import classifier, images
+from float_networks import FLAVOURS, classifier, images
 
 from edgeint8.errors import ConfigError
 from edgeint8.fixed_point.compare import compare_model
@@ -12,13 +12,6 @@ from edgeint8.quant.calibration import Calibration
 from edgeint8.quant.graph import QUANTIZED_SUFFIX, initializer_values, weight_layers
 from edgeint8.quant.ort_witness import batches
 from edgeint8.quant.ptq import Strategy, calibrate, prepare_model, quantize, run_onnx
-
-FLAVOURS = [
-    Strategy(f"{'sym' if s else 'asym'}_{'channel' if c else 'tensor'}_{f}", s, c, format=f)
-    for s in (True, False)
-    for c in (True, False)
-    for f in ("qoperator", "qdq")
-]
 
 
 @pytest.fixture(scope="module")

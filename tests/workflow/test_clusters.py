@@ -15,21 +15,12 @@ from pathlib import Path
 import pytest
 import yaml
 from comparing import different, missing
+from small_study import SMALL_STUDY, TOPOLOGY
 
 ROOT = Path(__file__).parents[2]
 SLURM_UP = Path(__file__).with_name("slurm_up.sh")
 PROFILES = ("slurm", "cluster-generic")
 SUBMITTED = re.compile(r"^(?:Job \S+ has been submitted|Submitted (?:group )?job)", re.M)
-TOPOLOGY = """\
-Layer name, IFMAP Height, IFMAP Width, Filter Height, Filter Width, Channels, Num Filter, Strides,
-stem, 10, 10, 3, 3, 3, 8, 1,
-down, 8, 8, 3, 3, 8, 16, 2,
-"""
-SMALL_STUDY = {
-    "run": {"workloads": ["net"], "strategies": [], "detail_strategies": []},
-    "workloads": {"net": {"topology": "net.csv"}},
-    "hardware": {"arrays": ["4x4"], "dataflows": ["ws", "os"], "sram_kb": [1], "points": []},
-}
 SMALL_TARGETS = ("results/tables/crosscheck.csv", "results/net/dse.csv")
 
 

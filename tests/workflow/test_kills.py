@@ -13,17 +13,8 @@ import psutil
 import pytest
 import yaml
 from comparing import different, missing
+from small_study import SMALL_STUDY, TOPOLOGY
 
-TOPOLOGY = """\
-Layer name, IFMAP Height, IFMAP Width, Filter Height, Filter Width, Channels, Num Filter, Strides,
-stem, 10, 10, 3, 3, 3, 8, 1,
-down, 8, 8, 3, 3, 8, 16, 2,
-"""
-SMALL_STUDY = {
-    "run": {"workloads": ["net"], "strategies": [], "detail_strategies": []},
-    "workloads": {"net": {"topology": "net.csv"}},
-    "hardware": {"arrays": ["4x4"], "dataflows": ["ws"], "sram_kb": [1], "points": []},
-}
 SMALL_TARGETS = ("results/tables/crosscheck.csv",)
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGKILL)
 
