@@ -119,7 +119,7 @@ def slow_runners(network: Network) -> dict[str, Callable[[], object]]:
     matmul = Executor(network.quantized, accumulate=int32_matmul)
     # The evaluator knows no com.microsoft operators, and Q and DQ only from opset 19 on.
     standard = convert_version(network.standard, 21)
-    nodes = execution_order(standard)
+    nodes = execution_order(standard.graph)
     del standard.graph.node[:]
     standard.graph.node.extend(nodes)
     evaluator = ReferenceEvaluator(standard)

@@ -8,8 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).parents[1]
+
+# Anew each time on a developer's machine; in continuous integration the same cases every time, so
+# that a change is judged by what it changed.
+settings.register_profile("same", derandomize=True)
+if "CI" in os.environ:
+    settings.load_profile("same")
 
 
 @dataclass(frozen=True)
@@ -29,6 +36,17 @@ class Project:
         )
         if check and result.returncode:
             raise AssertionError(result.stdout[-4000:] + result.stderr[-8000:])
+        return result
+
+    def make(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run make in this copy, with the environment of these tests; results stay in the copy."""
+        stamp = ".venv/run.stamp"
+        command = ["make", *words, f"BIN={Path(sys.executable).parent}", "CORES=2"]
+        result = subprocess.run(
+            [*command, "--assume-old", stamp],
+            capture_output=True, text=True, env=self.environment, cwd=self.root,
+        )  # fmt: skip
+        assert result.returncode == 0, result.stdout[-4000:] + result.stderr[-8000:]
         return result
 
     @property

@@ -201,9 +201,9 @@ def test_a_nan_is_a_mismatch():
 
 
 def test_types_and_shapes_must_agree():
-    with pytest.raises(DataError, match="tensor t"):
+    with pytest.raises(ModelError, match="tensor t"):
         difference("t", np.zeros(3, np.int8), np.zeros(3, np.uint8))
-    with pytest.raises(DataError, match="tensor t"):
+    with pytest.raises(ModelError, match="tensor t"):
         difference("t", np.zeros(3, np.int8), np.zeros((1, 3), np.int8))
 
 

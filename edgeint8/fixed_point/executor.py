@@ -6,15 +6,23 @@ Executor(model).run({"input": images}, keep=ALL_TENSORS)     # every tensor of t
 
 from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
+from itertools import zip_longest
 
 import numpy as np
 import onnx
 
 from edgeint8.errors import ModelError
-from edgeint8.fixed_point.graph import Graph, Node, read_graph
+from edgeint8.fixed_point.graph import Graph, Node, read_graph, with_subgraphs
 from edgeint8.fixed_point.kernels import accumulate
 from edgeint8.fixed_point.operands import Operands, with_raw_codes
-from edgeint8.fixed_point.operators import OPERATORS, floating, normalising, resizing
+from edgeint8.fixed_point.operators import (
+    OPERATORS,
+    activations,
+    floating,
+    fused,
+    normalising,
+    resizing,
+)
 from edgeint8.fixed_point.operators.context import Accumulate, Context
 from edgeint8.fixed_point.requantize import Array, Scheme
 
@@ -72,12 +80,12 @@ class Executor:
         self.scheme = scheme
         raw = data_path is DataPath.RAW_CODES
         self.accumulate = accumulate or (raw_accumulate if raw else exact_accumulate)
-        for node in self.graph.nodes:
+        for node in with_subgraphs(self.graph.nodes):
             if node.op_type not in OPERATORS:
                 raise ModelError(
                     f"operator {node.op_type} is not supported",
                     where=f"node {node.name}",
-                    allowed=", ".join(sorted(OPERATORS)),
+                    allowed=f"the {len(OPERATORS)} in edgeint8/fixed_point/operators",
                 )
         self._last_use = {name: k for k, n in enumerate(self.graph.nodes) for name in n.inputs}
 
@@ -114,7 +122,7 @@ class Executor:
 
     def execute(self, node: Node, inputs: list[Array | None]) -> tuple[Array, ...]:
         """One node; an error names it and the shapes it met."""
-        context = Context(node, self.graph.opset, self.scheme, self.accumulate)
+        context = Context(node, self.graph.opset, self.scheme, self.accumulate, self._run_branch)
         try:
             result = OPERATORS[node.op_type](context, *inputs)
         except (ModelError, ValueError, TypeError, IndexError, KeyError) as error:
@@ -122,7 +130,24 @@ class Executor:
             raise ModelError(
                 f"{node.op_type} failed on {shapes}: {error}", where=f"node {node.name}"
             ) from error
-        return result if isinstance(result, tuple) else (result,)
+        outputs = result if isinstance(result, tuple) else (result,)
+        found = [value is not None for value in outputs]
+        for name, there in zip_longest(node.outputs, found, fillvalue=False):
+            if name and not there:
+                raise ModelError(
+                    f"{node.op_type} with output {name}",
+                    where=f"node {node.name}",
+                    allowed="its first output",
+                )
+        return outputs
+
+    def _run_branch(self, branch: Graph, captured: Mapping[str, Array]) -> tuple[Array, ...]:
+        """The outputs of a subgraph."""
+        values: dict[str, Array] = {**captured, **branch.constants}
+        for node in branch.nodes:
+            outputs = self.execute(node, [values[n] if n else None for n in node.inputs])
+            values.update(zip(node.outputs, outputs, strict=False))
+        return tuple(values[name] for name in branch.outputs)
 
 
 def float_nodes(model: onnx.ModelProto) -> list[str]:
@@ -134,7 +159,7 @@ def float_nodes(model: onnx.ModelProto) -> list[str]:
     graph = read_graph(model)
     integers = {name for name, value in graph.constants.items() if value.dtype.kind in "iu"}
     found = []
-    for node in graph.nodes:
+    for node in with_subgraphs(graph.nodes):
         if _makes_integers(node, integers):
             integers.update(node.outputs)
         elif node.op_type in floating_types() and not resizing.only_moves(node):
@@ -158,8 +183,9 @@ def _makes_integers(node: Node, integers: set[str]) -> bool:
 
 def floating_types() -> frozenset[str]:
     """Operator types that do float arithmetic."""
-    families = {*floating.OPERATORS, *normalising.OPERATORS, *resizing.OPERATORS}
-    return frozenset({*families, "AveragePool", "GlobalAveragePool"})
+    families = (floating, activations, normalising, fused, resizing)
+    names = {name for family in families for name in family.OPERATORS}
+    return frozenset(names | {"AveragePool", "GlobalAveragePool"})
 
 
 def as_feeds(model: onnx.ModelProto, images: Images) -> dict[str, Array]:

@@ -23,7 +23,7 @@ from edgeint8.fixed_point.requantize import Array
 WORKING_SET_BYTES = 1 << 19
 LARGEST_BATCH = 8
 FAST_STEPS = {**fast_steps.FAST_STEPS, **fast_elementwise.FAST_STEPS}
-BATCH_DEPENDENT = frozenset({"DynamicQuantizeLinear"})
+BATCH_DEPENDENT = frozenset({"DynamicQuantizeLinear", "If"})
 
 
 class FastExecutor:
@@ -36,7 +36,7 @@ class FastExecutor:
     batch
         Images a plan works on at once; None chooses as many as fit half a megabyte.
 
-    A graph whose results depend on the whole batch (dynamic quantisation) is refused.
+    A graph whose results depend on the whole batch (dynamic quantisation, If) is refused.
     """
 
     def __init__(self, model: onnx.ModelProto, batch: int | None = None) -> None:

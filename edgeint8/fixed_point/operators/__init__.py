@@ -8,8 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 from edgeint8.fixed_point.operators import (
+    activations,
+    deciding,
     elementwise,
     floating,
+    fused,
     linear,
     normalising,
     pooling,
@@ -22,6 +25,7 @@ Operator = Callable[..., Any]
 
 OPERATORS: dict[str, Operator] = {}
 for _family in (
-    quantization, linear, elementwise, pooling, reshaping, resizing, floating, normalising
-):  # fmt: skip
+    *(quantization, linear, elementwise, pooling, reshaping, resizing),
+    *(floating, activations, normalising, fused, deciding),
+):
     OPERATORS.update(_family.OPERATORS)

@@ -19,7 +19,8 @@ F32 = np.float32
 
 BITWISE = frozenset(
     {"Relu", "Clip", "Add", "Sub", "Mul", "Div", "Min", "Max", "Round", "ReduceMin", "ReduceMax"}
-    | {"AveragePool", "GlobalAveragePool", "Sqrt", "Neg", "Resize"}
+    | {"AveragePool", "GlobalAveragePool", "Sqrt", "Neg", "Resize", "Sum", "Abs", "Ceil", "Floor"}
+    | {"PRelu", "ThresholdedRelu"}
 )
 """Float operators that must equal ORT in every bit; others are compared with a tolerance."""
 
@@ -68,9 +69,29 @@ def maximum(context: Context, *parts: Array) -> Array:
     return functools.reduce(np.maximum, parts)
 
 
+def add_all(context: Context, *parts: Array) -> Array:
+    """Sum of several tensors, one after the other."""
+    return functools.reduce(np.add, parts)
+
+
 def round_(context: Context, x: Array) -> Array:
     """Nearest integer, ties to even."""
     return np.rint(x)
+
+
+def floor(context: Context, x: Array) -> Array:
+    """Largest integer not above."""
+    return np.floor(x)
+
+
+def ceil(context: Context, x: Array) -> Array:
+    """Smallest integer not below."""
+    return np.ceil(x)
+
+
+def absolute(context: Context, x: Array) -> Array:
+    """Without its sign."""
+    return np.abs(x)
 
 
 def leaky_relu(context: Context, x: Array) -> Array:
@@ -233,7 +254,11 @@ OPERATORS = {
     "Div": div,
     "Min": minimum,
     "Max": maximum,
+    "Sum": add_all,
     "Round": round_,
+    "Floor": floor,
+    "Ceil": ceil,
+    "Abs": absolute,
     "LeakyRelu": leaky_relu,
     "Sigmoid": sigmoid,
     "Tanh": tanh,

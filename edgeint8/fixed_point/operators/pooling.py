@@ -108,6 +108,11 @@ def global_average_pool(context: Context, x: Array) -> Array:
     return (lane_sum(flat) / F32(flat.shape[-1])).reshape(x.shape[:2] + (1,) * (x.ndim - 2))
 
 
+def global_max_pool(context: Context, x: Array) -> Array:
+    """Largest element of every channel, codes or floats."""
+    return np.asarray(x.max(axis=tuple(range(2, x.ndim)), keepdims=True))
+
+
 def qlinear_global_average_pool(
     context: Context, x: Array, x_scale: Array, x_zp: Array, y_scale: Array, y_zp: Array
 ) -> Array:
@@ -141,6 +146,7 @@ OPERATORS = {
     "NhwcMaxPool": nhwc_max_pool,
     "AveragePool": average_pool,
     "GlobalAveragePool": global_average_pool,
+    "GlobalMaxPool": global_max_pool,
     "QLinearGlobalAveragePool": qlinear_global_average_pool,
     "QLinearAveragePool": qlinear_average_pool,
 }

@@ -139,6 +139,11 @@ def expand(context: Context, x: Array, shape: Array) -> Array:
     return x * np.ones([int(size) for size in shape], x.dtype)
 
 
+def tile(context: Context, x: Array, repeats: Array) -> Array:
+    """The tensor so many times along each axis."""
+    return np.tile(x, repeats.tolist())
+
+
 def where(context: Context, condition: Array, x: Array, y: Array) -> Array:
     """Elements of `x` where the condition holds, of `y` elsewhere."""
     return np.where(condition, x, y)
@@ -175,6 +180,7 @@ OPERATORS = {
     "SpaceToDepth": space_to_depth,
     "Split": split,
     "Expand": expand,
+    "Tile": tile,
     "Where": where,
     "Gather": gather,
     "Shape": shape,
