@@ -9,9 +9,7 @@ TORCH_INDEX ?=
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-# A study file is checked first: Snakemake's own words name neither the file nor the line.
-CHECK := $(if $(CONFIG),$(BIN)/python -m edgeint8.study_file $(CONFIG) &&)
-SNAKEMAKE := $(CHECK) $(BIN)/snakemake
+SNAKEMAKE := $(BIN)/snakemake
 # After the targets: --configfile takes every word that follows.
 OPTIONS := --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG))
 
@@ -41,12 +39,13 @@ format: $(VENV)/dev.stamp
 
 # What would run, and about how long.
 plan: $(VENV)/run.stamp
-	@$(BIN)/python -m edgeint8.plan --cores $(CORES) $(addprefix --configfile ,$(CONFIG))
+	@$(SNAKEMAKE) --dry-run --quiet rules progress $(OPTIONS)
 
 # Snakemake's HTML report of the finished study: one file that needs no server and no network.
 report: $(VENV)/run.stamp
 	$(SNAKEMAKE) all pages $(OPTIONS)
 	$(SNAKEMAKE) pages $(OPTIONS) --report report.html
+	@$(BIN)/python -m edgeint8.status config/config.yaml $(CONFIG)
 
 # The rules of the study and what feeds what (needs Graphviz).
 dag: $(VENV)/run.stamp

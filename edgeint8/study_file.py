@@ -1,36 +1,48 @@
-"""A study file on its own: is it there, is it YAML, is it a study?
+"""A study file on its own: is it there, is it YAML, is it a map?
 
 Snakemake reads ``--configfile`` before the Snakefile, and says neither which file nor which line is
-wrong. So `make` asks here first::
-
-    python -m edgeint8.study_file my.yaml
+wrong, or with a traceback. So profiles/default asks here first, in every call of Snakemake.
 """
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from edgeint8.config import load_study
-from edgeint8.errors import ConfigError, EdgeInt8Error, yaml_problem
+from edgeint8.errors import ConfigError, yaml_problem
 
-ROOT = Path(__file__).parents[1]
-DEFAULT_STUDY = ROOT / "config/config.yaml"
-SCHEMA = ROOT / "workflow/schemas/config.schema.yaml"
+DEFAULT_STUDY = Path(__file__).parents[1] / "config/config.yaml"
+OPTIONS = ("--configfile", "--configfiles")
+
+
+class _EachKeyOnce(yaml.SafeLoader):
+    """YAML whose maps name a key once; PyYAML would take the last and drop the others."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode) or key.tag == "tag:yaml.org,2002:merge":
+                continue
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    problem=f"{key.value!r} stands there twice", problem_mark=key.start_mark
+                )
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
 
 
 def read_study_file(path: str | Path) -> dict[str, Any]:
     """The entries of one study file, as they stand there."""
     allowed = "a study file in YAML, a map at its top"
     try:
-        entries = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        entries = yaml.load(Path(path).read_text(encoding="utf-8"), _EachKeyOnce)
     except yaml.YAMLError as error:
         reason = yaml_problem(error)
         raise ConfigError(f"not YAML ({reason})", where=str(path), allowed=allowed) from None
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not text in UTF-8"
+    except (OSError, ValueError) as error:  # PyYAML makes dates of what looks like dates
+        reason = getattr(error, "strerror", None) or str(error)
         raise ConfigError(f"cannot be read ({reason})", where=str(path), allowed=allowed) from None
     if not isinstance(entries, dict):
         kind = "nothing" if entries is None else f"a {type(entries).__name__}"
@@ -38,26 +50,22 @@ def read_study_file(path: str | Path) -> dict[str, Any]:
     return entries
 
 
-def merged(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
-    """`overlay` over `base` as Snakemake does it: maps merge, all else is replaced."""
-    result = dict(base)
-    for key, value in overlay.items():
-        both = isinstance(value, Mapping) and isinstance(result.get(key), Mapping)
-        result[key] = merged(result[key], value) if both else value
-    return result
+def study_files(command_line: Iterable[str]) -> Iterator[str]:
+    """The files that a command of Snakemake names as configuration."""
+    taking = False
+    for word in command_line:
+        if word.startswith("-"):
+            option, _, value = word.partition("=")
+            taking = option in OPTIONS
+            word = value
+        if taking and word:
+            yield word
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Check study files, each by itself over the default study; 1 and one line if one is wrong."""
+def refuse_unreadable(command_line: Iterable[str]) -> None:
+    """Leave with one line if the default study, or one that the command names, cannot be read."""
     try:
-        default = read_study_file(DEFAULT_STUDY)
-        for path in arguments:
-            load_study(merged(default, read_study_file(path)), SCHEMA)
-    except EdgeInt8Error as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+        for path in (str(DEFAULT_STUDY), *study_files(command_line)):
+            read_study_file(path)
+    except ConfigError as error:
+        sys.exit(f"error: {error}")

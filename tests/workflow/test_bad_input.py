@@ -17,6 +17,7 @@ import pytest
 import yaml
 from conftest import Project, copy_project
 from onnx import TensorProto, helper, numpy_helper
+from snakemake.utils import update_config
 
 from edgeint8.arch.hardware import load_preset
 from edgeint8.arch.inputs import find_hardware
@@ -27,7 +28,7 @@ from edgeint8.models.cifar10 import BINARY_MD5, make
 from edgeint8.models.datasets import Request
 from edgeint8.quant.strategy import Strategy
 from edgeint8.report.troubleshooting import page, read_cases
-from edgeint8.study_file import DEFAULT_STUDY, SCHEMA, merged, read_study_file
+from edgeint8.study_file import read_study_file
 
 ROOT = Path(__file__).parents[2]
 CASES = [case for group in read_cases() for case in group["cases"]]
@@ -86,7 +87,12 @@ def copied(tmp_path_factory):
 def snakemake(root, folder, overlay, *arguments, environment=None):
     """Run Snakemake in a folder with a study of its own."""
     (folder / "my.yaml").write_text(yaml.safe_dump(overlay))
-    command = [sys.executable, "-m", "snakemake", *arguments, "--configfile", "my.yaml"]
+    return snakemake_on("my.yaml", root, folder, *arguments, environment=environment)
+
+
+def snakemake_on(study_file, root, folder, *arguments, environment=None):
+    """Run Snakemake in a folder with a study file that is there, or is not."""
+    command = [sys.executable, "-m", "snakemake", *arguments, "--configfile", study_file]
     command += ["--snakefile", str(root / "Snakefile"), "--directory", str(folder)]
     environment = {**Project(root, folder).environment, **(environment or {})}
     return subprocess.run(
@@ -113,7 +119,9 @@ def test_a_wrong_study_is_refused(case, tmp_path, monkeypatch):
     with pytest.raises(EdgeInt8Error) as caught:
         if "preset" in case:
             load_preset(PRESET)
-        study = load_study(merged(read_study_file(DEFAULT_STUDY), case["study"]), SCHEMA)
+        entries = read_study_file(ROOT / "config/config.yaml")
+        update_config(entries, case["study"])
+        study = load_study(entries, ROOT / "workflow/schemas/config.schema.yaml")
         for name, options in study.strategies.items():
             Strategy.from_mapping(name, options)
         for name in study.hardware:
@@ -126,6 +134,12 @@ def test_snakemake_refuses_it_too(case, copied, tmp_path):
     write_files(case, tmp_path)
     overlay = case.get("study", {"hardware": {"presets": ["my_machine"]}})
     assert_refused(case, snakemake(copied, tmp_path, overlay, "-n"), tmp_path)
+
+
+@of_kind("study_file")
+def test_a_study_file_that_cannot_be_read_is_refused(case, copied, tmp_path):
+    write_files(case, tmp_path)
+    assert_refused(case, snakemake_on(case["study_file"], copied, tmp_path, "-n"), tmp_path)
 
 
 def pretender(version):
@@ -143,9 +157,6 @@ def test_make_says_what_the_machine_lacks(case, copied, tmp_path):
         (tmp_path / "python").chmod(0o755)
     command = ["make", "--no-print-directory", "--file", str(copied / "Makefile"), *case["make"]]
     command += [f"VENV={tmp_path}/venv", f"BIN={Path(sys.executable).parent}"]
-    # Where the interpreter is not what is wrong, the environment is taken for made.
-    ready = any(word.startswith("PYTHON=") for word in case["make"])
-    command += [] if ready else ["--assume-old", f"{tmp_path}/venv/run.stamp"]
     for name in ("envs", "pyproject.toml"):
         (tmp_path / name).symlink_to(copied / name)
     environment = {**os.environ, "PYTHONPATH": str(copied)}
