@@ -1,4 +1,5 @@
 # The EdgeINT8 study: what it runs is said in config/config.yaml, how in workflow/rules/.
+import atexit
 import os
 
 from snakemake.utils import min_version
@@ -38,9 +39,15 @@ onstart:
 
 
 onsuccess:
+    # A workload that cannot run stops no other; `make run` ends with status 1 because of it.
+    for line in failures(RESULTS) if os.path.exists(f"{TABLES}/status.csv") else ():
+        print(line, file=sys.stderr)
     if not workflow.non_local_exec:  # what a cluster computes is not seen here
         print(busy_summary(STARTED, every_core()), file=sys.stderr)
 
 
 onerror:
     print(failure_summary(log), file=sys.stderr)
+
+
+atexit.register(say_what_would_run)  # Snakemake has no handler for the end of a dry run

@@ -1,11 +1,9 @@
-"""What a run would do, and about how long it would take.
+"""What a run would do, and about how long it would take: the last lines of a dry run.
 
-    python -m edgeint8.plan --cores 2 [--configfile my.yaml]
-
-asks Snakemake for a dry run, and prices its jobs with the seconds that a job of each rule took in
-the default study and in the test study (``workflow/durations.csv``, measured on two cores of a
-cloud machine). A study whose datasets are cut short is priced as the test study. It is an estimate:
-a job's time grows with the network, the images and the machine's age. To measure anew, from the log
+Snakemake counts the jobs; here they are priced with the seconds that a job of each rule took in the
+default study and in the test study (``workflow/durations.csv``, measured on two cores of a cloud
+machine). A study whose datasets are cut short is priced as the test study. It is an estimate: a
+job's time grows with the network, the images and the machine's age. To measure anew, from the log
 of a finished run of the default study (``default_s``) or the test study (``test_s``)::
 
     python -m edgeint8.plan --measure .snakemake/log/<run>.snakemake.log --column default_s
@@ -14,34 +12,31 @@ of a finished run of the default study (``default_s``) or the test study (``test
 import argparse
 import csv
 import re
-import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from statistics import mean
+from typing import Any
 
-from edgeint8.errors import DataError, EdgeInt8Error
+from edgeint8.config import AGGREGATES
 from edgeint8.files import write_csv
-from edgeint8.study_file import DEFAULT_STUDY, merged, read_study_file
 
 DURATIONS = Path(__file__).parents[1] / "workflow/durations.csv"
 COLUMNS = ("default_s", "test_s")
+TARGETS = (*AGGREGATES, "pages")  # they do nothing themselves
+LARGER = (
+    "networks of your own are priced as the built-in ones; SCALE-Sim takes hours for larger ones: "
+    "docs/own_networks.md"
+)
 UNKNOWN_S = 2.0  # a job of a rule that was never measured
-_COUNT = re.compile(r"^(?P<rule>\w+) +(?P<count>\d+)$", re.MULTILINE)
 _EVENT = re.compile(
     r"^\[(?P<time>\w{3} \w{3} +\d+ [\d:]{8} \d{4})\]\n"
     r"(?:(?:local)?rule (?P<started>\w+):\n(?:    .*\n)*?    jobid: (?P<id>\d+)"
     r"|Finished jobid: (?P<finished>\d+))",
     re.MULTILINE,
 )
-
-
-def job_counts(dry_run: str) -> dict[str, int]:
-    """Jobs by rule, from what ``snakemake --dry-run`` prints; nothing to do gives none."""
-    counts = {match["rule"]: int(match["count"]) for match in _COUNT.finditer(dry_run)}
-    return {rule: count for rule, count in counts.items() if rule not in ("total", "all")}
 
 
 def measured_seconds(log: str) -> dict[str, float]:
@@ -85,10 +80,25 @@ def is_short(study: Mapping[str, object]) -> bool:
     return bool(entries) and all(entry.get("train_samples") for entry in entries)
 
 
+def plan(counts: Mapping[str, int], study: Mapping[str, Any], cores: int) -> list[str]:
+    """The lines to print at the end of a dry run of a study with these jobs by rule."""
+    jobs = {rule: count for rule, count in counts.items() if rule not in TARGETS}
+    if not jobs:
+        return []
+    column = "test_s" if is_short(study) else "default_s"
+    lines = estimate(jobs, durations(column), cores)
+    if any(not {"onnx", "topology"}.isdisjoint(entry) for entry in selected(study)):
+        lines.append(LARGER)
+    return lines
+
+
+def selected(study: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The entries of the workloads that a study runs."""
+    return [study["workloads"][name] for name in study["run"]["workloads"]]
+
+
 def estimate(counts: Mapping[str, int], seconds: Mapping[str, float], cores: int) -> list[str]:
     """The lines to print: jobs and seconds by rule, the largest first, and the whole."""
-    if not counts:
-        return ["nothing to do: every result is there and up to date"]
     totals = {rule: n * seconds.get(rule, UNKNOWN_S) for rule, n in counts.items()}
     lines = [f"{'rule':28}{'jobs':>6}{'core time':>14}"]
     for rule in sorted(totals, key=lambda rule: -totals[rule]):
@@ -96,8 +106,11 @@ def estimate(counts: Mapping[str, int], seconds: Mapping[str, float], cores: int
     longest = max(seconds.get(rule, UNKNOWN_S) for rule in counts)
     whole = max(sum(totals.values()) / cores, longest)
     noun = "core" if cores == 1 else "cores"
-    size = f"{sum(counts.values())} jobs, about {_spoken(whole)} on {cores} {noun}"
-    lines.append(f"{size} (an estimate from measured runs)")
+    total = sum(counts.values())
+    size = "1 job" if total == 1 else f"{total:,} jobs"
+    lines.append(
+        f"{size}, about {_spoken(whole)} on {cores} {noun} (an estimate from measured runs)"
+    )
     return lines
 
 
@@ -105,39 +118,13 @@ def _spoken(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
-def dry_run(arguments: Iterable[str]) -> str:
-    """What Snakemake would do with these arguments; raises with its own words where it refuses."""
-    command = [sys.executable, "-m", "snakemake", "--dry-run", *arguments]
-    result = subprocess.run(command, capture_output=True, text=True)
-    if result.returncode:
-        lines = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
-        raise DataError(lines[0].removeprefix("error: ") if lines else result.stderr.strip())
-    return result.stdout + result.stderr
-
-
 def main(arguments: Sequence[str]) -> int:
-    """Print the plan of a study, or measure a finished run."""
+    """Take the seconds of a column from the log of a finished run."""
     parser = argparse.ArgumentParser(prog="python -m edgeint8.plan", description=__doc__)
-    parser.add_argument("targets", nargs="*")
-    parser.add_argument("--cores", type=int, default=1)
-    parser.add_argument("--configfile", action="append", default=[])
-    parser.add_argument("--measure", type=Path, metavar="LOG")
+    parser.add_argument("--measure", type=Path, metavar="LOG", required=True)
     parser.add_argument("--column", choices=COLUMNS, default="default_s")
     options = parser.parse_args(arguments)
-    if options.measure:
-        keep_durations(measured_seconds(options.measure.read_text()), options.column)
-        return 0
-    try:
-        study = read_study_file(DEFAULT_STUDY)
-        for path in options.configfile:
-            study = merged(study, read_study_file(path))
-        files = [word for path in options.configfile for word in ("--configfile", path)]
-        counts = job_counts(dry_run([*options.targets, "--cores", str(options.cores), *files]))
-    except EdgeInt8Error as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    column = "test_s" if is_short(study) else "default_s"
-    print("\n".join(estimate(counts, durations(column), options.cores)))
+    keep_durations(measured_seconds(options.measure.read_text()), options.column)
     return 0
 
 

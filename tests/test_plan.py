@@ -9,26 +9,17 @@ import pytest
 from edgeint8.plan import (
     COLUMNS,
     DURATIONS,
+    LARGER,
     durations,
     estimate,
     is_short,
-    job_counts,
     keep_durations,
     measured_seconds,
+    plan,
 )
 from edgeint8.study_file import read_study_file
 
 ROOT = Path(__file__).parents[1]
-DRY_RUN = """\
-Job stats:
-job               count
---------------  -------
-train                 2
-figure               10
-all                   1
-total                13
-
-"""
 LOG = """\
 [Sat Nov 21 23:59:50 2026]
 localrule train:
@@ -54,9 +45,18 @@ rule train:
 """
 
 
-def test_jobs_are_counted_without_the_sum_and_the_target():
-    assert job_counts(DRY_RUN) == {"train": 2, "figure": 10}
-    assert job_counts("Nothing to be done.") == {}
+def test_targets_are_no_work():
+    study = read_study_file(ROOT / "config/config.yaml")
+    assert plan({"all": 1, "part_a": 1}, study, cores=1) == []
+    lines = plan({"all": 1, "figure": 2}, study, cores=1)
+    assert lines[1].startswith("figure ") and lines[-1].startswith("2 jobs, about ")
+
+
+def test_a_network_of_ones_own_is_said_to_take_longer():
+    built_in = {"run": {"workloads": ["a"]}, "workloads": {"a": {"model": "m"}, "b": {"onnx": "n"}}}
+    assert LARGER not in plan({"figure": 1}, built_in, cores=1)
+    own = built_in | {"run": {"workloads": ["a", "b"]}}
+    assert plan({"figure": 1}, own, cores=1)[-1] == LARGER
 
 
 def test_seconds_are_means_of_finished_jobs():
@@ -70,7 +70,6 @@ def test_time_is_shared_by_cores_and_no_shorter_than_the_longest_job():
     assert lines[2].split() == ["figure", "10", "20", "s"]
     assert "12 jobs, about 110 s on 2 cores" in lines[-1]
     assert "about 100 s on 64 cores" in estimate({"train": 2}, seconds, cores=64)[-1]
-    assert estimate({}, seconds, cores=2) == ["nothing to do: every result is there and up to date"]
 
 
 def test_a_measured_column_replaces_and_the_other_fills_gaps(tmp_path):

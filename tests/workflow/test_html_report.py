@@ -97,21 +97,19 @@ def shown(report, *steps):
 
 @pytest.fixture
 def html_report(project):
-    """report.html of a small study: a topology on two machines."""
+    """What `make report` writes of a small study: a topology on two machines."""
     overlay = {
         "run": {"workloads": ["net"], "strategies": [], "detail_strategies": []},
         "workloads": {"net": {"topology": "net.csv"}},
         "hardware": {"arrays": [], "points": ["ws_4x4_1kB_unlimited", "os_4x8_1kB_2Bpc"]},
         "explore": {"rows": [2, 9], "cols": [2, 9], "sram_kb": [1, 4]},
     }
-    (project.run_dir / "net.csv").write_text(TOPOLOGY)
-    (project.run_dir / "my.yaml").write_text(yaml.safe_dump(overlay))
-    project.snakemake("all", "pages", "--cores", "2", "--configfile", "my.yaml")
-    project.snakemake("pages", "--cores", "1", "--configfile", "my.yaml", "--report", "report.html")
-    return project.run_dir / "report.html"
+    (project.root / "net.csv").write_text(TOPOLOGY)
+    (project.root / "my.yaml").write_text(yaml.safe_dump(overlay))
+    project.make("report", "CONFIG=my.yaml")
+    return project.root / "report.html"
 
 
-@pytest.mark.slow
 @needs_markdown
 @needs_chromium
 def test_a_browser_shows_the_report_its_tables_and_figures(html_report):

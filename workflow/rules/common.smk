@@ -1,6 +1,7 @@
 # What all other files use (the validated study, paths, the hash of the code behind a script).
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 STARTED = time.monotonic()
@@ -27,10 +28,12 @@ try:
     from edgeint8.arch.inputs import find_hardware
     from edgeint8.config import GIVEN, load_study
     from edgeint8.errors import EdgeInt8Error
+    from edgeint8.plan import plan
     from edgeint8.quant.strategy import Strategy
     from edgeint8.report.contents import FIGURE_TABLES, tables_of_study
     from edgeint8.run_summary import busy_summary, failure_summary
     from edgeint8.source_hash import source_hash
+    from edgeint8.status import failures
 except ImportError as error:
     sys.exit(f"error: {error} @ {sys.executable}; allowed: the environment that `make env` sets up")
 
@@ -80,6 +83,14 @@ def every_core():
     return cores
 
 
+def say_what_would_run():
+    """The last lines of a dry run: what would run, and about how long."""
+    if workflow.dryrun and workflow.dag:
+        jobs = Counter(job.rule.name for job in workflow.dag.needrun_jobs(exclude_finished=False))
+        for line in plan(jobs, config, every_core()):
+            print(line, file=sys.stderr)
+
+
 def growing(first):
     """A resource that grows when a cluster tries a job again: `first` times the attempt."""
     return lambda wildcards, attempt: attempt * first
@@ -93,6 +104,13 @@ def came_quantized(name):
     from edgeint8.quant import came_quantized  # imports onnx: only for those who need it
 
     return came_quantized.came_quantized(workload.options["onnx"])
+
+
+def external_files_of(wildcards):
+    """The files that hold weights of a workload beside its ONNX file."""
+    from edgeint8.quant import external_data  # imports onnx: only for those who need it
+
+    return external_data.external_files(options_of(wildcards)["onnx"])
 
 
 STATIC = {name: strategy for name, strategy in STRATEGIES.items() if not strategy.dynamic}
