@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from edgeint8.errors import DataError
 
@@ -28,7 +28,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     handle, name = tempfile.mkstemp(
         dir=target.parent, prefix=f".{target.stem}.", suffix=target.suffix
     )
-    fcntl.flock(handle, fcntl.LOCK_EX)  # held while we live: nobody takes the file for abandoned
+    hold(handle)  # while we live: nobody takes the file for abandoned
     temporary = Path(name)
     try:
         yield temporary
@@ -37,6 +37,12 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     finally:
         temporary.unlink(missing_ok=True)
         os.close(handle)
+
+
+def hold(file: int | IO[Any]) -> None:
+    """Wait for the lock of an open file and keep it; some cluster file systems have no locks."""
+    with suppress(OSError):
+        fcntl.flock(file, fcntl.LOCK_EX)
 
 
 def _remove_abandoned(target: Path) -> None:
@@ -107,6 +113,20 @@ def absence(path: str | Path) -> str | None:
         if file.read(len(NOT_COMPUTED)) != NOT_COMPUTED.encode():
             return None
         return file.read().decode().strip()
+
+
+def mentions(path: str | Path, words: Iterable[bytes]) -> bool:
+    """Whether any of these byte strings stands in a file, read in pieces."""
+    words = tuple(words)
+    overlap = max(map(len, words)) - 1
+    tail = b""
+    with Path(path).open("rb") as file:
+        while piece := file.read(1 << 20):
+            window = tail + piece
+            if any(word in window for word in words):
+                return True
+            tail = window[-overlap:]
+    return False
 
 
 def digest(path: str | Path, algorithm: str = "sha256") -> str:

@@ -14,8 +14,8 @@ PACKAGE = Path(__file__).resolve().parent
 
 
 def source_hash(script: str | Path) -> str:
-    """Hash of the sources of every package module that `script` can import, directly or not."""
-    hasher = hashlib.sha256()
+    """Hash of `script` and of every package module that it can import, directly or not."""
+    hasher = hashlib.sha256(Path(script).read_bytes())
     for path in sorted(source_closure(Path(script))):
         hasher.update(path.relative_to(PACKAGE).as_posix().encode())
         hasher.update(path.read_bytes())

@@ -178,6 +178,16 @@ def resize() -> onnx.ModelProto:
     return with_head(body, stored, 4)
 
 
+def resize_cubic() -> onnx.ModelProto:
+    """A Resize by cubic interpolation, which the integer executor does not have."""
+    stored = {**weights(8, w=(4, 3, 3, 3)), "scales": np.array([1, 1, 2, 2], np.float32)}
+    body = [
+        node("Conv", ["input", "w"], ["a"]),
+        node("Resize", ["a", "", "scales"], ["features"], mode="cubic"),
+    ]
+    return with_head(body, stored, 4)
+
+
 def depth_to_space() -> onnx.ModelProto:
     """Super-resolution's last step."""
     body = [
@@ -328,6 +338,7 @@ MESSY: dict[str, Callable[[], onnx.ModelProto]] = {
         softmax_end,
         old_softmax,
         resize,
+        resize_cubic,
         depth_to_space,
         if_constant,
         if_by_data,

@@ -1,9 +1,12 @@
 """Files are whole or absent."""
 
+import errno
+import fcntl
+
 import pytest
 
 from edgeint8.errors import DataError
-from edgeint8.files import atomic_path, digest, read_json, write_csv, write_json
+from edgeint8.files import atomic_path, digest, mentions, read_json, write_csv, write_json
 
 
 def test_an_interrupted_write_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -22,6 +25,23 @@ def test_a_finished_write_replaces_the_file(tmp_path):
         assert temporary.suffix == ".csv"
         temporary.write_text("whole")
     assert target.read_text() == "whole"
+
+
+def test_a_file_system_without_locks_will_do(tmp_path, monkeypatch):
+    def no_locks(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    with atomic_path(tmp_path / "table.csv") as temporary:
+        temporary.write_text("new")
+    assert [path.name for path in tmp_path.iterdir()] == ["table.csv"]
+
+
+@pytest.mark.parametrize("place", [0, (1 << 20) - 3, (1 << 20), 3_000_000])
+def test_a_word_is_found_wherever_it_stands(tmp_path, place):
+    path = tmp_path / "large"
+    path.write_bytes(bytes(place) + b"QGemm" + bytes(9))
+    assert mentions(path, [b"Absent", b"QGemm"]) and not mentions(path, [b"QGemN", b"Absent"])
 
 
 def test_digest_of_a_published_vector(tmp_path):

@@ -1,6 +1,8 @@
 """One's own arrays: what fits is split as promised, what does not is refused with both sides."""
 
+import io
 import pickle
+import zipfile
 
 import numpy as np
 import pytest
@@ -93,7 +95,8 @@ WRONG = [
     ({"labels": np.zeros(9)}, "float64 (9,)", "integers (9,)"),
     ({"labels": np.zeros((9, 1), int)}, "int64 (9, 1)", "integers (9,)"),
     ({"labels": np.zeros(8, int)}, "int64 (8,)", "integers (9,)"),
-    ({"labels": np.full(9, -1)}, "label -1", "0 or more"),
+    ({"labels": np.full(9, -1)}, "label -1", "0 to 2147483647"),
+    ({"labels": np.full(9, 1 << 63, np.uint64)}, "label 9223372036854775808", "0 to 2147483647"),
 ]
 
 
@@ -136,6 +139,57 @@ def test_files_of_another_kind_are_refused(tmp_path):
         path.write_bytes(content)
         with pytest.raises(DataError, match="not a readable NPZ file"):
             read_own_data(path, [IMAGE])
+
+
+def claimed(shape):
+    """An array file whose header promises a shape and whose data never come."""
+    stream = io.BytesIO()
+    header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+    npy.write_array_header_1_0(stream, header)
+    return stream.getvalue()
+
+
+UNREADABLE = {
+    "no array file": b"hello",
+    "a header that ends early": b"\x93NUMPY\x01\x00"
+    + b"\x10\x00"
+    + b"{'descr': (".ljust(15)
+    + b"\n",
+    "more than there is memory": claimed((10**12, 3, 4, 4)),
+    "fewer bytes than promised": claimed((9, 3, 4, 4)),
+}
+
+
+@pytest.mark.parametrize("content", UNREADABLE.values(), ids=UNREADABLE)
+def test_an_archive_of_other_things_is_refused(content, tmp_path):
+    path = tmp_path / "data.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("inputs.npy", content)
+    with pytest.raises(DataError, match="not a readable NPZ file"):
+        read_own_data(path, [IMAGE])
+
+
+@pytest.mark.parametrize("field", [6, 8], ids=["encrypted", "unknown compression"])
+def test_an_archive_that_zip_cannot_open_is_refused(field, tmp_path):
+    """The flags and the method of the first entry, in its own header and in the directory."""
+    path = written(tmp_path, inputs=images(9))
+    content = bytearray(path.read_bytes())
+    directory = content.index(b"PK\x01\x02")
+    for place in (field, directory + field + 2):
+        content[place] = 1 if field == 6 else 99
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="not a readable NPZ file"):
+        read_own_data(path, [IMAGE])
+
+
+def test_bytes_that_changed_on_the_way_are_noticed(tmp_path):
+    path = tmp_path / "data.npz"
+    np.savez_compressed(path, inputs=images(9))
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0x5A
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="not a readable NPZ file"):
+        read_own_data(path, [IMAGE])
 
 
 def test_labels_need_scores_that_can_answer_them(tmp_path):

@@ -12,21 +12,23 @@ from edgeint8.errors import ModelError
 from edgeint8.fixed_point.compare import compare_model
 from edgeint8.models.own_data import InputSpec, random_data
 from edgeint8.quant import ort_quantizer
+from edgeint8.quant.adopted import adopt
 from edgeint8.quant.came_quantized import came_quantized, is_quantized
+from edgeint8.quant.external_data import external_files
 from edgeint8.quant.ort_witness import batches
 from edgeint8.quant.own_network import (
-    adopt,
     answers,
     check_runs,
     input_specs,
     parameter_count,
     prepared_network,
     read_network,
+    sort_nodes,
 )
-from edgeint8.quant.ptq import Strategy, calibrate, quantize
+from edgeint8.quant.ptq import Strategy, calibrate, quantize, run_onnx
 
 # What the integer executor has no operator for; all others run in it, element by element.
-NOT_EXECUTED = {"if_by_data": "Greater"}
+NOT_EXECUTED = {"resize_cubic": "cubic"}
 # onnx's own evaluator raises a TypeError on BatchNormalization below opset 9.
 EVALUATED = [name for name in MESSY if name != "opset_7_with_listed_weights"]
 STRATEGIES = (
@@ -101,6 +103,82 @@ def test_batch_normalization_of_opset_7_is_folded_to_what_it_means(tmp_path):
     assert "BatchNormalization" not in {
         node.op_type for node in prepared_network(model, feeds).model.graph.node
     }
+
+
+def test_what_loads_and_does_not_run_is_refused_by_name():
+    """Codes through a cubic Resize: ONNX Runtime's quantiser makes it of the float operator."""
+    scales = numpy_helper.from_array(np.array([1, 1, 2, 2], np.float32), "scales")
+    graph = helper.make_graph(
+        [helper.make_node("Resize", ["x", "", "scales"], ["y"], mode="cubic")],
+        "codes",
+        [helper.make_tensor_value_info("x", TensorProto.UINT8, ["N", 1, 4, 4])],
+        [helper.make_tensor_value_info("y", TensorProto.UINT8, None)],
+        [scales],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    with pytest.raises(ModelError, match=r"cannot run the model .* @ output y; allowed: what"):
+        run_onnx(model, {"x": np.zeros((1, 1, 4, 4), np.uint8)})
+
+
+def given_names(model):
+    return [entry.name for entry in model.graph.node]
+
+
+def test_nodes_that_share_a_name_are_all_kept_and_told_apart(tmp_path):
+    """Also where a quantised file has them in any order."""
+    model = MESSY["channels_last"]()
+    feeds = some(read_network(saved(tmp_path, model), {}))
+    for entry in model.graph.node:
+        entry.name = "layer"
+    prepared = prepared_network(read_network(saved(tmp_path, model), {}), feeds).model
+    assert len({*given_names(prepared)}) == len(given_names(prepared))
+    quantized = quantize(prepared, calibrate(prepared, feeds, "minmax"), STRATEGIES[1]).model
+    for entry in quantized.graph.node:
+        entry.name = "layer"
+    nodes = [onnx.NodeProto.FromString(n.SerializeToString()) for n in quantized.graph.node]
+    del quantized.graph.node[:]
+    quantized.graph.node.extend(nodes[::-1])
+    sorted_model = onnx.ModelProto()
+    sorted_model.CopyFrom(quantized)
+    sort_nodes(sorted_model.graph)
+    assert len(sorted_model.graph.node) == len(nodes)
+    prepared = prepared_network(read_network(saved(tmp_path, sorted_model), {}), feeds).model
+    assert len({*given_names(prepared)}) == len(nodes)
+
+
+def test_an_if_is_sorted_behind_what_its_branches_read():
+    branch = helper.make_graph(
+        [helper.make_node("Neg", ["deep"], ["n"])], "b", [],
+        [helper.make_tensor_value_info("n", TensorProto.FLOAT, None)],
+    )  # fmt: skip
+    nodes = [
+        helper.make_node("If", ["yes"], ["y"], then_branch=branch, else_branch=branch),
+        helper.make_node("Relu", ["x"], ["deep"]),
+    ]
+    graph = helper.make_graph(nodes, "g", [], [])
+    sort_nodes(graph)
+    assert [entry.op_type for entry in graph.node] == ["Relu", "If"]
+
+
+def test_sizes_of_minus_one_are_free(tmp_path):
+    model = opset_21()
+    for size in model.graph.input[0].type.tensor_type.shape.dim[:]:
+        if size.dim_value in (0, 8):
+            size.dim_value = -1
+    path = saved(tmp_path, model)
+    with pytest.raises(ModelError, match=r"2 \(\?\), 3 \(\?\) of \(\?, 3, \?, \?\) is free"):
+        read_network(path, {})
+    fixed = read_network(path, {"input": [None, 3, 8, 8]})
+    assert input_specs(fixed)["input"][1] == (None, 3, 8, 8)
+    assert len(answers(fixed, some(fixed))["scores"]) == 8
+
+
+def test_files_beside_a_network_are_known_without_loading_it(tmp_path):
+    path = external(tmp_path, "weights.bin")
+    assert external_files(path) == [str(path.parent / "weights.bin")]
+    assert external_files(saved(tmp_path, opset_21())) == []
+    path.write_bytes(b"no network")
+    assert external_files(path) == []
 
 
 def test_a_batch_that_only_claims_to_be_free_is_fixed_and_a_free_one_stays(tmp_path):
@@ -223,7 +301,7 @@ def wrong_weights(model):
         (infinite, "NaN or infinity"),
         (one_answer, "output total"),
         (text_input, "not a tensor"),
-        (wrong_weights, "ONNX Runtime cannot load the model|does not run"),
+        (wrong_weights, "ONNX Runtime cannot load the model|cannot run the model"),
     ],
 )
 def test_what_cannot_run_is_refused_by_name(change, words, tmp_path):

@@ -57,6 +57,9 @@ def test_hash_changes_with_a_module_it_uses_and_with_no_other(tmp_path, monkeypa
     before = fresh_hash()
     (package / "unused.py").write_text("B = 2\n")
     assert fresh_hash() == before
+    script.write_text("from edgeint8.used import A  # as before\n")
+    assert fresh_hash() != before, "cluster profiles do not look at scripts themselves"
+    script.write_text("from edgeint8.used import A\n")
     (package / "used.py").write_text("A = 2\n")
     assert fresh_hash() != before
     imported_files.cache_clear()

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from edgeint8.errors import DataError, ModelError
+from edgeint8.errors import DataError, ModelError, ResourceError, SimulationError, model_error
 from edgeint8.files import absence, write_absence
 from edgeint8.job import job
 from edgeint8.report.tables import concatenate, read_table, write_table
@@ -43,6 +43,49 @@ def test_a_network_that_cannot_run_leaves_one_line_as_every_output(tmp_path):
     assert run(snakemake(tmp_path), refuse(ModelError)) == 0
     assert absence(tmp_path / "table.csv") == absence(tmp_path / "vectors") == "bad network"
     assert "left out: bad" in (tmp_path / "logs/job.log").read_text()
+
+
+def test_a_simulator_that_fails_on_a_network_stops_no_other(tmp_path):
+    assert run(snakemake(tmp_path), refuse(SimulationError)) == 0
+    assert absence(tmp_path / "table.csv") == "bad network"
+
+
+@pytest.mark.parametrize(
+    ("kind", "line"),
+    [
+        (MemoryError, "error: bad network @ {}; allowed: a job with more memory (mem_mb)"),
+        (ResourceError, "error: bad network"),
+    ],
+)
+def test_too_small_a_machine_fails_the_job_so_that_it_is_tried_again(tmp_path, capfd, kind, line):
+    """A reason in the place of the outputs would stay there for good."""
+    assert run(snakemake(tmp_path), refuse(kind, "bad network")) == 1
+    assert capfd.readouterr().err.strip() == line.format(tmp_path / "table.csv")
+    assert not (tmp_path / "table.csv").exists()
+
+
+def test_a_log_on_a_full_disk_ends_in_one_line(tmp_path, capfd):
+    script = snakemake(tmp_path)
+    script.log = ["/dev/full"]
+    assert run(script, lambda: print("a word")) == 1
+    assert capfd.readouterr().err == (
+        "error: No space left on device @ /dev/full; "
+        "allowed: a disk with room, which may be written to\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (RuntimeError("[ONNXRuntimeError] : 6 : std::bad_alloc"), ResourceError),
+        (RuntimeError("Failed to allocate memory for requested buffer of size 9"), ResourceError),
+        (OSError(28, "No space left on device"), ResourceError),
+        (MemoryError(), ResourceError),
+        (RuntimeError("No Op registered for Wavelet"), ModelError),
+    ],
+)
+def test_a_library_that_ran_out_of_memory_or_disk_says_nothing_of_the_network(error, kind):
+    assert type(model_error(error, f"it fails ({error})", where="graph")) is kind
 
 
 def test_other_bad_input_and_jobs_of_no_workload_fail(tmp_path, capfd):

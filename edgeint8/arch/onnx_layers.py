@@ -23,7 +23,7 @@ _CONV_OPERANDS = {
     "ConvInteger": (0, 1),
     "QLinearConv": (0, 3),
 }
-_GEMM_OPERANDS = {"Gemm": (0, 1), "QGemm": (0, 3)}
+_GEMM_OPERANDS = {"Gemm": (0, 1), "FusedGemm": (0, 1), "QGemm": (0, 3)}
 _MATMUL_OPERANDS = {
     "MatMul": (0, 1),
     "FusedMatMul": (0, 1),
@@ -58,11 +58,15 @@ _SAME_SHAPE = {
     "QLinearSigmoid": ("Identity", (0,)),
     "QLinearSoftmax": ("Identity", (0,)),
     "FusedConv": ("Conv", (0, 1)),
+    "FusedGemm": ("Gemm", (0, 1)),
     "FusedMatMul": ("MatMul", (0, 1)),
     "MatMulIntegerToFloat": ("MatMul", (0, 1)),
     "DynamicQuantizeMatMul": ("MatMul", (0, 1)),
 }
-_FOREIGN_ATTRIBUTES = frozenset({"activation", "activation_params", "alpha", "channels_last"})
+_FOREIGN_ATTRIBUTES = frozenset(
+    {"activation", "activation_params", "alpha", "channels_last"}
+    | {f"activation_{name}" for name in ("alpha", "beta", "gamma")}
+)
 
 
 def layers_from_onnx(
@@ -160,6 +164,8 @@ def _standardise(node: onnx.NodeProto) -> None:
     elif node.op_type in _SAME_SHAPE:
         standard, positions = _SAME_SHAPE[node.op_type]
         kept = [node.input[position] for position in positions]
+    elif node.domain == "com.microsoft" and node.op_type in _NUMBER_FORMAT:  # of 16 and of 4 bits
+        standard, kept = "Identity", [node.input[0]]
     else:
         return
     attributes = [a for a in node.attribute if a.name not in _FOREIGN_ATTRIBUTES]

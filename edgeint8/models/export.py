@@ -1,5 +1,6 @@
 """From trained weights to ONNX, with the difference between the two measured."""
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,10 @@ OPSET = 17
 
 def save_weights(model: nn.Module, path: str | Path) -> None:
     """Write the state dictionary, whole or not at all."""
+    content = io.BytesIO()  # torch would call a full disk a RuntimeError
+    torch.save(model.state_dict(), content)
     with atomic_path(path) as temporary:
-        torch.save(model.state_dict(), temporary)
+        temporary.write_bytes(content.getbuffer())
 
 
 def load_weights(name: str, path: str | Path) -> nn.Module:

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile, is_zipfile
+from zipfile import ZipFile, is_zipfile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,8 @@ from edgeint8.files import write_json
 from edgeint8.models.samples import RANDOM, Samples, SplitName, save_samples
 
 HOLDOUT_SHARE = 5  # one sample in this many
+SMALL_BYTES = 1 << 28  # an archive of fewer fits any machine; if not, a header lies
+LARGEST_LABEL = 1 << 31  # no network has as many classes
 RANDOM_SAMPLES = {"calibration": 64, "holdout": 16, "test": 64}
 
 
@@ -90,7 +92,11 @@ def batch_of(specs: Sequence[InputSpec]) -> int | None:
     sizes = {spec.shape[0] for spec in specs}
     if len(sizes) > 1:
         listed = ", ".join(f"{spec.name} {spec.shape[0] or 'any'}" for spec in specs)
-        raise DataError(f"batch sizes {listed}", allowed="the same first dimension in every input")
+        raise DataError(
+            f"batch sizes {listed}",
+            where="inputs of the network",
+            allowed="the same first dimension in every input",
+        )
     return sizes.pop()
 
 
@@ -152,13 +158,24 @@ def _read(path: str | Path) -> dict[str, NDArray[Any]]:
         if not is_zipfile(path):
             raise ValueError("no archive of arrays")
         with np.load(path, allow_pickle=False) as file:
-            return {key: file[key] for key in file.files}
-    except (OSError, ValueError, EOFError, TypeError, BadZipFile) as error:
+            arrays = {key: file[key] for key in file.files}
+        if odd := [key for key, array in arrays.items() if not isinstance(array, np.ndarray)]:
+            raise ValueError(f"{odd[0]!r} is no array")
+        return arrays
+    except Exception as error:  # each decompressor and NumPy's parser raise types of their own
+        if isinstance(error, MemoryError) and _holds_bytes(path) > SMALL_BYTES:
+            raise
         raise DataError(
             f"not a readable NPZ file ({error})",
             where=str(path),
             allowed="arrays written by numpy.savez, without Python objects",
         ) from None
+
+
+def _holds_bytes(path: str | Path) -> int:
+    """Bytes of all arrays of an archive, as its directory says."""
+    with ZipFile(path) as archive:
+        return sum(entry.file_size for entry in archive.infolist())
 
 
 def _keys(role: str, specs: Sequence[InputSpec], arrays: Mapping[str, Any]) -> list[str]:
@@ -214,8 +231,9 @@ def _labels(path: str | Path, labels: NDArray[Any], test: Samples) -> NDArray[np
             where=where,
             allowed=f"integers ({len(test)},): one class for each of the inputs",
         )
-    if int(labels.min()) < 0:
-        raise DataError(f"label {int(labels.min())}", where=where, allowed="0 or more")
+    for label in (int(labels.min()), int(labels.max())):
+        if not 0 <= label < LARGEST_LABEL:
+            raise DataError(f"label {label}", where=where, allowed=f"0 to {LARGEST_LABEL - 1}")
     return labels.astype(np.int64)
 
 

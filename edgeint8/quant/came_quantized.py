@@ -5,11 +5,15 @@ from pathlib import Path
 
 import onnx
 
+from edgeint8.files import mentions
+
 OPERATORS = frozenset(
     {"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "ConvInteger", "MatMulInteger"}
     | {"QLinearConv", "QLinearMatMul", "QGemm", "DynamicQuantizeMatMul", "MatMulIntegerToFloat"}
     | {"MatMulNBits", "QAttention", "QEmbedLayerNormalization"}
 )
+
+WORDS = tuple(sorted(name.encode() for name in OPERATORS))
 
 
 def is_quantized(model: onnx.ModelProto) -> bool:
@@ -18,9 +22,12 @@ def is_quantized(model: onnx.ModelProto) -> bool:
 
 
 def came_quantized(path: str | Path) -> bool:
-    """The same of a file; False where it cannot be read, which its own job will say."""
+    """The same of a file; False where it cannot be read, which its own job will say.
+
+    A file that has no such word anywhere is not parsed: every job of a cluster asks.
+    """
     try:
-        return is_quantized(onnx.load(path, load_external_data=False))
+        return mentions(path, WORDS) and is_quantized(onnx.load(path, load_external_data=False))
     except Exception:  # protobuf raises its own types, and any of them means: not readable
         return False
 

@@ -1,5 +1,6 @@
 """Questions about graphs: which layers hold weights, which nodes stay float, how wide is a bias."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,6 +71,29 @@ def opset_of(model: onnx.ModelProto) -> int:
 def initializer_values(model: onnx.ModelProto) -> dict[str, NDArray]:
     """Every initializer of the graph as an array, by name."""
     return {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+
+
+def reads_of(node: onnx.NodeProto) -> set[str]:
+    """Names of the tensors that a node reads, its subgraphs included."""
+    inner = [graph for a in node.attribute for graph in ([a.g] if a.HasField("g") else a.graphs)]
+    return {name for name in node.input if name} | {
+        name for graph in inner for name in _read_around(graph)
+    }
+
+
+def _read_around(graph: onnx.GraphProto) -> set[str]:
+    """Names that a subgraph reads of the graph around it."""
+    made = {name for node in graph.node for name in node.output}
+    made |= {entry.name for entry in (*graph.initializer, *graph.input)}
+    read = {name for node in graph.node for name in reads_of(node)}
+    return (read | {output.name for output in graph.output}) - made
+
+
+def replace_nodes(graph: onnx.GraphProto, nodes: Iterable[onnx.NodeProto]) -> None:
+    """Give a graph these nodes, which may be its own, in place."""
+    kept = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
+    del graph.node[:]
+    graph.node.extend(kept)
 
 
 def attribute(node: onnx.NodeProto, name: str, default: int | float) -> int | float:

@@ -16,7 +16,7 @@ import onnx
 from numpy.typing import NDArray
 
 from edgeint8.errors import DataError
-from edgeint8.quant.session import DEFAULT_BATCH, chunks, make_session
+from edgeint8.quant.session import DEFAULT_BATCH, chunks, make_session, outputs_of
 
 CHUNK_BYTES = 256 * 1024 * 1024  # activations held at a time
 
@@ -133,6 +133,6 @@ def _activations(
         for chunk in chunks(session, inputs, batch):
             for name in given:
                 yield name, chunk[name]
-            yield from zip(made, session.run(made, chunk), strict=True)
+            yield from zip(made, outputs_of(session, made, chunk), strict=True)
 
     return [*given, *made], stream()

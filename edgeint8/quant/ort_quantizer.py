@@ -16,7 +16,7 @@ from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 from onnxruntime.quantization.quant_utils import QuantizationMode
 from onnxruntime.quantization.registry import QDQRegistry, QLinearOpsRegistry
 
-from edgeint8.errors import ModelError
+from edgeint8.errors import EdgeInt8Error, model_error
 from edgeint8.quant.activations import Quantizer, wrongly_removed
 from edgeint8.quant.calibration import ASYMMETRIC, SYMMETRIC, Calibration
 from edgeint8.quant.graph import widest_bias_bits
@@ -186,5 +186,20 @@ def _run(
     return quantizer
 
 
-def _not_quantisable(strategy: Strategy, error: Exception) -> ModelError:
-    return ModelError(f"not quantisable ({error})", where=f"strategy {strategy.name}")
+def float_only(model: onnx.ModelProto) -> tuple[str, ...]:
+    """Nodes that ONNX Runtime quantises and then cannot run: cubic Resize, made for floats."""
+    return tuple(
+        node.name
+        for node in model.graph.node
+        if node.op_type == "Resize"
+        and any(entry.name == "mode" and entry.s == b"cubic" for entry in node.attribute)
+    )
+
+
+def _not_quantisable(strategy: Strategy, error: Exception) -> EdgeInt8Error:
+    return model_error(
+        error,
+        f"not quantisable ({error})",
+        where=f"strategy {strategy.name}",
+        allowed="what ONNX Runtime's quantiser accepts",
+    )

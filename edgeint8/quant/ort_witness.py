@@ -8,7 +8,7 @@ import numpy.typing as npt
 import onnx
 
 from edgeint8.errors import DataError
-from edgeint8.quant.session import make_session
+from edgeint8.quant.session import make_session, outputs_of
 
 Array = npt.NDArray[Any]
 
@@ -49,7 +49,7 @@ def batches(
     names = [output.name for output in runner.get_outputs()]
 
     def run(part: dict[str, Array]) -> dict[str, Array]:
-        return dict(zip(names, runner.run(names, part), strict=True))
+        return dict(zip(names, outputs_of(runner, names, part), strict=True))
 
     first = runner.get_inputs()[0].shape
     if first and isinstance(first[0], int):

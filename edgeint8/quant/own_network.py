@@ -4,22 +4,22 @@ A float network goes through `prepare_model`; one that came quantised (QDQ or QO
 whatever tool) keeps its arithmetic, and runs as ONNX Runtime's integer graph of it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import external_data_helper, helper
+from onnx import helper
 
-from edgeint8.errors import DataError, ModelError
+from edgeint8.errors import DataError, ModelError, model_error
 from edgeint8.quant.affine import sqnr_db
 from edgeint8.quant.came_quantized import is_quantized
-from edgeint8.quant.graph import float_nodes, weight_layers
+from edgeint8.quant.external_data import load_external_data, tensors_of
+from edgeint8.quant.graph import reads_of, replace_nodes, weight_layers
 from edgeint8.quant.histogram import observe
-from edgeint8.quant.ort_quantizer import optimised_graph
 from edgeint8.quant.prepare import (
     NEWEST_IR,
     OLDEST_IR,
@@ -27,7 +27,7 @@ from edgeint8.quant.prepare import (
     name_nodes,
     prepare_model,
 )
-from edgeint8.quant.session import DEFAULT_BATCH, EXACT_U8S8_FLAGS, cpu_flags, run_onnx
+from edgeint8.quant.session import DEFAULT_BATCH, run_onnx
 
 Feeds = Mapping[str, NDArray[Any]]
 ALLOWED_FILE = "a whole file in ONNX format"
@@ -42,11 +42,12 @@ def read_network(path: str | Path, shapes: Mapping[str, Sequence[int | None]]) -
     input, the batch, may stay free. Raises `ModelError` in one line.
     """
     model = _load(Path(path))
-    _load_external_data(model, Path(path))
+    load_external_data(model, Path(path))
     if model.ByteSize() > LARGEST_BYTES:
         raise ModelError(f"{model.ByteSize():,} bytes", where=str(path), allowed="below 2 GiB")
     model.ir_version = min(max(model.ir_version, OLDEST_IR), NEWEST_IR)
     drop_initializers_from_inputs(model.graph)
+    name_nodes(model.graph)
     if not model.graph.node or not model.graph.output:
         raise ModelError(
             "a graph without nodes or outputs", where=str(path), allowed="at least one of each"
@@ -60,6 +61,8 @@ def input_specs(model: onnx.ModelProto) -> dict[str, tuple[np.dtype[Any], tuple[
     specs = {}
     for value in model.graph.input:
         tensor = value.type.tensor_type
+        if not tensor.elem_type:
+            raise ModelError("no type", where=f"input {value.name}", allowed="a tensor of numbers")
         sizes = tuple(d.dim_value if d.dim_value > 0 else None for d in tensor.shape.dim)
         specs[value.name] = (helper.tensor_dtype_to_np_dtype(tensor.elem_type), sizes)
     return specs
@@ -88,20 +91,25 @@ def prepared_network(model: onnx.ModelProto, feeds: Feeds) -> Prepared:
     if is_quantized(model):
         prepared = onnx.ModelProto()
         prepared.CopyFrom(model)
-        name_nodes(prepared.graph)
-        _sort_nodes(prepared.graph)
+        sort_nodes(prepared.graph)
     else:
         _check_weights(model)
         prepared = prepare_model(model)
         _check_weights(prepared)
         if not weight_layers(prepared):
             raise ModelError(
-                "no layer to quantise", allowed="a Conv, Gemm or MatMul with constant weights"
+                "no layer to quantise",
+                where=f"graph {model.graph.name!r}",
+                allowed="a Conv, Gemm or MatMul with constant weights",
             )
     name = model.graph.output[0].name
     before, after = (answers(network, feeds)[name] for network in (model, prepared))
     if before.shape != after.shape or sqnr_db(before, after) < FAITHFUL_DB:
-        raise ModelError("preparing the network changed what it computes", where=f"output {name}")
+        raise ModelError(
+            "preparing the network changed what it computes",
+            where=f"output {name}",
+            allowed=f"{FAITHFUL_DB:.0f} dB or more between the two",
+        )
     moved = float(np.abs(before.astype(np.float64) - after).max(initial=0))
     return Prepared(prepared, moved, before.shape[1:])
 
@@ -123,90 +131,20 @@ def parameter_count(model: onnx.ModelProto) -> int:
     return sum(int(np.prod(tensor.dims, dtype=np.int64)) for tensor in stored)
 
 
-def adopt(model: onnx.ModelProto) -> tuple[onnx.ModelProto, dict[str, Any]]:
-    """The graph that runs of a network that came quantised, and what its tables say of it."""
-    kinds = {node.op_type for node in model.graph.node}
-    integer = any(k.startswith("QLinear") or k.endswith("Integer") or k == "QGemm" for k in kinds)
-    executable = model if integer else optimised_graph(model, fill_gaps=True)
-    dynamic = "DynamicQuantizeLinear" in kinds
-    facts = {
-        "symmetry": "given",
-        "granularity": "given",
-        "calibration": "dynamic" if dynamic else "given",
-        "bins": None,
-        "format": "qoperator" if integer else "qdq",
-        "size_bytes": model.ByteSize(),
-        "float_nodes": list(float_nodes(executable)),
-        "note": "came quantised",
-        "batch": 1 if dynamic else DEFAULT_BATCH,
-        "calibration_samples": None,
-        "percentile": None,
-        "bias_bits": None,
-        "power_of_two": None,
-        "cpu_int8_flags": " ".join(sorted(EXACT_U8S8_FLAGS & cpu_flags())) or "none",
-        "hardware_cost": None,
-        "hardware_cost_reasons": [],
-    }
-    return executable, facts
-
-
 def _load(path: Path) -> onnx.ModelProto:
     try:
         model = onnx.load(path, load_external_data=False)
     except FileNotFoundError:
         raise ModelError("file does not exist", where=str(path)) from None
     except Exception as error:  # protobuf raises its own types
-        raise ModelError(
-            f"not a readable ONNX file ({error})", where=str(path), allowed=ALLOWED_FILE
+        raise model_error(
+            error, f"not a readable ONNX file ({error})", where=str(path), allowed=ALLOWED_FILE
         ) from None
     if not model.HasField("graph"):
         raise ModelError(
             "not a readable ONNX file (no graph)", where=str(path), allowed=ALLOWED_FILE
         )
     return model
-
-
-def tensors_of(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
-    """Every stored tensor of a graph, in attributes and subgraphs too."""
-    yield from graph.initializer
-    for node in graph.node:
-        for entry in node.attribute:
-            yield from [entry.t] if entry.HasField("t") else entry.tensors
-            for inner in [entry.g] if entry.HasField("g") else entry.graphs:
-                yield from tensors_of(inner)
-
-
-def _load_external_data(model: onnx.ModelProto, path: Path) -> None:
-    """Read tensors kept in other files, which must be plain files inside the network's folder."""
-    folder = path.parent.resolve()
-    found = False
-    for tensor in tensors_of(model.graph):
-        if not external_data_helper.uses_external_data(tensor):
-            continue
-        found = True
-        entries = {entry.key: entry.value for entry in tensor.external_data}
-        location = entries.get("location", "")
-        place = folder / location
-        inside = not PurePosixPath(location).is_absolute() and place.resolve().is_relative_to(
-            folder
-        )
-        if not location or not inside or place.is_symlink() or "\\" in location:
-            raise ModelError(
-                f"external data in {location!r}",
-                where=f"{path}: tensor {tensor.name}",
-                allowed="a file inside the network's folder",
-            )
-        if not place.is_file():
-            raise ModelError(
-                f"no file {location!r}",
-                where=f"{path}: tensor {tensor.name}",
-                allowed="the external data beside the network",
-            )
-    if found:
-        try:
-            external_data_helper.load_external_data_for_model(model, str(folder))
-        except Exception as error:  # onnx raises its checker's own types
-            raise ModelError(f"external data cannot be read ({error})", where=str(path)) from None
 
 
 def _fix_shapes(
@@ -228,6 +166,9 @@ def _fix_shapes(
 
 
 def _fix_shape(sizes: Any, given: Sequence[int | None] | None, where: str) -> None:
+    for size in sizes:
+        if size.dim_value < 0:  # some exporters' word for a free size
+            size.ClearField("dim_value")
     described = ", ".join(str(d.dim_value or d.dim_param or "?") for d in sizes)
     if given is not None and len(given) != len(sizes):
         raise ModelError(f"shape {list(given)}", where=where, allowed=f"as many as ({described})")
@@ -253,7 +194,8 @@ def _fix_shape(sizes: Any, given: Sequence[int | None] | None, where: str) -> No
 def _with_working_batch(model: onnx.ModelProto, feeds: Feeds) -> onnx.ModelProto:
     """`model`, or a copy with its batch fixed at 1 where two samples do not give two answers."""
     for value in model.graph.output:  # a stale size of the file would contradict the inputs
-        value.type.tensor_type.ClearField("shape")
+        if value.type.HasField("tensor_type"):
+            value.type.tensor_type.ClearField("shape")
     del model.graph.value_info[:]
     free = any(size[1][0] is None for size in input_specs(model).values())
     if not free:
@@ -283,21 +225,21 @@ def _check_weights(model: onnx.ModelProto) -> None:
             )
 
 
-def _sort_nodes(graph: onnx.GraphProto) -> None:
+def sort_nodes(graph: onnx.GraphProto) -> None:
     """Each node behind those it reads from, as ONNX asks and some quantisers do not do."""
     made = {name for node in graph.node for name in node.output if name}
     waiting, ordered = list(graph.node), []
     while waiting:
-        ready = [node for node in waiting if not made.intersection(node.input)]
-        if not ready:
-            raise ModelError("the graph has a cycle", where=f"node {waiting[0].name}")
-        ordered += ready
-        made.difference_update(name for node in ready for name in node.output)
-        names = {node.name for node in ready}
-        waiting = [node for node in waiting if node.name not in names]
-    kept = [onnx.NodeProto.FromString(node.SerializeToString()) for node in ordered]
-    del graph.node[:]
-    graph.node.extend(kept)
+        ready = [made.isdisjoint(reads_of(node)) for node in waiting]
+        if not any(ready):
+            raise ModelError(
+                "the graph has a cycle", where=f"node {waiting[0].name}", allowed="none"
+            )
+        now = [node for node, free in zip(waiting, ready, strict=True) if free]
+        ordered += now
+        made.difference_update(name for node in now for name in node.output)
+        waiting = [node for node, free in zip(waiting, ready, strict=True) if not free]
+    replace_nodes(graph, ordered)
 
 
 def answers(
@@ -310,11 +252,11 @@ def answers(
         outputs = run_onnx(model, feeds, batch=batch or rows, optimization="basic")
     except ModelError:
         raise
-    except Exception as error:  # ONNX Runtime's own types, and NumPy's for odd outputs
+    except ValueError as error:  # NumPy's, of pieces that do not fit together
         raise ModelError(
-            f"the network does not run ({error})",
+            f"batches of different answers ({error})",
             where=f"output {name}",
-            allowed="what ONNX Runtime runs on a CPU",
+            allowed="one row a sample",
         ) from error
     found = outputs[name]
     if found.ndim == 0 or len(found) != rows or not found.size:

@@ -17,7 +17,7 @@ import onnx
 from onnx import version_converter
 from onnxruntime.quantization.quant_utils import add_pre_process_metadata
 
-from edgeint8.errors import ModelError
+from edgeint8.errors import ModelError, model_error
 from edgeint8.quant.graph import opset_of
 from edgeint8.quant.rewrites import rewrite_for_quantizer
 from edgeint8.quant.session import make_session
@@ -51,8 +51,10 @@ def _convert_opset(model: onnx.ModelProto) -> onnx.ModelProto:
     try:
         return version_converter.convert_version(model, MINIMUM_OPSET)
     except Exception as error:  # the converter raises RuntimeError and its own types
-        raise ModelError(
+        raise model_error(
+            error,
             f"opset {opset_of(model)} cannot be converted ({error})",
+            where=f"graph {model.graph.name!r}",
             allowed=f"opset {MINIMUM_OPSET} or later",
         ) from error
 
@@ -91,7 +93,11 @@ def _fold(model: onnx.ModelProto) -> onnx.ModelProto:
     try:
         folded = onnx.shape_inference.infer_shapes(folded)
     except onnx.shape_inference.InferenceError as error:
-        raise ModelError(f"shapes cannot be inferred ({error})") from error
+        raise ModelError(
+            f"shapes cannot be inferred ({error})",
+            where=f"graph {folded.graph.name!r}",
+            allowed="shapes that fit one another",
+        ) from error
     used = {node.domain for node in folded.graph.node} | {""}
     imports = [entry for entry in folded.opset_import if entry.domain in used]
     del folded.opset_import[:]
@@ -100,12 +106,13 @@ def _fold(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def name_nodes(graph: onnx.GraphProto) -> None:
-    """Give every node without a name one that no other node has, in place."""
-    taken = {node.name for node in graph.node}
+    """Give every node a name that no other node has, in place; a first bearer keeps its own."""
+    given = {node.name for node in graph.node}
+    taken: set[str] = set()
     for index, node in enumerate(graph.node):
-        if not node.name:
-            name = f"{node.op_type}_{index}"
-            while name in taken:
+        if not node.name or node.name in taken:
+            name = f"{node.name or node.op_type}_{index}"
+            while name in given | taken:
                 name += "_"
             node.name = name
-            taken.add(name)
+        taken.add(node.name)

@@ -20,6 +20,7 @@ from edgeint8.quant.ort_quantizer import (
     NARROW_LEVELS,
     Result,
     Selection,
+    float_only,
     optimised_graph,
     quantize_at_run_time,
     quantize_static,
@@ -93,7 +94,7 @@ def quantize(
     if exact_u8s8 is None:
         exact_u8s8 = has_exact_u8s8(cpu_flags())
     levels = FULL_LEVELS if strategy.symmetric or exact_u8s8 else NARROW_LEVELS
-    selection = Selection(tuple(nodes or ()), tuple(exclude), levels)
+    selection = Selection(tuple(nodes or ()), (*exclude, *float_only(model)), levels)
     if strategy.dynamic:
         result = quantize_at_run_time(model, strategy, selection)
     else:

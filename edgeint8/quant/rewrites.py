@@ -7,7 +7,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from edgeint8.quant.graph import attribute, initializer_values
+from edgeint8.quant.graph import attribute, initializer_values, replace_nodes
 
 
 def rewrite_for_quantizer(model: onnx.ModelProto) -> int:
@@ -27,9 +27,7 @@ def rewrite_for_quantizer(model: onnx.ModelProto) -> int:
         changed += bool(replacement)
         nodes += replacement or [node]
     if changed:
-        kept = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
-        del model.graph.node[:]
-        model.graph.node.extend(kept)
+        replace_nodes(model.graph, nodes)
     return changed
 
 

@@ -12,7 +12,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from edgeint8.errors import DataError, ModelError
+from edgeint8.errors import DataError, model_error
 
 # INT8 dot products that do not saturate in 16 bits on the way (see `has_exact_u8s8`).
 EXACT_U8S8_FLAGS = frozenset({"avx512_vnni", "avx_vnni", "amx_int8", "avx_vnni_int8"})
@@ -60,12 +60,29 @@ def make_session(
             disabled_optimizers=None if fill_gaps else [GAP_FILLER],
         )
     except Exception as error:  # the pybind layer raises its own unexported exception types
-        raise ModelError(
+        raise model_error(
+            error,
             f"ONNX Runtime cannot load the model ({error})",
             where=f"graph {model.graph.name!r}"
             if isinstance(model, onnx.ModelProto)
             else str(model),
             allowed="operators that ONNX Runtime has for this opset on a CPU",
+        ) from error
+
+
+def outputs_of(
+    session: ort.InferenceSession, names: Sequence[str] | None, feeds: Mapping[str, NDArray]
+) -> list[Any]:
+    """The named outputs, or all; what ONNX Runtime loads and cannot run is a `ModelError`."""
+    try:
+        found: list[Any] = session.run(names, feeds)
+        return found
+    except Exception as error:  # the pybind layer raises its own unexported exception types
+        raise model_error(
+            error,
+            f"ONNX Runtime cannot run the model ({error})",
+            where=f"output {session.get_outputs()[0].name}",
+            allowed="what ONNX Runtime runs on a CPU",
         ) from error
 
 
@@ -95,7 +112,7 @@ def run_onnx(
     rows, pieces = [], []
     for chunk in chunks(session, inputs, batch):
         rows.append(len(next(iter(chunk.values()))))
-        pieces.append(session.run(names, chunk))
+        pieces.append(outputs_of(session, names, chunk))
     return {
         name: np.concatenate(parts)
         for name, parts in zip(names, zip(*pieces, strict=True), strict=True)

@@ -12,9 +12,9 @@ import time
 from functools import partial
 from pathlib import Path
 
-import pandas as pd
 import pytest
 import yaml
+from memory import peaks_mb
 
 TEST_STUDY = "results_test"
 SIGNALS = {
@@ -23,7 +23,6 @@ SIGNALS = {
     "hardware": {"arrays": [], "points": []},
 }
 ARRAYS = "results/data/synthetic_signals/arrays.npz"
-SNAKEMAKE_MB = 250  # two nested ones, of 101 MB each, share a Slurm job with the script
 
 
 def config(project, overlay) -> str:
@@ -207,29 +206,10 @@ def test_an_edit_in_any_module_reruns_exactly_the_rules_that_import_it(studied):
 # ---- memory --------------------------------------------------------------------------------------
 
 
-def declared_memory(output: str) -> dict[str, tuple[str, int]]:
-    """Benchmark file -> (rule, mem_mb), from a dry run that names every job."""
-    jobs = re.findall(
-        r"^(?:local)?rule (\w+):\n(?:    .*\n)*?    benchmark: (\S+)\n(?:    .*\n)*?"
-        r"    resources: .*\bmem_mb=(\d+)",
-        output,
-        re.M,
-    )
-    return {benchmark: (rule, int(mem)) for rule, benchmark, mem in jobs}
-
-
 @slow_study
 def test_every_rule_stays_under_the_memory_that_it_declares(studied):
-    arguments = ("--forceall", "-n", "--configfile", str(studied.root / "config/test.yaml"))
-    declared = declared_memory(studied.snakemake(*arguments).stdout)
-    assert len(declared) > 80
-    peaks: dict[str, list[float]] = {}
-    for path, (rule, mem_mb) in declared.items():
-        peak_mb = pd.read_csv(studied.run_dir / path, sep="\t")["max_rss"].max() * 1.048576
-        assert not peak_mb + SNAKEMAKE_MB > mem_mb, f"{rule}: {peak_mb:.0f} MB of {mem_mb}, {path}"
-        peaks.setdefault(rule, []).append(peak_mb)
-    measured = {rule: max(found) for rule, found in peaks.items() if max(found) > 20}
-    print({rule: round(peak) for rule, peak in sorted(measured.items())})
+    measured = peaks_mb(studied, studied.root / "config/test.yaml")
+    assert len(measured) > 20
     assert {"train", "export", "calibrate", "evaluate", "golden_compare", "simulate"} <= set(
         measured
     )

@@ -1,63 +1,46 @@
 """The workflow's own cost: a large study is planned quickly, and every named target plans work."""
 
-import resource
-import subprocess
+import importlib
 import sys
-from itertools import product
 from pathlib import Path
 
 import pytest
 import yaml
 
 from edgeint8.config import AGGREGATES
-from edgeint8.plan import job_counts
 
 ROOT = Path(__file__).parents[2]
 
 
-def plan(folder, overlay, *targets):
-    """(jobs by rule, CPU seconds) of a dry run of a study."""
-    (folder / "my.yaml").write_text(yaml.safe_dump(overlay))
-    command = [sys.executable, "-m", "snakemake", *targets, "--dry-run", "--configfile", "my.yaml"]
-    command += ["--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder)]
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    result = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return job_counts(result.stdout + result.stderr), spent
+@pytest.fixture(scope="module")
+def workflow_cost():
+    """benchmarks/workflow_cost.py, which makes the large study."""
+    sys.path.insert(0, str(ROOT / "benchmarks"))
+    return importlib.import_module("workflow_cost")
 
 
-def test_a_large_study_is_planned_within_ten_cpu_seconds(tmp_path):
-    strategies = {
-        f"s{k}": {"symmetric": a, "per_channel": b, "calibration": c, "calibration_samples": 8 + k}
-        for k, (a, b, c) in enumerate(
-            [
-                (False, True, "minmax"),
-                *product([False, True], [False, True], ["minmax", "percentile", "entropy", "mse"]),
-            ]
-        )
-    }
+def test_a_large_study_is_planned_within_ten_cpu_seconds(tmp_path, workflow_cost):
     networks = {f"w{k}": {"model": "resnet8", "dataset": "cifar10"} for k in range(6)}
-    overlay = {
-        "run": {"workloads": [*networks], "strategies": [*strategies], "detail_strategies": []},
-        "workloads": networks,
-        "strategies": strategies,
-        "hardware": {
-            "arrays": ["4x4", "8x8", "16x16", "32x32", "64x64"],
-            "dataflows": ["ws", "os"],
-            "sram_kb": [16, 32, 64, 128, 256],
-            "bandwidth": ["unlimited", 2, 4, 8],
-            "points": [],
-        },
-    }
-    counts, cpu_s = plan(tmp_path, overlay)
+    counts, cpu_s = workflow_cost.plan(tmp_path, workflow_cost.large_study(networks))
     print(f"{sum(counts.values()):,} jobs planned in {cpu_s:.1f} CPU s")
     assert counts["simulate"] == 6 * 200 and counts["quantize_strategy"] == 6 * 17
     assert cpu_s < 10
 
 
+def test_the_cost_of_the_workflow_is_measured_on_a_small_part(tmp_path, workflow_cost):
+    """All of it is kept in docs/data/benchmarks/workflow_cost.csv; here, that the parts add up."""
+    planned, run = workflow_cost.measure(tmp_path, networks=1, strategies=0, machines=1, cores=2)
+    print(planned, run, sep="\n")
+    assert planned["jobs"] == run["jobs"] > 20
+    spent = run["time_jobs_cpu_s"] + run["time_own_cpu_s"]
+    assert run["time_jobs_cpu_s"] > run["jobs"] / 10, "each job starts an interpreter"
+    assert run["time_own_share"] == pytest.approx(run["time_own_cpu_s"] / spent)
+    assert run["time_busy_share"] == pytest.approx(spent / run["time_wall_s"] / 2)
+    assert run["time_busy_share"] < 1.05
+
+
 @pytest.mark.parametrize("target", [name for name in AGGREGATES if name not in ("all", "rtl")])
-def test_named_targets_plan_work(tmp_path, target):
+def test_named_targets_plan_work(tmp_path, workflow_cost, target):
     overlay = yaml.safe_load((ROOT / "config/test.yaml").read_text())
-    counts, _ = plan(tmp_path, overlay, target)
-    assert sum(counts.values()) > 0
+    counts, _ = workflow_cost.plan(tmp_path, overlay, target)
+    assert counts.pop(target, 1) == 1 and sum(counts.values()) > 1

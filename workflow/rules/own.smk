@@ -6,6 +6,7 @@ rule prepare_network:
     input:
         network=lambda wildcards: STUDY.workload(wildcards.workload).options["onnx"],
         data=lambda wildcards: STUDY.workload(wildcards.workload).options.get("data", []),
+        external=external_files_of,  # only so that a change in them is seen
     output:
         model=f"{NETWORK}/model.onnx",
         facts=f"{NETWORK}/export.json",

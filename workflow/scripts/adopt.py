@@ -4,7 +4,7 @@ import onnx
 
 from edgeint8.files import atomic_path, write_json
 from edgeint8.job import job
-from edgeint8.quant.own_network import adopt
+from edgeint8.quant.adopted import adopt
 
 with job(snakemake):
     model = onnx.load(snakemake.input.model)

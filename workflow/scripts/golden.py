@@ -2,7 +2,7 @@
 
 import onnx
 
-from edgeint8.errors import EdgeInt8Error
+from edgeint8.errors import ModelError
 from edgeint8.files import read_json, write_csv
 from edgeint8.fixed_point.compare import compare_model
 from edgeint8.job import job
@@ -28,7 +28,7 @@ with job(snakemake):
     pairs = batches(model, test.inputs, batch=1 if facts["batch"] == 1 else None)
     try:
         row, note = compare_model(model, pairs).row(), None
-    except EdgeInt8Error as error:
+    except ModelError as error:
         row, note = dict.fromkeys(ROW), f"the executor cannot run it: {error}"
     row |= {"float_nodes": len(facts["float_nodes"])}
     write_csv(snakemake.output.golden, [key | row | source | {"note": note}])

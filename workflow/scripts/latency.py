@@ -1,10 +1,13 @@
 """Rule latency: the float network, and every strategy against it in alternation, at batch 1."""
 
+from contextlib import suppress
+
 from edgeint8.benchmark import compare, measure
+from edgeint8.errors import ModelError
 from edgeint8.files import absence, write_csv
 from edgeint8.job import job
 from edgeint8.models.samples import load_samples
-from edgeint8.quant.session import make_session
+from edgeint8.quant.session import make_session, outputs_of
 
 RATIOS = (
     *("latency_ratio", "latency_ratio_p5", "latency_ratio_p95"),
@@ -13,8 +16,9 @@ RATIOS = (
 
 
 def runner(path, feeds):
-    """A call that runs the model once."""
+    """A call that runs the model once; `ModelError` if it does not run."""
     session = make_session(path)
+    outputs_of(session, None, feeds)
     return lambda: session.run(None, feeds)
 
 
@@ -45,5 +49,6 @@ with job(snakemake):
     calls = {"fp32": fp32} if fp32 else {}
     for name, path in zip(snakemake.params.strategies, snakemake.input.quantized, strict=True):
         if absence(path) is None:
-            calls[name] = runner(path, feeds)
+            with suppress(ModelError):  # its evaluation says why
+                calls[name] = runner(path, feeds)
     write_csv(snakemake.output.table, [row(name, call, fp32) for name, call in calls.items()])

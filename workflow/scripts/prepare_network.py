@@ -5,7 +5,7 @@ from pathlib import Path
 
 import onnx
 
-from edgeint8.errors import EdgeInt8Error
+from edgeint8.errors import DataError, ModelError
 from edgeint8.files import atomic_path, write_absence, write_json
 from edgeint8.job import job
 from edgeint8.models import own_data
@@ -47,7 +47,7 @@ with job(snakemake):
             "peak_memory_bytes": peak_memory_bytes(prepared.model),
             "torch_ort_max_abs_diff": prepared.moved,
         }
-    except EdgeInt8Error as error:
+    except (ModelError, DataError) as error:
         for path in snakemake.output:
             write_absence(path, str(error))
         write_status(snakemake.output.status, "onnx", str(error))

@@ -4,7 +4,6 @@ Equal shapes of different layers and workloads share a file. Two processes that 
 file take turns: the second finds what the first has written.
 """
 
-import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +14,7 @@ from edgeint8.arch.layers import LayerShape
 from edgeint8.arch.scale_sim.adapter import SimulationLimits, SimulationResult, simulate
 from edgeint8.arch.scale_sim.reports import reports_from_quantities
 from edgeint8.errors import DataError
-from edgeint8.files import read_json, write_json
+from edgeint8.files import hold, read_json, write_json
 
 SIMULATOR = "scalesim 3.0.0"
 
@@ -110,5 +109,5 @@ def _locked(path: Path) -> Iterator[None]:
     """Hold an exclusive lock on `path`. The lock file stays: removing it would race."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        hold(file)
         yield

@@ -1,0 +1,286 @@
+"""Networks that other tools quantised: layers with what follows them run in integers, exactly."""
+
+import numpy as np
+import onnx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from messy_networks import FLOAT, node, weights
+from onnx import TensorProto, helper, numpy_helper
+
+from edgeint8.arch.onnx_layers import layers_from_onnx
+from edgeint8.fixed_point.bit_growth import model_widths
+from edgeint8.fixed_point.compare import compare_model
+from edgeint8.quant.adopted import adopt, quantized_in_front
+from edgeint8.quant.ort_witness import batches
+from edgeint8.quant.own_network import prepared_network
+from edgeint8.quant.session import make_session
+
+TYPES = {np.int8: TensorProto.INT8, np.uint8: TensorProto.UINT8}
+IMAGES = {"x": np.random.default_rng(0).standard_normal((6, 3, 8, 8), dtype=np.float32)}
+
+
+class Writer:
+    """Writes a QDQ graph as a tool does that quantises layers together with their activations."""
+
+    def __init__(self, kind=np.int8, zero_point=0):
+        self.nodes, self.stored = [], {}
+        self.kind, self.zero_point = kind, zero_point
+
+    def quantize(self, source, target, scale):
+        """QuantizeLinear and DequantizeLinear of an activation."""
+        parameters = [f"{target}_scale", f"{target}_zero"]
+        self.stored |= dict(
+            zip(parameters, [np.float32(scale), self.kind(self.zero_point)], strict=True)
+        )
+        self.nodes += [
+            node("QuantizeLinear", [source, *parameters], [f"{target}_codes"]),
+            node("DequantizeLinear", [f"{target}_codes", *parameters], [target]),
+        ]
+
+    def weight(self, name, shape, *, stored_as_codes, per_channel):
+        """int8 weights behind DequantizeLinear, or float ones that the graph quantises."""
+        values = weights(len(name) + shape[0], w=shape)["w"]
+        largest = np.abs(values).reshape(shape[0], -1).max(axis=1)
+        scale = np.asarray((largest if per_channel else largest.max()) / 127, np.float32)
+        parameters = [f"{name}_scale", f"{name}_zero"]
+        self.stored |= dict(zip(parameters, [scale, np.zeros(scale.shape, np.int8)], strict=True))
+        axis = {"axis": 0} if per_channel else {}
+        if stored_as_codes:
+            step = scale.reshape(-1, *(1,) * (len(shape) - 1)) if per_channel else scale
+            self.stored[f"{name}_codes"] = np.rint(values / step).astype(np.int8)
+        else:
+            self.stored[f"{name}_float"] = values
+            pair = [f"{name}_float", *parameters]
+            self.nodes.append(node("QuantizeLinear", pair, [f"{name}_codes"], **axis))
+        pair = [f"{name}_codes", *parameters]
+        self.nodes.append(node("DequantizeLinear", pair, [name], **axis))
+
+    def model(self, opset=17, outputs=("y",)):
+        graph = helper.make_graph(
+            self.nodes,
+            "given",
+            [helper.make_tensor_value_info("x", FLOAT, ["N", 3, 8, 8])],
+            [onnx.ValueInfoProto(name=name) for name in outputs],
+            [
+                numpy_helper.from_array(np.asarray(value), name)
+                for name, value in self.stored.items()
+            ],
+        )
+        opsets = [helper.make_opsetid("", opset)]
+        return helper.make_model(graph, opset_imports=opsets, ir_version=10)
+
+
+def residual(kind=np.int8, zero_point=0, *, stored_as_codes=True, per_channel=True, opset=17):
+    """Conv-Relu, Conv-Clip, a sum with Relu, pool and classifier; biases are float."""
+    made = Writer(kind, zero_point)
+    form = {"stored_as_codes": stored_as_codes, "per_channel": per_channel}
+    made.stored["bias"] = weights(3, b=(4,))["b"]
+    made.stored |= {"low": np.float32(0), "high": np.float32(1.5)}
+    made.quantize("x", "xd", 0.03)
+    made.weight("w", (4, 3, 3, 3), **form)
+    made.nodes += [
+        node("Conv", ["xd", "w", "bias"], ["a"], "first", pads=[1, 1, 1, 1]),
+        node("Relu", ["a"], ["b"], "relu"),
+    ]
+    made.quantize("b", "bd", 0.02)
+    made.weight("vv", (4, 4, 3, 3), **form)
+    made.nodes += [
+        node("Conv", ["bd", "vv"], ["c"], "second", pads=[1, 1, 1, 1]),
+        node("Clip", ["c", "low", "high"], ["d"], "clip"),
+    ]
+    made.quantize("d", "dd", 0.012)
+    made.nodes += [node("Add", ["dd", "bd"], ["e"], "sum"), node("Relu", ["e"], ["f"], "last")]
+    made.quantize("f", "fd", 0.025)
+    made.nodes.append(node("GlobalAveragePool", ["fd"], ["g"], "pool"))
+    made.quantize("g", "gd", 0.02)
+    made.nodes.append(node("Flatten", ["gd"], ["h"], "flatten"))
+    made.quantize("h", "hd", 0.02)
+    made.weight("dense", (5, 4), **form)
+    made.nodes.append(node("Gemm", ["hd", "dense"], ["y"], "dense", transB=1))
+    return made.model(opset)
+
+
+def run(model, feeds, names=None):
+    return make_session(model, optimization="disable").run(names, feeds)
+
+
+FORMS = {
+    "signed": {},
+    "unsigned": {"kind": np.uint8, "zero_point": 110},
+    "unsigned at zero": {"kind": np.uint8},
+    "float weights": {"stored_as_codes": False},
+    "per tensor, opset 11": {"per_channel": False, "opset": 11},
+    "opset 21": {"opset": 21},
+}
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_layers_with_activations_run_in_integers_and_equal_ort(form):
+    given_model = residual(**form)
+    model = prepared_network(given_model, IMAGES).model
+    executable, facts = adopt(model)
+    kinds = [entry.op_type for entry in executable.graph.node]
+    assert kinds.count("QLinearConv") == 2 and {"QLinearAdd", "QGemm"} <= set(kinds)
+    assert not {"Conv", "FusedConv", "Gemm", "Add"} & set(kinds)
+    assert facts["note"] == "came quantised; layers quantised in front of what follows them: 3"
+    assert compare_model(executable, batches(executable, IMAGES)).mismatches == 0
+    assert [layer.name for layer in layers_from_onnx(model) if layer.shape] == [
+        *("first", "second", "dense")
+    ]
+
+
+def test_accumulator_widths_are_known():
+    executable, _ = adopt(prepared_network(residual(), IMAGES).model)
+    assert len(model_widths(executable, [IMAGES])) == 3
+
+
+@given(
+    st.sampled_from(
+        [(np.int8, 0), (np.int8, -40), (np.uint8, 0), (np.uint8, 128), (np.uint8, 255)]
+    ),
+    st.floats(1e-3, 0.2),
+    st.tuples(st.floats(-3, 3), st.floats(-3, 3)).map(sorted),
+    st.booleans(),
+    st.integers(0, 99),
+)
+@settings(max_examples=100, deadline=None)
+def test_moving_an_activation_changes_no_bit(codes, scale, limits, relu, seed):
+    """Any type, zero-point, scale and limits, on values of every level and near every limit."""
+    made = Writer(*codes)
+    made.stored |= {"low": np.float32(limits[0]), "high": np.float32(limits[1])}
+    made.nodes.append(node("Mul", ["x", "x_scale"], ["a"], "layer"))
+    made.stored["x_scale"] = np.float32(1.1)
+    clamp = node("Relu", ["a"], ["b"]) if relu else node("Clip", ["a", "low", "high"], ["b"])
+    made.nodes.append(clamp)
+    made.quantize("b", "y", scale)
+    model = made.model()
+    moved, changed = quantized_in_front(model)
+    assert moved == 1
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((4, 3, 8, 8)) * rng.choice([0.05, 0.5, 3], (4, 3, 8, 8))
+    x.flat[:6] = [*limits, 0, -0.0, *(np.asarray(limits) / 1.1)]
+    feeds = {"x": x.astype(np.float32)}
+    np.testing.assert_array_equal(*(run(m, feeds)[0] for m in (model, changed)))
+
+
+def simple(*behind):
+    """Mul, Relu, and what reads it."""
+    made = Writer()
+    made.stored["two"] = np.float32(2)
+    made.nodes += [node("Mul", ["x", "two"], ["a"], "layer"), node("Relu", ["a"], ["b"], "relu")]
+    for kind in behind:
+        if kind == "float":
+            made.nodes.append(node("Neg", ["b"], ["y"]))
+        else:
+            made.quantize("b", *kind)
+    return made
+
+
+def test_readers_that_quantise_alike_share_one_pair():
+    made = simple(("y", 0.1))
+    made.nodes.append(node("QuantizeLinear", ["b", "y_scale", "y_zero"], ["again"]))
+    moved, changed = quantized_in_front(made.model(outputs=("y", "again")))
+    assert moved == 1 and len(changed.graph.node) == len(made.nodes) + 2
+    model = made.model(outputs=("y", "again"))
+    for before, after in zip(run(model, IMAGES), run(changed, IMAGES), strict=True):
+        np.testing.assert_array_equal(before, after)
+
+
+@pytest.mark.parametrize(
+    ("behind", "outputs"),
+    [
+        ((("y", 0.1), "float"), ("y",)),
+        ((("y", 0.1), ("z", 0.2)), ("y", "z")),
+        ((("y", 0.1),), ("y", "b")),
+        ((), ("b",)),
+    ],
+    ids=["a float reader", "another scale", "an output", "no quantisation"],
+)
+def test_what_is_also_read_as_floats_is_left_alone(behind, outputs):
+    made = simple(*[kind for kind in behind if kind != "float"])
+    if "float" in behind:
+        made.nodes.append(node("Neg", ["b"], ["n"]))
+    moved, changed = quantized_in_front(made.model(outputs=outputs))
+    assert moved == 0 and len(changed.graph.node) == len(made.nodes)
+
+
+def test_what_follows_no_layer_stays_as_it_is():
+    made = Writer()
+    made.quantize("x", "xd", 0.1)
+    made.nodes.append(node("Relu", ["xd"], ["b"]))
+    made.quantize("b", "y", 0.1)
+    assert quantized_in_front(made.model())[0] == 0
+
+
+CHAINS = {
+    "pool": [("MaxPool", {"kernel_shape": [2, 2], "strides": [2, 2], "pads": [1, 0, 0, 1]})],
+    "relu, pool, flatten": [("Relu", {}), ("MaxPool", {"kernel_shape": [3, 3]}), ("Flatten", {})],
+    "flatten, relu": [("Flatten", {}), ("Relu", {})],
+    "transpose": [("Transpose", {"perm": [0, 2, 3, 1]})],
+}
+
+
+@pytest.mark.parametrize("chain", CHAINS.values(), ids=CHAINS)
+def test_a_chain_of_selections_changes_no_bit_and_the_layer_becomes_an_integer_one(chain):
+    made = Writer(np.uint8, 100)
+    made.quantize("x", "xd", 0.03)
+    made.weight("w", (4, 3, 3, 3), stored_as_codes=True, per_channel=True)
+    made.nodes.append(node("Conv", ["xd", "w"], ["t0"], "conv"))
+    for k, (kind, attributes) in enumerate(chain):
+        made.nodes.append(node(kind, [f"t{k}"], [f"t{k + 1}"], f"step{k}", **attributes))
+    made.quantize(f"t{len(chain)}", "y", 0.02)
+    model = made.model()
+    moved, changed = quantized_in_front(model)
+    assert moved == 1
+    np.testing.assert_array_equal(*(run(m, IMAGES)[0] for m in (model, changed)))
+    executable, _ = adopt(model)
+    assert "QLinearConv" in {entry.op_type for entry in executable.graph.node}
+    assert compare_model(executable, batches(executable, IMAGES)).mismatches == 0
+
+
+def test_where_a_pool_also_gives_indices_nothing_is_moved():
+    made = Writer()
+    made.stored["two"] = np.float32(2)
+    made.nodes += [
+        node("Mul", ["x", "two"], ["a"], "layer"),
+        node("MaxPool", ["a"], ["b", "where"], "pool", kernel_shape=[2, 2]),
+    ]
+    made.quantize("b", "y", 0.1)
+    assert quantized_in_front(made.model(outputs=("y", "where")))[0] == 0
+
+
+def test_a_reader_inside_a_subgraph_counts():
+    """An If that reads the activation as floats would get rounded values."""
+    made = simple(("z", 0.1))
+    branch = helper.make_graph(
+        [node("Neg", ["b"], ["n"])], "then", [], [helper.make_tensor_value_info("n", FLOAT, None)]
+    )
+    made.stored["yes"] = np.array(True)
+    made.nodes.append(node("If", ["yes"], ["y"], "if", then_branch=branch, else_branch=branch))
+    assert quantized_in_front(made.model(outputs=("y", "z")))[0] == 0
+
+
+def test_readers_that_differ_in_an_attribute_alone_quantise_differently():
+    made = simple()
+    made.stored["scale"] = np.float32(0.1)
+    for kind in (TensorProto.INT8, TensorProto.UINT8):
+        made.nodes.append(node("QuantizeLinear", ["b", "scale"], [f"q{kind}"], output_dtype=kind))
+    outputs = tuple(f"q{kind}" for kind in (TensorProto.INT8, TensorProto.UINT8))
+    assert quantized_in_front(made.model(opset=21, outputs=outputs))[0] == 0
+
+
+def test_names_that_are_taken_are_not_taken_again():
+    made = simple(("y", 0.1))
+    made.nodes.append(node("Neg", ["y"], ["a_in_front_codes"], "a_in_front_quantize"))
+    moved, changed = quantized_in_front(made.model(outputs=("y", "a_in_front_codes")))
+    assert moved == 1
+    names = [name for entry in changed.graph.node for name in entry.output]
+    assert len(set(names)) == len(names) and run(changed, IMAGES)[0].any()
+
+
+def test_a_network_of_operators_on_codes_runs_as_it_came():
+    executable, facts = adopt(residual())
+    again, said = adopt(executable)
+    assert again is executable and said["note"] == "came quantised"
+    assert (facts["format"], said["format"]) == ("qdq", "qoperator")
