@@ -56,9 +56,9 @@ def busy_summary(started: float, cores: int) -> str:
         usage.ru_utime + usage.ru_stime
         for usage in map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     )
-    share = (own + jobs) / (wall * cores)
+    spent = max(own + jobs, 1e-9)
     noun = "core" if cores == 1 else "cores"
     return (
-        f"{wall:.0f} s on {cores} {noun}: {jobs:.0f} CPU s in jobs and {own:.1f} in Snakemake, "
-        f"{share:.0%} of what the {noun} could give"
+        f"{wall:.0f} s on {cores} {noun}: {jobs:.0f} CPU s in jobs and {own:.1f} in Snakemake "
+        f"({own / spent:.1%}), {spent / (wall * cores):.0%} of what the {noun} could give"
     )

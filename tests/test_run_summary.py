@@ -3,6 +3,8 @@
 import re
 import time
 
+import pytest
+
 from edgeint8.run_summary import LAST_LINES, busy_summary, failure_summary, last_lines
 
 
@@ -37,4 +39,10 @@ def test_a_run_without_failed_jobs_has_no_summary(tmp_path):
 def test_busy_cores_count_what_was_computed():
     started = time.monotonic() - 100
     line = busy_summary(started, 4)
-    assert re.match(r"10\d s on 4 cores: \d+ CPU s in jobs and [\d.]+ in Snakemake, \d+%", line)
+    found = re.match(
+        r"10\d s on 4 cores: (\d+) CPU s in jobs and ([\d.]+) in Snakemake \(([\d.]+)%\), (\d+)%",
+        line,
+    )
+    jobs, own, own_share, busy = (float(number) for number in found.groups())
+    assert own_share == pytest.approx(100 * own / (own + jobs), rel=0.1)
+    assert busy == pytest.approx((own + jobs) / 4, abs=1)

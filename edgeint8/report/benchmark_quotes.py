@@ -13,7 +13,10 @@ from edgeint8.files import read_json
 from edgeint8.report.markdown import Tables, table
 from edgeint8.report.tables import read_table
 
-KEPT = ("golden", "golden_mobilenet", "scalesim", "quantize_sweep", "explore", "peers")
+KEPT = (
+    *("golden", "golden_mobilenet", "scalesim", "quantize_sweep", "explore", "peers"),
+    "workflow_cost",
+)
 SLOWEST = 5  # cases in which the replica gains least
 RUNNERS = {
     "ort_int8_batch_1": "ONNX Runtime INT8, batch 1",
@@ -136,6 +139,19 @@ def explore_speed(tables: Tables) -> str:
     return table(rows, headings, digits=2)
 
 
+def workflow_cost(tables: Tables) -> str:
+    """What planning and running a large study costs beside its jobs."""
+    cases = tables["benchmark_workflow_cost"].set_index("case")
+    plan, run = cases.loc["plan"], cases.loc["run"]
+    cores = f"{run['time_wall_s']:,.0f} s on {run['cores']:.0f} cores"
+    return (
+        f"{plan['jobs']:,.0f} jobs are planned in {plan['time_own_cpu_s']:.1f} CPU seconds. Run, "
+        f"they take {run['time_jobs_cpu_s']:,.0f} CPU seconds and Snakemake itself "
+        f"{run['time_own_cpu_s']:.0f}, {run['time_own_share']:.1%} of all; in {cores} that is "
+        f"{run['time_busy_share']:.0%} of what these could give."
+    )
+
+
 def _ratio(value: float) -> str:
     return "" if pd.isna(value) else f"{value:.3g}"
 
@@ -144,6 +160,6 @@ QUOTES: dict[str, Callable[[Tables], str]] = {
     function.__name__: function
     for function in (
         *(benchmark_runs, executor_speed, replica_speed, replica_slowest),
-        *(sweep_speed, explore_speed),
+        *(sweep_speed, explore_speed, workflow_cost),
     )
 }
