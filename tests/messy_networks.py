@@ -309,6 +309,27 @@ def fixed_batch_of_four() -> onnx.ModelProto:
     return made
 
 
+def computed_sizes() -> onnx.ModelProto:
+    """A channel shuffle, its sizes computed from Shape because the batch is free."""
+    stored = {**weights(17, w=(6, 3, 3, 3), u=(4, 6, 3, 3)), "two": np.array(2)}
+    stored |= {"zero": np.array([0]), "one": np.array([1]), "spatial": np.array([6, 6])}
+    stored |= {"pair": np.array([2]), "back": np.array([-1, 6, 6])}
+    body = [
+        node("Conv", ["input", "w"], ["a"]),
+        node("Shape", ["a"], ["sizes"]),
+        node("Gather", ["sizes", "zero"], ["batch"]),
+        node("Gather", ["sizes", "one"], ["channels"]),
+        node("Div", ["channels", "two"], ["half"]),
+        node("Concat", ["batch", "pair", "half", "spatial"], ["split"], axis=0),
+        node("Reshape", ["a", "split"], ["b"]),
+        node("Transpose", ["b"], ["c"], perm=[0, 2, 1, 3, 4]),
+        node("Concat", ["batch", "back"], ["joined"], axis=0),
+        node("Reshape", ["c", "joined"], ["d"]),
+        node("Conv", ["d", "u"], ["features"]),
+    ]
+    return with_head(body, stored, 4)
+
+
 def residual_with_scale() -> onnx.ModelProto:
     """Add, Mul, Sigmoid: a squeeze-and-excitation block beside a shortcut."""
     stored = weights(16, w=(4, 3, 3, 3), s=(4, 4, 1, 1))
@@ -349,6 +370,7 @@ MESSY: dict[str, Callable[[], onnx.ModelProto]] = {
         fixed_batch_reshape,
         false_free_batch,
         fixed_batch_of_four,
+        computed_sizes,
         residual_with_scale,
     )
 }

@@ -12,9 +12,8 @@ import onnx
 from onnx import helper, shape_inference
 
 from edgeint8.arch.layers import Layer, LayerShape, Operator
+from edgeint8.arch.run_dims import Dims, dims_of_a_run
 from edgeint8.errors import ModelError
-
-Dims = tuple[int, ...]
 
 # Where each operator on the array has its (input, weight).
 _CONV_OPERANDS = {
@@ -37,9 +36,7 @@ _POOLS = frozenset(
     | {"QLinearAveragePool", "QLinearGlobalAveragePool", "QLinearReduceMean"}
 )
 # Operators that rename or regroup elements, or only change their number format.
-_NO_DATA = frozenset(
-    {"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Dropout", "Shape", "Cast"}
-)
+_NO_DATA = frozenset({"Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Dropout", "Cast"})
 _NUMBER_FORMAT = frozenset({"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"})
 _ELEMENTWISE = frozenset(
     {"Add", "Sub", "Mul", "Div", "Pow", "Min", "Max", "Sum", "Relu", "LeakyRelu", "PRelu"}
@@ -75,23 +72,33 @@ def layers_from_onnx(
     """One `Layer` per node that runs on data, in graph order.
 
     A free batch dimension becomes 1; other free dimensions need `input_shapes`. Nodes whose
-    inputs are all constants are folded before run time and are not layers. Biases are not
-    counted as traffic. Raises `ModelError` when the model cannot be read or sized.
+    inputs are all constants, or sizes of tensors, are folded before run time and are not layers.
+    Biases are not counted as traffic. Raises `ModelError` when the model cannot be read or sized.
     """
     if not isinstance(model, onnx.ModelProto):
         model = _load(Path(model))
-    dims = tensor_dims(model, input_shapes or {})
+    dims = _all_dims(model, input_shapes or {})
     constants = {tensor.name for tensor in model.graph.initializer}
     layers: list[Layer] = []
     names: set[str] = set()
     for index, node in enumerate(model.graph.node):
         inputs = [name for name in node.input if name]
-        if all(name in constants for name in inputs):
+        if node.op_type in ("Shape", "Size") or all(name in constants for name in inputs):
             constants.update(node.output)
             continue
         name = _unique(node.name or f"{node.op_type.lower()}_{index}", names)
         layers.append(_layer(node, name, dims, constants))
     return tuple(layers)
+
+
+def _all_dims(model: onnx.ModelProto, input_shapes: Mapping[str, Sequence[int]]) -> dict[str, Dims]:
+    """Dimensions by inference, and those that it does not find by a run."""
+    dims = tensor_dims(model, input_shapes)
+    if all(name in dims for node in model.graph.node for name in node.output[:1]):
+        return dims
+    stored = {tensor.name for tensor in model.graph.initializer}
+    inputs = [value.name for value in model.graph.input if value.name not in stored]
+    return dims_of_a_run(model, {name: dims[name] for name in inputs if name in dims}) | dims
 
 
 def _load(path: Path) -> onnx.ModelProto:

@@ -4,10 +4,12 @@
 2. Weights in Constant nodes are taken for activations: made initializers.
 3. BatchNormalization behind a Conv is folded into it by ONNX Runtime; one that follows a ReLU
    cannot be, and would stay float: it becomes the 1x1 depthwise Conv that computes the same.
-4. A ReduceMean over the image, torch's newer way to write a global average, would stay float: it
+4. A bias that something else reads too is made int32 for both, which no other operator takes: each
+   layer gets a bias of its own.
+5. A ReduceMean over the image, torch's newer way to write a global average, would stay float: it
    becomes a GlobalAveragePool.
-5. Nodes without a name could not be listed or excluded: named after their operator.
-6. Models of an IR version that ONNX Runtime does not read yet are marked with the newest it reads.
+6. Nodes without a name could not be listed or excluded: named after their operator.
+7. Models of an IR version that ONNX Runtime does not read yet are marked with the newest it reads.
 """
 
 import tempfile
@@ -19,7 +21,7 @@ from onnxruntime.quantization.quant_utils import add_pre_process_metadata
 
 from edgeint8.errors import ModelError, model_error
 from edgeint8.quant.graph import opset_of
-from edgeint8.quant.rewrites import rewrite_for_quantizer
+from edgeint8.quant.rewrites import rewrite_for_quantizer, unshare_biases
 from edgeint8.quant.session import make_session
 
 MINIMUM_OPSET = 13
@@ -42,6 +44,7 @@ def prepare_model(model: onnx.ModelProto) -> onnx.ModelProto:
     prepared = _fold(prepared)
     if rewrite_for_quantizer(prepared):
         prepared = _fold(prepared)
+    unshare_biases(prepared.graph)
     name_nodes(prepared.graph)
     add_pre_process_metadata(prepared)
     return prepared

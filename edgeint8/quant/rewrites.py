@@ -1,5 +1,6 @@
 """Float operators rewritten into equal ones that ONNX Runtime's quantiser knows."""
 
+from collections import Counter
 from collections.abc import Mapping
 
 import numpy as np
@@ -8,6 +9,8 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from edgeint8.quant.graph import attribute, initializer_values, replace_nodes
+
+WITH_BIAS = frozenset({"Conv", "ConvTranspose", "Gemm"})
 
 
 def rewrite_for_quantizer(model: onnx.ModelProto) -> int:
@@ -29,6 +32,23 @@ def rewrite_for_quantizer(model: onnx.ModelProto) -> int:
     if changed:
         replace_nodes(model.graph, nodes)
     return changed
+
+
+def unshare_biases(graph: onnx.GraphProto) -> int:
+    """Copy every stored bias that another node reads too, in place; returns how many."""
+    stored = {tensor.name: tensor for tensor in graph.initializer}
+    reads = Counter(name for node in graph.node for name in node.input)
+    biases = [
+        node
+        for node in graph.node
+        if node.op_type in WITH_BIAS and len(node.input) > 2 and node.input[2] in stored
+    ]
+    shared = [node for node in biases if reads[node.input[2]] > 1]
+    for index, node in enumerate(shared):
+        copy = graph.initializer.add()
+        copy.CopyFrom(stored[node.input[2]])
+        copy.name = node.input[2] = f"{node.input[2]}_of_layer_{index}"
+    return len(shared)
 
 
 def _depthwise_conv(

@@ -93,6 +93,54 @@ def test_tile_and_global_max_of_codes():
     )
 
 
+@pytest.mark.parametrize("fmod", [0, 1])
+@pytest.mark.parametrize("kind", [np.int64, np.float32])
+def test_remainders_equal_ort(kind, fmod):
+    if kind is np.float32 and not fmod:
+        pytest.xfail("ONNX allows floats only with fmod")
+    feeds = {"x": np.array([7, -7, 7, -7, 0], kind), "a": np.array([3, 3, -3, -3, 5], kind)}
+    np.testing.assert_array_equal(*both(model_of("Mod", feeds, fmod=fmod), feeds), strict=True)
+
+
+@pytest.mark.parametrize("value", [None, np.array([7], np.int64), np.array([0.5], F32)])
+def test_constants_of_a_shape_equal_ort(value):
+    options = {} if value is None else {"value": numpy_helper.from_array(value)}
+    feeds = {"x": np.array([2, 0, 3])}
+    got, want = both(model_of("ConstantOfShape", feeds, **options), feeds)
+    np.testing.assert_array_equal(got, want, strict=True)
+
+
+@pytest.mark.parametrize("numbers", [(0, 5, 1), (5, -1, -2), (3, 3, 1), (0.0, 1.0, 0.25)], ids=str)
+def test_ranges_equal_ort(numbers):
+    kind = F32 if isinstance(numbers[0], float) else np.int64
+    feeds = {name: np.array(value, kind) for name, value in zip("xab", numbers, strict=True)}
+    np.testing.assert_array_equal(*both(model_of("Range", feeds), feeds), strict=True)
+
+
+def test_the_number_of_elements_equals_ort():
+    np.testing.assert_array_equal(*both(model_of("Size", {"x": X}), {"x": X}), strict=True)
+
+
+PLACES = np.array([[[0, 1], [1, 4]], [[0, 1], [1, 0]]])  # one of them twice
+
+
+@pytest.mark.parametrize("reduction", ["add", "mul", "min", "max"])
+def test_scattered_sums_and_extremes_equal_ort(reduction):
+    feeds = {"x": X, "a": array(2, (2, 2, 4, 3))}
+    model = model_of("ScatterND", feeds, {"i": PLACES}, inputs=["x", "i", "a"], reduction=reduction)
+    np.testing.assert_array_equal(*both(model, feeds))
+
+
+def test_scattered_and_gathered_elements_equal_ort():
+    feeds = {"x": X, "a": array(2, (2, 1, 4, 3))}
+    model = model_of("ScatterND", feeds, {"i": PLACES[:, 1:]}, inputs=["x", "i", "a"])
+    np.testing.assert_array_equal(*both(model, feeds))
+    np.testing.assert_array_equal(*both(model_of("GatherND", {"x": X}, {"i": PLACES}), {"x": X}))
+    index = np.argsort(X, axis=2)[:, :, ::2]
+    model = model_of("GatherElements", {"x": X}, {"i": index}, axis=2)
+    np.testing.assert_array_equal(*both(model, {"x": X}))
+
+
 COMPARISONS = ["Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual"]
 
 

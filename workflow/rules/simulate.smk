@@ -16,7 +16,7 @@ rule layers:
         "../../envs/edgeint8.yaml"
     threads: 1
     resources:
-        mem_mb=growing(1000),
+        mem_mb=growing(2000),
         runtime=growing(5),
     params:
         code=code("layers"),

@@ -13,6 +13,7 @@ from edgeint8.fixed_point.operators import (
     elementwise,
     floating,
     fused,
+    indexing,
     linear,
     normalising,
     pooling,
@@ -25,7 +26,7 @@ Operator = Callable[..., Any]
 
 OPERATORS: dict[str, Operator] = {}
 for _family in (
-    *(quantization, linear, elementwise, pooling, reshaping, resizing),
+    *(quantization, linear, elementwise, pooling, reshaping, indexing, resizing),
     *(floating, activations, normalising, fused, deciding),
 ):
     OPERATORS.update(_family.OPERATORS)

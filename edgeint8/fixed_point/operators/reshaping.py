@@ -149,15 +149,31 @@ def where(context: Context, condition: Array, x: Array, y: Array) -> Array:
     return np.where(condition, x, y)
 
 
-def gather(context: Context, x: Array, indices: Array) -> Array:
-    """Entries of one axis."""
-    return np.take(x, indices, axis=context.attribute("axis", 0))
-
-
 def shape(context: Context, x: Array) -> Array:
     """The shape as int64."""
     begin, end = context.attribute("start", 0), context.attribute("end", None)
     return np.array(x.shape[begin:end], np.int64)
+
+
+def size(context: Context, x: Array) -> Array:
+    """How many elements, as int64."""
+    return np.array(x.size, np.int64)
+
+
+def modulo(context: Context, a: Array, b: Array) -> Array:
+    """Remainder with the divisor's sign, or with fmod the dividend's."""
+    return np.fmod(a, b) if context.attribute("fmod", 0) else np.mod(a, b)
+
+
+def constant_of_shape(context: Context, shape: Array) -> Array:
+    """A tensor of one value, float32 zeros without it."""
+    value = context.attribute("value", np.zeros(1, np.float32))
+    return np.full([int(length) for length in shape], value.reshape(-1)[0], value.dtype)
+
+
+def range_(context: Context, start: Array, limit: Array, step: Array) -> Array:
+    """Numbers from `start` to below `limit`."""
+    return np.arange(start.item(), limit.item(), step.item(), dtype=start.dtype)
 
 
 def cast(context: Context, x: Array) -> Array:
@@ -182,7 +198,10 @@ OPERATORS = {
     "Expand": expand,
     "Tile": tile,
     "Where": where,
-    "Gather": gather,
     "Shape": shape,
+    "Size": size,
+    "Mod": modulo,
+    "ConstantOfShape": constant_of_shape,
+    "Range": range_,
     "Cast": cast,
 }

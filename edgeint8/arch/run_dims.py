@@ -1,0 +1,46 @@
+"""Dimensions of every tensor of a network, seen in one run on zeros.
+
+Exporters compute sizes in the graph (Shape, Gather, Concat, Reshape) wherever the batch is free,
+and ONNX's shape inference loses the thread there. A run does not.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import onnx
+from onnx import helper
+
+Dims = tuple[int, ...]
+
+
+def dims_of_a_run(model: onnx.ModelProto, inputs: Mapping[str, Dims]) -> dict[str, Dims]:
+    """Dimensions by name for inputs of these dimensions; none where ONNX Runtime cannot run it."""
+    import onnxruntime  # a quarter of a second: only for those who need it
+
+    watched = onnx.ModelProto()
+    watched.CopyFrom(model)
+    known = {output.name for output in watched.graph.output}
+    names = [name for node in watched.graph.node for name in node.output if name]
+    watched.graph.output.extend(onnx.ValueInfoProto(name=n) for n in names if n not in known)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    options.intra_op_num_threads = 1
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    kinds = {value.name: value.type.tensor_type.elem_type for value in watched.graph.input}
+    feeds = {
+        name: np.zeros(dims, helper.tensor_dtype_to_np_dtype(kinds[name]))
+        for name, dims in inputs.items()
+    }
+    try:
+        session = onnxruntime.InferenceSession(
+            watched.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
+        found = session.run(None, feeds)
+    except Exception:  # ONNX Runtime raises types of its own; each layer then says what it lacks
+        return {}
+    given = [output.name for output in session.get_outputs()]
+    return {
+        name: tuple(array.shape)
+        for name, array in zip(given, found, strict=True)
+        if isinstance(array, np.ndarray)
+    }

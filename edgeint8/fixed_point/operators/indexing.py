@@ -1,0 +1,45 @@
+"""Operators that take or replace the elements that an index tensor names."""
+
+import numpy as np
+
+from edgeint8.errors import ModelError
+from edgeint8.fixed_point.operators.context import Context
+from edgeint8.fixed_point.requantize import Array
+
+REDUCTIONS = {"add": np.add, "mul": np.multiply, "min": np.minimum, "max": np.maximum}
+
+
+def gather(context: Context, x: Array, indices: Array) -> Array:
+    """Entries of one axis."""
+    return np.take(x, indices, axis=context.attribute("axis", 0))
+
+
+def gather_elements(context: Context, x: Array, indices: Array) -> Array:
+    """For each index the element of its axis, all other places being equal."""
+    return np.take_along_axis(x, indices, axis=context.attribute("axis", 0))
+
+
+def gather_nd(context: Context, x: Array, indices: Array) -> Array:
+    """Entries whose leading indices stand in the last axis of `indices`."""
+    if context.attribute("batch_dims", 0):
+        raise ModelError("GatherND with batch_dims", allowed="0")
+    return x[tuple(np.moveaxis(indices, -1, 0))]
+
+
+def scatter_nd(context: Context, x: Array, indices: Array, updates: Array) -> Array:
+    """A copy in which the entries that `indices` names are replaced by or joined with `updates`."""
+    result, places = np.copy(x), tuple(np.moveaxis(indices, -1, 0))
+    kind = context.attribute("reduction", "none")
+    if kind == "none":
+        result[places] = updates
+    else:
+        REDUCTIONS[kind].at(result, places, updates)
+    return result
+
+
+OPERATORS = {
+    "Gather": gather,
+    "GatherElements": gather_elements,
+    "GatherND": gather_nd,
+    "ScatterND": scatter_nd,
+}
