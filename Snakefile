@@ -41,7 +41,7 @@ onstart:
 onsuccess:
     # A workload that cannot run stops no other; `make run` ends with status 1 because of it.
     for line in failures(RESULTS) if os.path.exists(f"{TABLES}/status.csv") else ():
-        print(line, file=sys.stderr)
+        print(line.replace("error:", "not complete:", 1), file=sys.stderr)
     if not workflow.non_local_exec:  # what a cluster computes is not seen here
         print(busy_summary(STARTED, every_core()), file=sys.stderr)
 

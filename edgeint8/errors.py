@@ -25,25 +25,6 @@ class EdgeInt8Error(Exception):
         super().__init__(message)
 
 
-class ResourceError(EdgeInt8Error):
-    """Memory or disk ran out: the input may be fine, and with more of it a retry may succeed."""
-
-
-EXHAUSTED = ("bad_alloc", "Failed to allocate memory", "No space left on device")
-
-
-def model_error(
-    error: Exception, what: str, *, where: str = "", allowed: str = ""
-) -> EdgeInt8Error:
-    """What a library's `error` means: that the model is refused, or that the machine is too small.
-
-    Libraries raise nearly any type for either.
-    """
-    if isinstance(error, MemoryError) or any(word in str(error) for word in EXHAUSTED):
-        return ResourceError(what, where=where, allowed="more memory, or more room on the disk")
-    return ModelError(what, where=where, allowed=allowed)
-
-
 def yaml_problem(error: Exception) -> str:
     """What PyYAML complains of, in one clause with its line."""
     mark = getattr(error, "problem_mark", None)
@@ -69,3 +50,22 @@ class HardwareError(EdgeInt8Error):
 
 class SimulationError(EdgeInt8Error):
     """The simulator failed, passed its limit, or left incomplete reports."""
+
+
+class ResourceError(EdgeInt8Error):
+    """Memory or disk ran out: the input may be fine, and with more of it a retry may succeed."""
+
+
+EXHAUSTED = ("bad_alloc", "Failed to allocate memory", "No space left on device")
+
+
+def model_error(
+    error: Exception, what: str, *, where: str = "", allowed: str = ""
+) -> EdgeInt8Error:
+    """What a library's `error` means: that the model is refused, or that the machine is too small.
+
+    Libraries raise nearly any type for either.
+    """
+    if isinstance(error, MemoryError) or any(word in str(error) for word in EXHAUSTED):
+        return ResourceError(what, where=where, allowed="more memory, or more room on the disk")
+    return ModelError(what, where=where, allowed=allowed)

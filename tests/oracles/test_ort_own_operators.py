@@ -117,6 +117,23 @@ def test_ranges_equal_ort(numbers):
     np.testing.assert_array_equal(*both(model_of("Range", feeds), feeds), strict=True)
 
 
+@pytest.mark.parametrize("opset", [7, 10, 13])
+def test_dropout_and_its_mask_equal_ort(opset):
+    model = model_of("Dropout", {"x": X}, opset=opset)
+    model.graph.node[0].output.append("mask")
+    model.graph.node.append(node("Relu", ["y"], ["z"]))
+    model.graph.output[0].name = "z"
+    model.graph.output.append(onnx.ValueInfoProto(name="mask"))
+    assert compare_model(model, batches(model, {"x": X})).mismatches == 0
+
+
+def test_an_output_that_the_executor_does_not_have_is_named():
+    model = model_of("MaxPool", {"x": X}, kernel_shape=[2, 2])
+    model.graph.node[0].output.append("places")
+    with pytest.raises(ModelError, match="MaxPool with output places @ node MaxPool"):
+        Executor(model).run({"x": X})
+
+
 def test_the_number_of_elements_equals_ort():
     np.testing.assert_array_equal(*both(model_of("Size", {"x": X}), {"x": X}), strict=True)
 

@@ -250,6 +250,8 @@ def failed_workloads(copied, tmp_path_factory):
     run = snakemake(copied, folder, overlay, "results/tables/status.csv", "--cores", "1")
     assert run.returncode == 0, run.stderr
     assert "Traceback" not in run.stdout + run.stderr
+    told = re.findall(r"^not complete: (\w+) could not run: ", run.stderr, re.MULTILINE)
+    assert sorted(told) == sorted(set(workloads) - {"good"})
     command = [sys.executable, "-m", "edgeint8.status", "my.yaml"]
     environment = Project(copied, folder).environment
     end = subprocess.run(command, capture_output=True, text=True, cwd=folder, env=environment)

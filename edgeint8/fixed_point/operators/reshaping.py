@@ -13,9 +13,15 @@ def _axes(context: Context, axes: Array | None) -> tuple[int, ...] | None:
     return None if given is None else tuple(int(axis) for axis in given)
 
 
-def identity(context: Context, x: Array, *rest: Array) -> Array:
-    """The same tensor: Identity, and Dropout in inference."""
+def identity(context: Context, x: Array) -> Array:
+    """The same tensor."""
     return x
+
+
+def dropout(context: Context, x: Array, *rest: Array) -> tuple[Array, Array]:
+    """The same tensor: inference. The mask keeps all; before opset 12 ORT leaves it empty."""
+    kind = bool if context.opset >= 10 else x.dtype
+    return x, np.full(x.shape, context.opset >= 12, kind)
 
 
 def flatten(context: Context, x: Array) -> Array:
@@ -183,7 +189,7 @@ def cast(context: Context, x: Array) -> Array:
 
 OPERATORS = {
     "Identity": identity,
-    "Dropout": identity,
+    "Dropout": dropout,
     "Flatten": flatten,
     "Reshape": reshape,
     "Transpose": transpose,
