@@ -24,8 +24,12 @@ def watched(monkeypatch):
 
 def profile():
     """The options of the profile, as Snakemake reads it."""
-    with PROFILE.open() as file:
-        return yte.process_yaml(file, require_use_yte=True)
+    loaded = dict(sys.modules)  # it unloads what it imports of the package
+    try:
+        with PROFILE.open() as file:
+            return yte.process_yaml(file, require_use_yte=True)
+    finally:
+        sys.modules.update(loaded)
 
 
 def test_a_watched_terminal_gets_the_live_view(watched):
