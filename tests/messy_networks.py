@@ -168,24 +168,24 @@ def old_softmax() -> onnx.ModelProto:
     return made
 
 
-def resize() -> onnx.ModelProto:
-    """A nearest-neighbour Resize by scales."""
+def _resized(mode: str) -> onnx.ModelProto:
+    """Twice the size, by scales."""
     stored = {**weights(8, w=(4, 3, 3, 3)), "scales": np.array([1, 1, 2, 2], np.float32)}
     body = [
         node("Conv", ["input", "w"], ["a"]),
-        node("Resize", ["a", "", "scales"], ["features"], mode="nearest"),
+        node("Resize", ["a", "", "scales"], ["features"], mode=mode),
     ]
     return with_head(body, stored, 4)
+
+
+def resize() -> onnx.ModelProto:
+    """A nearest-neighbour Resize."""
+    return _resized("nearest")
 
 
 def resize_cubic() -> onnx.ModelProto:
     """A Resize by cubic interpolation, which the integer executor does not have."""
-    stored = {**weights(8, w=(4, 3, 3, 3)), "scales": np.array([1, 1, 2, 2], np.float32)}
-    body = [
-        node("Conv", ["input", "w"], ["a"]),
-        node("Resize", ["a", "", "scales"], ["features"], mode="cubic"),
-    ]
-    return with_head(body, stored, 4)
+    return _resized("cubic")
 
 
 def depth_to_space() -> onnx.ModelProto:
