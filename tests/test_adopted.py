@@ -169,6 +169,18 @@ def test_where_a_pool_also_gives_indices_nothing_is_moved():
     assert quantized_in_front(made.model(outputs=("y", "where")))[0] == 0
 
 
+def test_a_layer_that_gives_a_limit_is_not_what_the_clip_selects_from():
+    made = Writer()
+    made.nodes += [
+        node("ReduceMean", ["x"], ["limit"], "layer", axes=[0, 1, 2, 3], keepdims=0),
+        node("Clip", ["x", "limit"], ["b"], "clip"),
+    ]
+    made.quantize("b", "y", 0.01)
+    moved, changed = quantized_in_front(made.model())
+    np.testing.assert_array_equal(*(run(m, IMAGES)[0] for m in (made.model(), changed)))
+    assert moved == 0
+
+
 def test_a_reader_inside_a_subgraph_counts():
     """An If that reads the activation as floats would get rounded values."""
     made = simple(("z", 0.1))

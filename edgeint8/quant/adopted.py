@@ -88,7 +88,7 @@ def quantized_in_front(model: onnx.ModelProto) -> tuple[int, onnx.ModelProto]:
     for layer in [node for node in graph.node if node.op_type in LAYERS]:
         tensor = layer.output[0]
         behind = readers.get(tensor, [])
-        if len(behind) != 1 or tensor in outputs or behind[0].op_type not in SELECTIONS:
+        if len(behind) != 1 or tensor in outputs or not _selects_from(behind[0], tensor):
             continue
         quantizer = _quantizer_behind(behind[0], readers, outputs)
         if quantizer is not None and scalars.issuperset(quantizer.input[1:]):
@@ -109,9 +109,15 @@ def _quantizer_behind(
         return None
     if all(_quantizes_alike(node, behind[0]) for node in behind):
         return behind[0]
-    if len(behind) == 1 and behind[0].op_type in SELECTIONS and behind[0].input[0] == tensor:
+    if len(behind) == 1 and _selects_from(behind[0], tensor):
         return _quantizer_behind(behind[0], readers, outputs)
     return None
+
+
+def _selects_from(node: onnx.NodeProto, tensor: str) -> bool:
+    """Whether a node gives elements of `tensor`, which is none of its limits."""
+    places = [place for place, name in enumerate(node.input) if name == tensor]
+    return node.op_type in SELECTIONS and places == [0]
 
 
 def _quantizes_alike(node: onnx.NodeProto, other: onnx.NodeProto) -> bool:
