@@ -17,7 +17,7 @@ OPTIONS := --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG))
 
 run: $(VENV)/run.stamp
 	$(SNAKEMAKE) $(OPTIONS)
-	@$(BIN)/python -m edgeint8.status config/config.yaml $(CONFIG)
+	@$(BIN)/python -m edgeint8.study.status config/config.yaml $(CONFIG)
 
 test: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -m "not slow" -n $(CORES) --dist loadgroup
@@ -45,7 +45,7 @@ plan: $(VENV)/run.stamp
 report: $(VENV)/run.stamp
 	$(SNAKEMAKE) all pages $(OPTIONS)
 	$(SNAKEMAKE) pages $(OPTIONS) --report report.html
-	@$(BIN)/python -m edgeint8.status config/config.yaml $(CONFIG)
+	@$(BIN)/python -m edgeint8.study.status config/config.yaml $(CONFIG)
 
 # The rules of the study and what feeds what (needs Graphviz).
 dag: $(VENV)/run.stamp
@@ -54,9 +54,9 @@ dag: $(VENV)/run.stamp
 
 # Write the numbers and figures of the finished default study into the documents that show them.
 documents: $(VENV)/run.stamp
-	$(BIN)/python -m edgeint8.report.documents --snapshot results/tables README*.md docs/*.md
-	$(BIN)/python -m edgeint8.report.api
-	$(BIN)/python -m edgeint8.report.troubleshooting
+	$(BIN)/python -m tools.docs.documents --snapshot results/tables README*.md docs/*.md
+	$(BIN)/python -m tools.docs.api
+	$(BIN)/python -m tools.docs.troubleshooting
 
 # The pages of every module, which need no server: docs/site/index.html.
 docs: $(VENV)/dev.stamp

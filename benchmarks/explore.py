@@ -16,14 +16,15 @@ from pathlib import Path
 
 from keep import circumstances, keep
 
-from edgeint8.arch.design_space import DesignSpace, Sram
-from edgeint8.arch.design_tables import traffic_table
-from edgeint8.arch.explore import Exploration, explore
-from edgeint8.arch.front import front_check_rows
-from edgeint8.arch.layers import Layer
-from edgeint8.arch.network_tables import Network
-from edgeint8.arch.random_designs import explore_random
-from edgeint8.arch.topology import layers_from_topology
+from edgeint8.arch.explore.design_space import DesignSpace, Sram
+from edgeint8.arch.explore.design_tables import traffic_table
+from edgeint8.arch.explore.explore import Exploration, explore
+from edgeint8.arch.explore.front import front_check_rows
+from edgeint8.arch.explore.network_tables import Network
+from edgeint8.arch.explore.random_designs import explore_random
+from edgeint8.arch.network.layers import Layer
+from edgeint8.arch.network.topology import layers_from_topology
+from edgeint8.data import TOPOLOGIES
 
 HERE = Path(__file__).parent
 
@@ -34,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--repeats", type=int, default=5)
     options = parser.parse_args(arguments)
     found = circumstances("one thread, CPU seconds, median of the repeats")
-    layers = layers_from_topology(HERE / "topologies" / "resnet18.csv")
+    layers = layers_from_topology(TOPOLOGIES / "resnet18.csv")
     bandwidths = (1, 2, 4, 8, 16, 32)
     steps = tuple(range(4, 257, 4))
     sizes = [4 << power for power in range(8)]

@@ -1,7 +1,7 @@
 """The integer executor side by side with everything else that runs the same quantised network.
 
-One thread, CPU time, interleaved pairs with an A/A control (`edgeint8.benchmark.compare`): every
-runner is compared with ONNX Runtime INT8 at batch 1, on tiny_cnn_2d and on torchvision's
+One thread, CPU time, interleaved pairs with an A/A control (`edgeint8.study.latency.compare`):
+every runner is compared with ONNX Runtime INT8 at batch 1, on tiny_cnn_2d and on torchvision's
 MobileNetV2 at 224. All integer runners give identical outputs; that is asserted before anything is
 timed. The seven loops run a part of the network and are extrapolated by multiply-accumulates.
 Weights are random: neither speed nor exactness depends on them.
@@ -25,15 +25,15 @@ import numpy as np  # noqa: E402
 import onnx  # noqa: E402
 from keep import circumstances, keep  # noqa: E402
 
-from edgeint8.benchmark import compare  # noqa: E402
 from edgeint8.files import atomic_path  # noqa: E402
-from edgeint8.fixed_point.columns import column_groups, from_groups, preloaded  # noqa: E402
+from edgeint8.fixed_point.arithmetic.columns import column_groups, from_groups, preloaded  # noqa: E402
+from edgeint8.fixed_point.arithmetic.graph import Node, execution_order  # noqa: E402
+from edgeint8.fixed_point.arithmetic.kernels import int8_conv2d_reference  # noqa: E402
+from edgeint8.fixed_point.arithmetic.operands import Operands  # noqa: E402
+from edgeint8.fixed_point.arithmetic.requantize import Array  # noqa: E402
 from edgeint8.fixed_point.executor import Executor  # noqa: E402
-from edgeint8.fixed_point.fast import FastExecutor  # noqa: E402
-from edgeint8.fixed_point.graph import Node, execution_order  # noqa: E402
-from edgeint8.fixed_point.kernels import int8_conv2d_reference  # noqa: E402
-from edgeint8.fixed_point.operands import Operands  # noqa: E402
-from edgeint8.fixed_point.requantize import Array  # noqa: E402
+from edgeint8.fixed_point.fast.fast import FastExecutor  # noqa: E402
+from edgeint8.study.latency import compare  # noqa: E402
 
 if current_process().name == "MainProcess":  # a worker needs neither torch nor ONNX Runtime
     import torch
@@ -41,10 +41,10 @@ if current_process().name == "MainProcess":  # a worker needs neither torch nor 
     from onnx.version_converter import convert_version
 
     from edgeint8.models.export import export_onnx
-    from edgeint8.models.registry import build_model
-    from edgeint8.models.torchvision_import import import_torchvision
-    from edgeint8.quant.calibration import calibrate
-    from edgeint8.quant.prepare import prepare_model
+    from edgeint8.models.networks.registry import build_model
+    from edgeint8.models.networks.torchvision_import import import_torchvision
+    from edgeint8.quant.calibrate.calibration import calibrate
+    from edgeint8.quant.prepare.prepare import prepare_model
     from edgeint8.quant.ptq import quantize
     from edgeint8.quant.session import make_session
     from edgeint8.quant.strategy import Strategy

@@ -21,14 +21,14 @@ from typing import Any
 
 from keep import circumstances, keep
 
-from edgeint8.arch.constants import DRAM_PER_BYTE, mac_fj, sram_fj_per_byte
-from edgeint8.arch.design_space import DesignSpace
-from edgeint8.arch.energy import count_accesses
-from edgeint8.arch.explore import explore
-from edgeint8.arch.hardware import Hardware
-from edgeint8.arch.layers import Layer, LayerShape
-from edgeint8.arch.physical import layer_cost
-from edgeint8.arch.systolic import map_layer, sram_accesses
+from edgeint8.arch.cost.energy import count_accesses
+from edgeint8.arch.cost.physical import layer_cost
+from edgeint8.arch.cost.systolic import map_layer, sram_accesses
+from edgeint8.arch.explore.design_space import DesignSpace
+from edgeint8.arch.explore.explore import explore
+from edgeint8.arch.machine.constants import DRAM_PER_BYTE, mac_fj, sram_fj_per_byte
+from edgeint8.arch.machine.hardware import Hardware
+from edgeint8.arch.network.layers import Layer, LayerShape
 
 HERE = Path(__file__).parent
 HARDWARE = Hardware(

@@ -2,7 +2,7 @@
 
     python benchmarks/published.py [--output validation.csv]
 
-Machines are the presets of config/hardware, networks the topologies beside this file; nothing is
+Machines and networks are the package's own (edgeint8/data); nothing is
 fitted. Published figures: Jouppi et al., ISCA 2017 (TPU v1); NVDLA performance sheet; Chen et
 al., JSSC 2017 (Eyeriss); SCALE-Sim v3 paper.
 """
@@ -17,8 +17,8 @@ from published_check import HARDWARE, Check
 from published_chips import eyeriss, nvdla, nvdla_second_memory, tpu_v1
 from published_tools import one_layer, scale_sim_v3
 
-from edgeint8.arch.hardware import PORTS, load_preset
-from edgeint8.arch.physical import dram_bytes_per_cycle
+from edgeint8.arch.cost.physical import dram_bytes_per_cycle
+from edgeint8.arch.machine.hardware import PORTS, load_preset
 from edgeint8.files import write_csv
 
 

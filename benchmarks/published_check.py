@@ -3,15 +3,12 @@
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
-from edgeint8.arch.hardware import Hardware, load_preset
-from edgeint8.arch.layers import Layer
-from edgeint8.arch.physical import LayerCost
-from edgeint8.arch.topology import TopologyWarning, layers_from_topology
-
-HERE = Path(__file__).parent
-HARDWARE = HERE.parent / "config" / "hardware"
+from edgeint8.arch.cost.physical import LayerCost
+from edgeint8.arch.machine.hardware import Hardware, load_preset
+from edgeint8.arch.network.layers import Layer
+from edgeint8.arch.network.topology import TopologyWarning, layers_from_topology
+from edgeint8.data import HARDWARE, TOPOLOGIES
 
 
 @dataclass(frozen=True)
@@ -39,7 +36,7 @@ def network(name: str) -> tuple[Layer, ...]:
     """The rows beside this file; halves of groups and branches do not chain, as they should not."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", TopologyWarning)
-        return layers_from_topology(HERE / "topologies" / f"{name}.csv")
+        return layers_from_topology(TOPOLOGIES / f"{name}.csv")
 
 
 def milliseconds(costs: Iterable[LayerCost], hardware: Hardware) -> float:

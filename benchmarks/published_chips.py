@@ -4,11 +4,11 @@ from dataclasses import replace
 
 from published_check import Check, milliseconds, network, preset
 
-from edgeint8.arch.energy import count_accesses
-from edgeint8.arch.hardware import Hardware
-from edgeint8.arch.layers import Layer, LayerShape
-from edgeint8.arch.physical import LayerCost, Options, dram_bytes_per_cycle, network_cost
-from edgeint8.arch.tile_space import ElementBytes
+from edgeint8.arch.cost.energy import count_accesses
+from edgeint8.arch.cost.physical import LayerCost, Options, dram_bytes_per_cycle, network_cost
+from edgeint8.arch.cost.tile_space import ElementBytes
+from edgeint8.arch.machine.hardware import Hardware
+from edgeint8.arch.network.layers import Layer, LayerShape
 
 # ---------------------------------------------------------------- TPU v1
 

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 from published_check import Check, network, preset
 
-from edgeint8.arch.energy import network_energy_fj
-from edgeint8.arch.hardware import Dataflow, Hardware
-from edgeint8.arch.layers import Layer, LayerShape
-from edgeint8.arch.physical import network_cost, total_cycles
-from edgeint8.arch.study import replica_cycles
+from edgeint8.arch.cost.energy import network_energy_fj
+from edgeint8.arch.cost.physical import network_cost, total_cycles
+from edgeint8.arch.machine.hardware import Dataflow, Hardware
+from edgeint8.arch.network.layers import Layer, LayerShape
+from edgeint8.scale_sim.dse import replica_cycles
 
 _WS_OS: tuple[Dataflow, Dataflow] = ("ws", "os")
 

@@ -33,9 +33,9 @@ from onnxruntime.quantization import (
     quantize_static,
 )
 
-from edgeint8.quant.calibration import calibrate_from
-from edgeint8.quant.histogram import observe
-from edgeint8.quant.prepare import prepare_model
+from edgeint8.quant.calibrate.calibration import calibrate_from
+from edgeint8.quant.calibrate.histogram import observe
+from edgeint8.quant.prepare.prepare import prepare_model
 from edgeint8.quant.ptq import quantize
 from edgeint8.quant.strategy import DEFAULT_BINS, Strategy
 

@@ -23,12 +23,12 @@ from typing import Any
 import numpy as np
 from keep import circumstances, keep
 
-from edgeint8.arch.hardware import DATAFLOWS, Hardware, parse_hardware_id
-from edgeint8.arch.layers import LayerShape
-from edgeint8.arch.scale_sim.adapter import SimulationLimits, simulate
-from edgeint8.arch.scale_sim.replica import predict, predict_bandwidths, read_misses
-from edgeint8.arch.systolic import map_layer, serial_cycles_grid
+from edgeint8.arch.cost.systolic import map_layer, serial_cycles_grid
+from edgeint8.arch.machine.hardware import DATAFLOWS, Hardware, parse_hardware_id
+from edgeint8.arch.network.layers import LayerShape
 from edgeint8.files import read_json, write_json
+from edgeint8.scale_sim.replica.replica import predict, predict_bandwidths, read_misses
+from edgeint8.scale_sim.simulator.adapter import SimulationLimits, simulate
 
 FOLDER = Path(__file__).parent
 TIMES = FOLDER / "scalesim_times.json"

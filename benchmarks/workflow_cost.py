@@ -2,7 +2,8 @@
 
 The study has 6 networks, 17 strategies and 200 machines. The networks are tiny, and inputs random:
 most jobs take about a second, so that what lies between jobs weighs most. Planning is a dry run.
-The run says itself how many CPU seconds its jobs and Snakemake took (`edgeint8/run_summary.py`).
+The run says itself how many CPU seconds its jobs and Snakemake took
+(`edgeint8/study/run_summary.py`).
 
 Usage: python benchmarks/workflow_cost.py [--networks N] [--strategies N] [--machines N] [--cores N]
 """

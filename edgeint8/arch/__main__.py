@@ -7,9 +7,9 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from edgeint8.arch.inputs import find_hardware, read_layers
-from edgeint8.arch.physical import Options
-from edgeint8.arch.summary import summary
+from edgeint8.arch.cost.physical import Options
+from edgeint8.arch.network.inputs import find_hardware, read_layers
+from edgeint8.arch.questions.summary import summary
 from edgeint8.errors import EdgeInt8Error
 
 

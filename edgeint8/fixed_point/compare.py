@@ -7,10 +7,10 @@ import numpy as np
 import onnx
 
 from edgeint8.errors import DataError, ModelError
+from edgeint8.fixed_point.arithmetic.graph import with_subgraphs
+from edgeint8.fixed_point.arithmetic.requantize import Array, Scheme
 from edgeint8.fixed_point.executor import ALL_TENSORS, Executor, float_nodes, floating_types
-from edgeint8.fixed_point.graph import with_subgraphs
 from edgeint8.fixed_point.operators.floating import BITWISE
-from edgeint8.fixed_point.requantize import Array, Scheme
 
 Tensors = Mapping[str, Array]
 

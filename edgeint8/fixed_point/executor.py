@@ -12,9 +12,10 @@ import numpy as np
 import onnx
 
 from edgeint8.errors import ModelError
-from edgeint8.fixed_point.graph import Graph, Node, read_graph, with_subgraphs
-from edgeint8.fixed_point.kernels import accumulate
-from edgeint8.fixed_point.operands import Operands, with_raw_codes
+from edgeint8.fixed_point.arithmetic.graph import Graph, Node, read_graph, with_subgraphs
+from edgeint8.fixed_point.arithmetic.kernels import accumulate
+from edgeint8.fixed_point.arithmetic.operands import Operands, with_raw_codes
+from edgeint8.fixed_point.arithmetic.requantize import Array, Scheme
 from edgeint8.fixed_point.operators import (
     OPERATORS,
     activations,
@@ -24,7 +25,6 @@ from edgeint8.fixed_point.operators import (
     resizing,
 )
 from edgeint8.fixed_point.operators.context import Accumulate, Context
-from edgeint8.fixed_point.requantize import Array, Scheme
 
 ALL_TENSORS = "all"
 Images = Array | Mapping[str, Array]

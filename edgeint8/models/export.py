@@ -14,7 +14,8 @@ from torch import nn
 from edgeint8.errors import ModelError
 from edgeint8.files import atomic_path
 from edgeint8.models.memory import peak_memory_bytes
-from edgeint8.models.registry import build_model, count_parameters, input_shape
+from edgeint8.models.networks.facts import count_parameters, input_shape
+from edgeint8.models.networks.registry import build_model
 
 OPSET = 17
 

@@ -18,7 +18,7 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from edgeint8.errors import ConfigError
-from edgeint8.models.datasets import Dataset, Split
+from edgeint8.models.data.datasets import Dataset, Split
 
 EVALUATION_BATCH = 500
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import onnx
 
 from edgeint8.errors import ModelError
-from edgeint8.quant.calibration import Calibration, calibrate
+from edgeint8.quant.calibrate.calibration import Calibration, calibrate
 from edgeint8.quant.graph import float_nodes, shift_only_multipliers, widest_bias_bits
-from edgeint8.quant.ort_quantizer import (
+from edgeint8.quant.ort.ort_quantizer import (
     FULL_LEVELS,
     NARROW_LEVELS,
     Result,
@@ -25,7 +25,7 @@ from edgeint8.quant.ort_quantizer import (
     quantize_at_run_time,
     quantize_static,
 )
-from edgeint8.quant.prepare import prepare_model
+from edgeint8.quant.prepare.prepare import prepare_model
 from edgeint8.quant.session import DEFAULT_BATCH, cpu_flags, has_exact_u8s8, run_onnx
 from edgeint8.quant.strategy import Strategy
 

@@ -6,9 +6,9 @@ from quantized_networks import STRATEGIES, network
 
 from edgeint8.fixed_point.compare import compare_model
 from edgeint8.fixed_point.executor import DataPath, Executor, as_feeds
-from edgeint8.models.signal_cnn_1d import SignalCNN1D
-from edgeint8.models.tiny_cnn_2d import TinyCNN2D
-from edgeint8.quant import ort_witness
+from edgeint8.models.networks.signal_cnn_1d import SignalCNN1D
+from edgeint8.models.networks.tiny_cnn_2d import TinyCNN2D
+from edgeint8.quant.ort import reference as ort_witness
 
 
 @pytest.fixture(params=[SignalCNN1D, TinyCNN2D], ids=["signal_cnn_1d", "tiny_cnn_2d"])

@@ -15,9 +15,9 @@ from onnxruntime.quantization.calibrate import (
     create_calibrator,
 )
 
-from edgeint8.quant.calibration import calibrate, entropy_range, percentile_range
-from edgeint8.quant.histogram import TensorHistogram, count
-from edgeint8.quant.prepare import prepare_model
+from edgeint8.quant.calibrate.calibration import calibrate, entropy_range, percentile_range
+from edgeint8.quant.calibrate.histogram import TensorHistogram, count
+from edgeint8.quant.prepare.prepare import prepare_model
 
 IMAGES, BATCH = 96, 32
 RANGES = dict[str, tuple[float, float]]

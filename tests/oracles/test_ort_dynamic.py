@@ -8,9 +8,9 @@ from quantized_networks import export
 
 from edgeint8.fixed_point.compare import compare_model
 from edgeint8.fixed_point.executor import as_feeds
-from edgeint8.models.signal_cnn_1d import SignalCNN1D
-from edgeint8.models.tiny_cnn_2d import TinyCNN2D
-from edgeint8.quant import ort_witness
+from edgeint8.models.networks.signal_cnn_1d import SignalCNN1D
+from edgeint8.models.networks.tiny_cnn_2d import TinyCNN2D
+from edgeint8.quant.ort import reference as ort_witness
 
 
 @pytest.mark.parametrize("build", [SignalCNN1D, TinyCNN2D])

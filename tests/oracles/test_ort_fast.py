@@ -10,13 +10,13 @@ from random_graphs import add_or_mul, conv, max_pool, pointwise, random_graph
 
 from edgeint8.errors import ModelError
 from edgeint8.fixed_point.executor import Executor, as_feeds
-from edgeint8.fixed_point.fast import FastExecutor
-from edgeint8.fixed_point.fast_kernels import finish_row
-from edgeint8.models.ds_cnn import DSCNN
-from edgeint8.models.mobilenet_v1 import MobileNetV1
-from edgeint8.models.resnet8 import ResNet8
-from edgeint8.models.signal_cnn_1d import SignalCNN1D
-from edgeint8.models.tiny_cnn_2d import TinyCNN2D
+from edgeint8.fixed_point.fast.fast import FastExecutor
+from edgeint8.fixed_point.fast.fast_kernels import finish_row
+from edgeint8.models.networks.ds_cnn import DSCNN
+from edgeint8.models.networks.mobilenet_v1 import MobileNetV1
+from edgeint8.models.networks.resnet8 import ResNet8
+from edgeint8.models.networks.signal_cnn_1d import SignalCNN1D
+from edgeint8.models.networks.tiny_cnn_2d import TinyCNN2D
 from edgeint8.quant.session import make_session
 
 NETWORKS = [SignalCNN1D, TinyCNN2D, ResNet8, DSCNN, MobileNetV1]

@@ -10,8 +10,8 @@ from one_node import F32, array, both, close, model_of
 from edgeint8.errors import ModelError
 from edgeint8.fixed_point.compare import compare_model
 from edgeint8.fixed_point.executor import Executor, float_nodes
-from edgeint8.fixed_point.fast import FastExecutor
-from edgeint8.quant.ort_witness import batches
+from edgeint8.fixed_point.fast.fast import FastExecutor
+from edgeint8.quant.ort.reference import batches
 from edgeint8.quant.ptq import Strategy, calibrate, prepare_model, quantize
 
 CODES_AND_FLOATS = (np.uint8, np.int8, F32)

@@ -8,7 +8,7 @@ from random_graphs import random_graph
 
 from edgeint8.fixed_point.compare import compare_batch
 from edgeint8.fixed_point.executor import DataPath, Executor
-from edgeint8.quant import ort_witness
+from edgeint8.quant.ort import reference as ort_witness
 
 EVERY_OPERATOR = {
     "QuantizeLinear", "DequantizeLinear", "QLinearConv", "QLinearMatMul", "QGemm", "QLinearAdd",

@@ -7,11 +7,11 @@ from onnx import numpy_helper
 from quantized_networks import STRATEGIES, export, network, randomise_statistics
 
 from edgeint8.errors import DataError
-from edgeint8.fixed_point.graph import read_graph
-from edgeint8.fixed_point.kernels import quantize_bias
-from edgeint8.models.resnet8 import ResNet8
-from edgeint8.models.tiny_cnn_2d import TinyCNN2D
-from edgeint8.quant import ort_witness
+from edgeint8.fixed_point.arithmetic.graph import read_graph
+from edgeint8.fixed_point.arithmetic.kernels import quantize_bias
+from edgeint8.models.networks.resnet8 import ResNet8
+from edgeint8.models.networks.tiny_cnn_2d import TinyCNN2D
+from edgeint8.quant.ort import reference as ort_witness
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)

@@ -9,11 +9,11 @@ from quantized_networks import STRATEGIES, network
 
 from edgeint8.fixed_point.compare import compare_model
 from edgeint8.fixed_point.executor import as_feeds
-from edgeint8.models.ds_cnn import DSCNN
-from edgeint8.models.mobilenet_v1 import MobileNetV1
-from edgeint8.models.resnet8 import ResNet8
-from edgeint8.models.torchvision_import import import_torchvision
-from edgeint8.quant import ort_witness
+from edgeint8.models.networks.ds_cnn import DSCNN
+from edgeint8.models.networks.mobilenet_v1 import MobileNetV1
+from edgeint8.models.networks.resnet8 import ResNet8
+from edgeint8.models.networks.torchvision_import import import_torchvision
+from edgeint8.quant.ort import reference as ort_witness
 
 TINY = {"resnet8": ResNet8, "ds_cnn": DSCNN, "mobilenet_v1": MobileNetV1}
 # published: parameters with folded BatchNorm, multiply-accumulates

@@ -12,9 +12,9 @@ from onnx import TensorProto, helper, numpy_helper
 from edgeint8.errors import ModelError
 from edgeint8.fixed_point.compare import compare_model
 from edgeint8.fixed_point.executor import Executor, float_nodes
-from edgeint8.fixed_point.fast import FastExecutor
-from edgeint8.quant.ort_quantizer import optimised_graph
-from edgeint8.quant.ort_witness import batches
+from edgeint8.fixed_point.fast.fast import FastExecutor
+from edgeint8.quant.ort.ort_quantizer import optimised_graph
+from edgeint8.quant.ort.reference import batches
 
 SHAPE = (2, 5, 4, 3)
 X = array(1, SHAPE)

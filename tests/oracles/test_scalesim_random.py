@@ -3,11 +3,11 @@
 import pytest
 from scalesim_cases import random_cases
 
-from edgeint8.arch.hardware import Hardware, parse_hardware_id
-from edgeint8.arch.layers import Layer, LayerShape
-from edgeint8.arch.scale_sim.adapter import SimulationLimits, SimulationResult, simulate
-from edgeint8.arch.scale_sim.crosscheck import crosscheck_rows
-from edgeint8.arch.scale_sim.reports import reports_from_quantities
+from edgeint8.arch.machine.hardware import Hardware, parse_hardware_id
+from edgeint8.arch.network.layers import Layer, LayerShape
+from edgeint8.scale_sim.crosscheck import crosscheck_rows
+from edgeint8.scale_sim.simulator.adapter import SimulationLimits, SimulationResult, simulate
+from edgeint8.scale_sim.simulator.reports import reports_from_quantities
 
 SOON = SimulationLimits(cpu_seconds=20)
 QUANTITIES = 30

@@ -5,12 +5,12 @@ import warnings
 import pytest
 import torch
 
-from edgeint8.arch.onnx_layers import layers_from_onnx
+from edgeint8.arch.network.onnx_layers import layers_from_onnx
 from edgeint8.fixed_point.compare import compare_model
-from edgeint8.models.own_data import InputSpec, random_data
-from edgeint8.models.torchvision_import import import_torchvision
-from edgeint8.quant.ort_witness import batches
-from edgeint8.quant.own_network import input_specs, prepared_network, read_network
+from edgeint8.models.data.own_data import InputSpec, random_data
+from edgeint8.models.networks.torchvision_import import import_torchvision
+from edgeint8.quant.ort.reference import batches
+from edgeint8.quant.prequantized.own_network import input_specs, prepared_network, read_network
 from edgeint8.quant.ptq import Strategy, calibrate, quantize
 
 QUICK = ("mobilenet_v3_small", "shufflenet_v2_x0_5")

@@ -19,16 +19,16 @@ from conftest import Project, copy_project
 from onnx import TensorProto, helper, numpy_helper
 from snakemake.utils import update_config
 
-from edgeint8.arch.hardware import load_preset
-from edgeint8.arch.inputs import find_hardware
-from edgeint8.config import load_study
+from edgeint8.arch.machine.hardware import load_preset
+from edgeint8.arch.network.inputs import find_hardware
 from edgeint8.errors import EdgeInt8Error
 from edgeint8.files import absence
-from edgeint8.models.cifar10 import BINARY_MD5, make
-from edgeint8.models.datasets import Request
+from edgeint8.models.data.cifar10 import BINARY_MD5, make
+from edgeint8.models.data.datasets import Request
 from edgeint8.quant.strategy import Strategy
-from edgeint8.report.troubleshooting import page, read_cases
-from edgeint8.study_file import read_study_file
+from edgeint8.study.config import load_study
+from edgeint8.study.study_file import read_study_file
+from tools.docs.troubleshooting import page, read_cases
 
 ROOT = Path(__file__).parents[2]
 CASES = [case for group in read_cases() for case in group["cases"]]
@@ -121,7 +121,7 @@ def test_a_wrong_study_is_refused(case, tmp_path, monkeypatch):
             load_preset(PRESET)
         entries = read_study_file(ROOT / "config/config.yaml")
         update_config(entries, case["study"])
-        study = load_study(entries, ROOT / "workflow/schemas/config.schema.yaml")
+        study = load_study(entries, ROOT / "edgeint8/data/study.schema.yaml")
         for name, options in study.strategies.items():
             Strategy.from_mapping(name, options)
         for name in study.hardware:
@@ -252,7 +252,7 @@ def failed_workloads(copied, tmp_path_factory):
     assert "Traceback" not in run.stdout + run.stderr
     told = re.findall(r"^not complete: (\w+) could not run: ", run.stderr, re.MULTILINE)
     assert sorted(told) == sorted(set(workloads) - {"good"})
-    command = [sys.executable, "-m", "edgeint8.status", "my.yaml"]
+    command = [sys.executable, "-m", "edgeint8.study.status", "my.yaml"]
     environment = Project(copied, folder).environment
     end = subprocess.run(command, capture_output=True, text=True, cwd=folder, env=environment)
     assert end.returncode != 0 and "Traceback" not in end.stderr

@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from edgeint8.report.contents import FIGURE_TABLES, TABLES_OF_PART
-from edgeint8.report.pages import SHOWN_ROWS, report_page, table_page
+from edgeint8.report.document.pages import SHOWN_ROWS, report_page, table_page
+from edgeint8.tables.contents import FIGURE_TABLES, TABLES_OF_PART
 
 ROOT = Path(__file__).parents[2]
 TOPOLOGY = """\

@@ -22,7 +22,7 @@ def test_any_dry_run_ends_with_it(project):
 
 def test_a_copy_of_the_project_runs_its_own_package(project):
     """Not the one that is installed, which the profile imports first to look at study files."""
-    config = project.root / "edgeint8/config.py"
+    config = project.root / "edgeint8/study/config.py"
     config.write_text(config.read_text() + "\nraise ImportError('the package of the copy')\n")
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
     command = [sys.executable, "-m", "snakemake", "-n", "--snakefile", project.root / "Snakefile"]

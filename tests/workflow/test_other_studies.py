@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from edgeint8.report.contents import FIGURE_TABLES, TABLES_OF_PART
+from edgeint8.tables.contents import FIGURE_TABLES, TABLES_OF_PART
 
 TOPOLOGY = """\
 Layer name, IFMAP Height, IFMAP Width, Filter Height, Filter Width, Channels, Num Filter, Strides,

@@ -13,7 +13,7 @@ from float_networks import classifier, images, reference_outputs
 from memory import peaks_mb
 from messy_networks import MESSY
 
-from edgeint8.fixed_point.vectors import read_vectors
+from edgeint8.fixed_point.vectors.vectors import read_vectors
 from edgeint8.quant.ptq import Strategy, calibrate, prepare_model, quantize
 
 pytestmark = pytest.mark.xdist_group("own")
@@ -168,7 +168,7 @@ def test_the_report_warns_before_it_answers(own):
 
 
 def test_the_run_ends_with_status_1_and_the_reason(own):
-    command = [sys.executable, "-m", "edgeint8.status"]
+    command = [sys.executable, "-m", "edgeint8.study.status"]
     command += [str(own.root / "config/config.yaml"), str(own.run_dir / "my.yaml")]
     ended = subprocess.run(
         command, cwd=own.run_dir, env=own.environment, capture_output=True, text=True

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from edgeint8.config import AGGREGATES
+from edgeint8.study.config import AGGREGATES
 
 ROOT = Path(__file__).parents[2]
 

@@ -7,9 +7,9 @@ import re
 import pandas as pd
 import pytest
 
-from edgeint8.fixed_point.vectors import read_vectors
-from edgeint8.report.contents import FIGURE_TABLES
-from edgeint8.report.tables import COLUMNS, columns_of
+from edgeint8.fixed_point.vectors.vectors import read_vectors
+from edgeint8.tables.contents import FIGURE_TABLES
+from edgeint8.tables.tables import COLUMNS, columns_of
 
 pytestmark = pytest.mark.xdist_group("study")
 RESULTS = "results_test"
@@ -80,13 +80,13 @@ def test_nothing_is_left_to_do(studied):
 
 
 def test_an_edit_in_the_package_reruns_what_it_touches(studied):
-    module = studied.root / "edgeint8/report/text.py"
+    module = studied.root / "edgeint8/report/document/report.py"
     original = module.read_text()
     try:
         module.write_text(original + "\n# edited\n")
         assert set(plan(studied)) == {"report_text", "all", "total"}
         module.write_text(original)
-        width = studied.root / "edgeint8/fixed_point/bit_growth.py"
+        width = studied.root / "edgeint8/fixed_point/studies/bit_growth.py"
         kept = width.read_text()
         width.write_text(kept + "\n# edited\n")
         rerun = set(plan(studied))

@@ -5,9 +5,9 @@ import re
 import pytest
 from conftest import ROOT
 
-from edgeint8.report.snapshot import QUOTED, read_snapshot
-from edgeint8.report.tables import read_table, with_absent
-from edgeint8.report.text import executive
+from edgeint8.report.document.report import executive
+from edgeint8.tables.tables import read_table, with_absent
+from tools.docs.snapshot import QUOTED, read_snapshot
 
 pytestmark = pytest.mark.xdist_group("study")
 

@@ -15,7 +15,7 @@ ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT))
 os.environ.update(
     EDGEINT8_ROOT=str(ROOT),  # for the commands in profiles/cluster-generic
-    EDGEINT8_SNAKEMAKE_PID=str(os.getpid()),  # jobs end with it: see edgeint8/watch.py
+    EDGEINT8_SNAKEMAKE_PID=str(os.getpid()),  # jobs end with it: see edgeint8/study/watch.py
 )
 
 from snakemake.exceptions import WorkflowError
@@ -25,22 +25,27 @@ if any("rich" in type(h).__module__ for h in workflow.logger_manager.plugin_hand
     os.environ.update(EDGEINT8_NO_BARS="1")
 
 try:
-    from edgeint8.arch.inputs import find_hardware
-    from edgeint8.config import GIVEN, load_study
+    from edgeint8.arch.network.inputs import find_hardware
+    from edgeint8.study.config import GIVEN, load_study
+    from edgeint8.data import HARDWARE, STUDY_SCHEMA, TOPOLOGIES
     from edgeint8.errors import EdgeInt8Error
-    from edgeint8.plan import plan
+    from edgeint8.study.plan import plan
     from edgeint8.quant.strategy import Strategy
-    from edgeint8.report.contents import FIGURE_TABLES, tables_of_study
-    from edgeint8.run_summary import busy_summary, failure_summary
-    from edgeint8.source_hash import source_hash
-    from edgeint8.status import failures
+    from edgeint8.tables.contents import FIGURE_TABLES, tables_of_study
+    from edgeint8.study.run_summary import busy_summary, failure_summary
+    from edgeint8.study.source_hash import source_hash
+    from edgeint8.study.status import failures
 except ImportError as error:
     sys.exit(f"error: {error} @ {sys.executable}; allowed: the environment that `make env` sets up")
 
-PRESETS = {path.stem: path for path in sorted((ROOT / "config/hardware").glob("*.yaml"))}
+PRESETS = {
+    path.stem: path
+    for folder in (HARDWARE, ROOT / "config/hardware")
+    for path in sorted(folder.glob("*.yaml"))
+}
 
 try:
-    STUDY = load_study(config, ROOT / "workflow/schemas/config.schema.yaml")
+    STUDY = load_study(config, STUDY_SCHEMA)
     for name in STUDY.hardware:
         find_hardware(name, where="$.hardware")
     STRATEGIES = {
@@ -101,14 +106,18 @@ def came_quantized(name):
     workload = STUDY.workload(name)
     if workload.kind != "onnx":
         return False
-    from edgeint8.quant import came_quantized  # imports onnx: only for those who need it
+    from edgeint8.quant.prequantized import (
+        came_quantized,
+    )  # imports onnx: only for those who need it
 
     return came_quantized.came_quantized(workload.options["onnx"])
 
 
 def external_files_of(wildcards):
     """The files that hold weights of a workload beside its ONNX file."""
-    from edgeint8.quant import external_data  # imports onnx: only for those who need it
+    from edgeint8.quant.prequantized import (
+        external_data,
+    )  # imports onnx: only for those who need it
 
     return external_data.external_files(options_of(wildcards)["onnx"])
 

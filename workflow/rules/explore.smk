@@ -213,7 +213,7 @@ rule architecture_table:
 rule validation_table:
     input:
         programs=[str(path) for path in PUBLISHED],
-        topologies=sorted(str(path) for path in (ROOT / "benchmarks/topologies").glob("*.csv")),
+        topologies=sorted(str(path) for path in TOPOLOGIES.glob("*.csv")),
         presets=[str(path) for path in PRESETS.values()],
     output:
         table=f"{TABLES}/validation.csv",

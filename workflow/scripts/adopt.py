@@ -3,8 +3,8 @@
 import onnx
 
 from edgeint8.files import atomic_path, write_json
-from edgeint8.job import job
-from edgeint8.quant.adopted import adopt
+from edgeint8.quant.prequantized.adopted import adopt
+from edgeint8.study.job import job
 
 with job(snakemake):
     model = onnx.load(snakemake.input.model)

@@ -1,12 +1,12 @@
 """Rule baseline_table: the float networks, one row each."""
 
-from edgeint8.arch.layers import layers_from_json
+from edgeint8.arch.network.layers import layers_from_json
 from edgeint8.files import absence, read_json
-from edgeint8.job import job
-from edgeint8.models.samples import load_samples
-from edgeint8.quant.evidence import load_logits
-from edgeint8.quant.statistics import accuracy, correct_answers
-from edgeint8.report.tables import read_table, write_table
+from edgeint8.models.data.samples import load_samples
+from edgeint8.quant.evidence.evidence import load_logits
+from edgeint8.quant.evidence.statistics import accuracy, correct_answers
+from edgeint8.study.job import job
+from edgeint8.tables.tables import read_table, write_table
 
 
 def row(index, workload):

@@ -6,10 +6,10 @@ import onnx
 
 from edgeint8.errors import ModelError
 from edgeint8.files import write_csv
-from edgeint8.fixed_point.bit_growth import model_widths
 from edgeint8.fixed_point.executor import as_feeds, pieces
-from edgeint8.job import job
-from edgeint8.models.samples import load_samples
+from edgeint8.fixed_point.studies.bit_growth import model_widths
+from edgeint8.models.data.samples import load_samples
+from edgeint8.study.job import job
 
 BATCH = 50
 

@@ -3,10 +3,10 @@
 import onnx
 
 from edgeint8.files import write_json
-from edgeint8.job import job
-from edgeint8.models.samples import load_samples
-from edgeint8.quant.draws import calibration_draws
+from edgeint8.models.data.samples import load_samples
+from edgeint8.quant.calibrate.draws import calibration_draws
 from edgeint8.quant.ptq import calibrate, prepare_model
+from edgeint8.study.job import job
 
 with job(snakemake):
     options = snakemake.params.options

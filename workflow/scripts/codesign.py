@@ -1,11 +1,11 @@
 """Rule codesign: every quantisation choice of a network, priced on one machine of the study."""
 
-from edgeint8.arch.codesign import Evidence, codesign_rows, reference_machine
-from edgeint8.arch.inputs import find_hardware
-from edgeint8.arch.layers import layers_from_json
+from edgeint8.arch.network.inputs import find_hardware
+from edgeint8.arch.network.layers import layers_from_json
+from edgeint8.codesign.codesign import Evidence, codesign_rows, reference_machine
 from edgeint8.files import read_json, write_csv
-from edgeint8.job import job
-from edgeint8.report.tables import read_table
+from edgeint8.study.job import job
+from edgeint8.tables.tables import read_table
 
 
 def rows_of(path, workload=None):

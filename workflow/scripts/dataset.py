@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from edgeint8.job import job
-from edgeint8.models.datasets import Request, make_dataset, save_dataset
+from edgeint8.models.data.datasets import Request, save_dataset
+from edgeint8.models.data.registry import make_dataset
+from edgeint8.study.job import job
 
 with job(snakemake):
     options = snakemake.params.options

@@ -3,10 +3,10 @@
 import onnx
 
 from edgeint8.files import write_csv
-from edgeint8.job import job
-from edgeint8.models.samples import load_samples
-from edgeint8.quant.draw_study import draw_rows
+from edgeint8.models.data.samples import load_samples
+from edgeint8.quant.evidence.draw_study import draw_rows
 from edgeint8.quant.ptq import Strategy, prepare_model
+from edgeint8.study.job import job
 
 with job(snakemake):
     options = snakemake.params.options

@@ -6,10 +6,10 @@ A network that came quantised has no hold-out: there is nothing to choose.
 import onnx
 
 from edgeint8.files import read_json
-from edgeint8.job import job
-from edgeint8.models.samples import load_samples
-from edgeint8.quant.evidence import save_logits, split_logits
+from edgeint8.models.data.samples import load_samples
+from edgeint8.quant.evidence.evidence import save_logits, split_logits
 from edgeint8.quant.session import DEFAULT_BATCH
+from edgeint8.study.job import job
 
 with job(snakemake):
     model = onnx.load(snakemake.input.model)

@@ -5,17 +5,18 @@ import sys
 
 from tqdm import tqdm
 
-from edgeint8.arch.band import band_rows
-from edgeint8.arch.constants import LEVELS
-from edgeint8.arch.explore import explore
-from edgeint8.arch.front import front_check_rows, front_rows
-from edgeint8.arch.front_witness import best_by_criterion, witness_rows
-from edgeint8.arch.layers import layers_from_json
-from edgeint8.arch.recommended import best_rows, recommend
-from edgeint8.arch.scale_sim.adapter import SimulationLimits
-from edgeint8.arch.study import constraints, design_space
+from edgeint8.arch.explore.band import band_rows
+from edgeint8.arch.explore.design_space import constraints, design_space
+from edgeint8.arch.explore.explore import explore
+from edgeint8.arch.explore.front import front_check_rows, front_rows
+from edgeint8.arch.explore.recommended import best_rows, recommend
+from edgeint8.arch.machine.constants import LEVELS
+from edgeint8.arch.network.layers import layers_from_json
 from edgeint8.files import read_json, write_csv
-from edgeint8.job import job
+from edgeint8.scale_sim.dse import replica_total
+from edgeint8.scale_sim.front_witness import best_by_criterion, witness_rows
+from edgeint8.scale_sim.simulator.adapter import SimulationLimits
+from edgeint8.study.job import job
 
 RECOMMENDED = 5
 
@@ -34,7 +35,8 @@ with job(snakemake):
     sizes = {"designs": found.designs, "feasible_designs": found.feasible}
     write_csv(snakemake.output.pareto, [row | sizes for row in front_rows(workload, layers, found)])
     limits = options["constraints"]
-    write_csv(snakemake.output.best, best_rows(workload, layers, best, RECOMMENDED, limits, limit))
+    rows = best_rows(workload, layers, best, RECOMMENDED, replica_total, limits, limit)
+    write_csv(snakemake.output.best, rows)
     write_csv(snakemake.output.band, band_rows(workload, layers, levels, limit))
     checked = front_check_rows(workload, layers, found)
     designs = best_by_criterion(found, best)

@@ -1,10 +1,10 @@
 """Rule export: weights to ONNX, and the difference between torch and ONNX Runtime."""
 
 from edgeint8.files import write_json
-from edgeint8.job import job
-from edgeint8.models.datasets import load_dataset
+from edgeint8.models.data.datasets import load_dataset
 from edgeint8.models.export import export_facts, export_onnx, load_weights, torch_ort_max_abs_diff
-from edgeint8.status import write_status
+from edgeint8.study.job import job
+from edgeint8.study.status import write_status
 
 COMPARED_INPUTS = 256
 

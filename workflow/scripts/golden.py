@@ -5,10 +5,10 @@ import onnx
 from edgeint8.errors import ModelError
 from edgeint8.files import read_json, write_csv
 from edgeint8.fixed_point.compare import compare_model
-from edgeint8.job import job
-from edgeint8.models.samples import load_samples
-from edgeint8.quant.ort_witness import REFERENCE_MODE, batches
+from edgeint8.models.data.samples import load_samples
+from edgeint8.quant.ort.reference import REFERENCE_MODE, batches
 from edgeint8.quant.session import cpu_flags, has_exact_u8s8
+from edgeint8.study.job import job
 
 ROW = (
     *("images", "tensors", "elements", "mismatches", "max_abs_diff"),

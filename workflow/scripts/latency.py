@@ -2,12 +2,12 @@
 
 from contextlib import suppress
 
-from edgeint8.benchmark import compare, measure
 from edgeint8.errors import ModelError
 from edgeint8.files import absence, write_csv
-from edgeint8.job import job
-from edgeint8.models.samples import load_samples
+from edgeint8.models.data.samples import load_samples
 from edgeint8.quant.session import make_session, outputs_of
+from edgeint8.study.job import job
+from edgeint8.study.latency import compare, measure
 
 RATIOS = (
     *("latency_ratio", "latency_ratio_p5", "latency_ratio_p95"),

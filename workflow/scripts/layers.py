@@ -1,9 +1,9 @@
 """Rule layers: the layers of an ONNX file or of a SCALE-Sim topology."""
 
-from edgeint8.arch.inputs import read_layers
-from edgeint8.arch.layers import layers_to_json
+from edgeint8.arch.network.inputs import read_layers
+from edgeint8.arch.network.layers import layers_to_json
 from edgeint8.files import write_json
-from edgeint8.job import job
+from edgeint8.study.job import job
 
 with job(snakemake):
     write_json(snakemake.output.layers, layers_to_json(read_layers(snakemake.input.source)))

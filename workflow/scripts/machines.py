@@ -1,15 +1,15 @@
 """Rule machine_tables: the tables of a network on every machine of the study."""
 
-from edgeint8.arch.depthwise import packing_rows
-from edgeint8.arch.energy import energy_rows
-from edgeint8.arch.inputs import find_hardware
-from edgeint8.arch.layers import layers_from_json
-from edgeint8.arch.roofline import roofline_rows
-from edgeint8.arch.scaling import scaling_rows
-from edgeint8.arch.study import dse_rows
-from edgeint8.arch.switching import switching_rows
+from edgeint8.arch.cost.energy import energy_rows
+from edgeint8.arch.cost.roofline import roofline_rows
+from edgeint8.arch.network.inputs import find_hardware
+from edgeint8.arch.network.layers import layers_from_json
+from edgeint8.arch.questions.depthwise import packing_rows
+from edgeint8.arch.questions.scaling import scaling_rows
+from edgeint8.arch.questions.switching import switching_rows
 from edgeint8.files import read_json, write_csv
-from edgeint8.job import job
+from edgeint8.scale_sim.dse import dse_rows
+from edgeint8.study.job import job
 
 PER_MACHINE = {
     "roofline": roofline_rows,

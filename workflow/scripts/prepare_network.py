@@ -7,12 +7,12 @@ import onnx
 
 from edgeint8.errors import DataError, ModelError
 from edgeint8.files import atomic_path, write_absence, write_json
-from edgeint8.job import job
-from edgeint8.models import own_data
+from edgeint8.models.data import own_data
 from edgeint8.models.memory import peak_memory_bytes
-from edgeint8.quant import own_network
-from edgeint8.quant.came_quantized import is_quantized
-from edgeint8.status import write_status
+from edgeint8.quant.prequantized import own_network
+from edgeint8.quant.prequantized.came_quantized import is_quantized
+from edgeint8.study.job import job
+from edgeint8.study.status import write_status
 
 
 def specs_of(model):

@@ -1,11 +1,11 @@
 """Rule prepare_topology: the layers of a SCALE-Sim topology; it never fails."""
 
-from edgeint8.arch.inputs import read_layers
-from edgeint8.arch.layers import layers_to_json
+from edgeint8.arch.network.inputs import read_layers
+from edgeint8.arch.network.layers import layers_to_json
 from edgeint8.errors import EdgeInt8Error
 from edgeint8.files import write_absence, write_json
-from edgeint8.job import job
-from edgeint8.status import write_status
+from edgeint8.study.job import job
+from edgeint8.study.status import write_status
 
 with job(snakemake):
     try:

@@ -3,9 +3,9 @@
 import onnx
 
 from edgeint8.files import atomic_path, read_json, write_json
-from edgeint8.job import job
-from edgeint8.quant.evidence import quantization_facts
+from edgeint8.quant.evidence.evidence import quantization_facts
 from edgeint8.quant.ptq import Calibration, Strategy, prepare_model, quantize
+from edgeint8.study.job import job
 
 with job(snakemake):
     strategy = Strategy.from_mapping(snakemake.wildcards.strategy, snakemake.params.options)

@@ -5,9 +5,9 @@ from dataclasses import asdict
 import onnx
 
 from edgeint8.files import write_csv
-from edgeint8.fixed_point.rounding_study import requantize_rows
-from edgeint8.job import job
-from edgeint8.models.samples import load_samples
+from edgeint8.fixed_point.studies.rounding_study import requantize_rows
+from edgeint8.models.data.samples import load_samples
+from edgeint8.study.job import job
 
 BATCH = 50
 

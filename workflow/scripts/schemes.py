@@ -3,14 +3,14 @@
 import numpy as np
 import onnx
 
-from edgeint8.arch.datapath import REQUANTIZERS
+from edgeint8.codesign.datapath import REQUANTIZERS
 from edgeint8.files import write_csv
+from edgeint8.fixed_point.arithmetic.requantize import Scheme
 from edgeint8.fixed_point.executor import Executor, as_feeds, pieces
-from edgeint8.fixed_point.requantize import Scheme
-from edgeint8.job import job
-from edgeint8.models.samples import load_samples
-from edgeint8.quant.evidence import evidence_rows, load_logits
-from edgeint8.report.tables import read_table
+from edgeint8.models.data.samples import load_samples
+from edgeint8.quant.evidence.evidence import evidence_rows, load_logits
+from edgeint8.study.job import job
+from edgeint8.tables.tables import read_table
 
 BATCH = 50
 

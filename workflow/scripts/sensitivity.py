@@ -3,11 +3,11 @@
 import onnx
 
 from edgeint8.files import read_json, write_csv
-from edgeint8.job import job
-from edgeint8.models.samples import load_samples
-from edgeint8.quant.evidence import mixed_precision_row, sensitivity_rows
+from edgeint8.models.data.samples import load_samples
+from edgeint8.quant.evidence.evidence import mixed_precision_row, sensitivity_rows
+from edgeint8.quant.evidence.sensitivity import SensitivityStudy
 from edgeint8.quant.ptq import Calibration, Strategy, prepare_model
-from edgeint8.quant.sensitivity import SensitivityStudy
+from edgeint8.study.job import job
 
 with job(snakemake):
     judged = load_samples(snakemake.input.dataset, "holdout").first(snakemake.params.images)

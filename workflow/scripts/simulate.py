@@ -1,11 +1,11 @@
 """Rule simulate: every layer of a workload on one machine, by SCALE-Sim and by its replica."""
 
-from edgeint8.arch.inputs import find_hardware
-from edgeint8.arch.layers import layers_from_json
-from edgeint8.arch.scale_sim.adapter import SimulationLimits
-from edgeint8.arch.scale_sim.study import simulate_network
+from edgeint8.arch.network.inputs import find_hardware
+from edgeint8.arch.network.layers import layers_from_json
 from edgeint8.files import read_json, write_csv
-from edgeint8.job import job
+from edgeint8.scale_sim.simulator.adapter import SimulationLimits
+from edgeint8.scale_sim.study import simulate_network
+from edgeint8.study.job import job
 
 with job(snakemake):
     limits = snakemake.params.limits

@@ -1,11 +1,11 @@
 """Rule train: train a built-in network and keep its best weights."""
 
 from edgeint8.files import write_csv
-from edgeint8.job import job
-from edgeint8.models.datasets import load_dataset
+from edgeint8.models.data.datasets import load_dataset
 from edgeint8.models.export import save_weights
-from edgeint8.models.registry import build_model
+from edgeint8.models.networks.registry import build_model
 from edgeint8.models.training import TrainingOptions, log_rows, train_model
+from edgeint8.study.job import job
 
 with job(snakemake):
     options, seed = snakemake.params.options, snakemake.params.seed

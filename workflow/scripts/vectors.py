@@ -2,9 +2,9 @@
 
 import onnx
 
-from edgeint8.fixed_point.vectors import read_vectors, write_vectors
-from edgeint8.job import job
-from edgeint8.models.samples import load_samples
+from edgeint8.fixed_point.vectors.vectors import read_vectors, write_vectors
+from edgeint8.models.data.samples import load_samples
+from edgeint8.study.job import job
 
 with job(snakemake):
     test = load_samples(snakemake.input.dataset, "test")

@@ -6,16 +6,16 @@ from pathlib import Path
 import onnx
 
 from edgeint8.files import read_json, write_csv
-from edgeint8.fixed_point.bit_growth import model_widths
 from edgeint8.fixed_point.compare import compare_model
 from edgeint8.fixed_point.executor import as_feeds
-from edgeint8.fixed_point.recommendation import accumulator_row
-from edgeint8.job import job
-from edgeint8.models.samples import load_samples
-from edgeint8.quant.evidence import evidence_rows, load_logits, split_logits
-from edgeint8.quant.ort_witness import batches
+from edgeint8.fixed_point.studies.bit_growth import model_widths
+from edgeint8.fixed_point.studies.recommendation import accumulator_row
+from edgeint8.models.data.samples import load_samples
+from edgeint8.quant.evidence.evidence import evidence_rows, load_logits, split_logits
+from edgeint8.quant.ort.reference import batches
 from edgeint8.quant.ptq import Calibration, Strategy, prepare_model, quantize
-from edgeint8.report.tables import read_table
+from edgeint8.study.job import job
+from edgeint8.tables.tables import read_table
 
 
 def row_of(strategy, graph):

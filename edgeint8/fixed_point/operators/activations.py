@@ -3,8 +3,8 @@
 import numpy as np
 from scipy import special
 
+from edgeint8.fixed_point.arithmetic.requantize import Array
 from edgeint8.fixed_point.operators.context import Context
-from edgeint8.fixed_point.requantize import Array
 
 F32, F64 = np.float32, np.float64
 

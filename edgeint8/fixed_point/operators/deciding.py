@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from edgeint8.fixed_point.arithmetic.requantize import Array
 from edgeint8.fixed_point.operators.context import Context
-from edgeint8.fixed_point.requantize import Array
 
 Operator = Callable[..., Array]
 

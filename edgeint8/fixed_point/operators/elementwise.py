@@ -6,9 +6,9 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
+from edgeint8.fixed_point.arithmetic.requantize import Array, code_range
 from edgeint8.fixed_point.operators.context import Context, scalar
 from edgeint8.fixed_point.operators.quantization import to_level
-from edgeint8.fixed_point.requantize import Array, code_range
 
 F32 = np.float32
 

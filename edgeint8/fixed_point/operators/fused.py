@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 
 from edgeint8.errors import ModelError
+from edgeint8.fixed_point.arithmetic.requantize import Array
 from edgeint8.fixed_point.operators import activations, floating, normalising
 from edgeint8.fixed_point.operators.context import Context
-from edgeint8.fixed_point.requantize import Array
 
 # Functions of one tensor, and the attributes that a fused node's parameters become, in order.
 FUSED: dict[str, tuple[Callable[..., Array], tuple[str, ...]]] = {

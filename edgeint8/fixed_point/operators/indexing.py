@@ -3,8 +3,8 @@
 import numpy as np
 
 from edgeint8.errors import ModelError
+from edgeint8.fixed_point.arithmetic.requantize import Array
 from edgeint8.fixed_point.operators.context import Context
-from edgeint8.fixed_point.requantize import Array
 
 REDUCTIONS = {"add": np.add, "mul": np.multiply, "min": np.minimum, "max": np.maximum}
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from edgeint8.fixed_point.geometry import ConvGeometry
+from edgeint8.fixed_point.arithmetic.geometry import ConvGeometry
+from edgeint8.fixed_point.arithmetic.requantize import Array, code_range, requantize
 from edgeint8.fixed_point.operators.context import Context, scalar
-from edgeint8.fixed_point.requantize import Array, code_range, requantize
 
 F32 = np.float32
 

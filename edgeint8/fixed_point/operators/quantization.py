@@ -3,8 +3,8 @@
 import numpy as np
 import onnx
 
+from edgeint8.fixed_point.arithmetic.requantize import Array, code_range
 from edgeint8.fixed_point.operators.context import Context
-from edgeint8.fixed_point.requantize import Array, code_range
 
 UINT8 = onnx.TensorProto.UINT8
 

@@ -3,8 +3,8 @@
 import numpy as np
 import onnx
 
+from edgeint8.fixed_point.arithmetic.requantize import Array
 from edgeint8.fixed_point.operators.context import Context
-from edgeint8.fixed_point.requantize import Array
 
 
 def _axes(context: Context, axes: Array | None) -> tuple[int, ...] | None:

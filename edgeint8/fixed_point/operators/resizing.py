@@ -9,9 +9,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from edgeint8.errors import ModelError
-from edgeint8.fixed_point.graph import Node
+from edgeint8.fixed_point.arithmetic.graph import Node
+from edgeint8.fixed_point.arithmetic.requantize import Array
 from edgeint8.fixed_point.operators.context import Context
-from edgeint8.fixed_point.requantize import Array
 
 F32, HALF = np.float32, np.float32(0.5)
 ONE = F32(1 << 10)  # ten bits

@@ -1,0 +1,1 @@
+"""What a layer costs on a machine: cycles, bytes, energy, and what binds it."""

@@ -1,0 +1,46 @@
+"""What no schedule can beat, and what no schedule can be worse than.
+
+docs/physical_model.md, equations 18 and 19.
+"""
+
+import math
+from dataclasses import replace
+
+from edgeint8.arch.cost.folds import compute_cycles
+from edgeint8.arch.cost.physical import (
+    DEFAULT,
+    Options,
+    dram_bytes_per_cycle,
+    exposed_cycles,
+    streamed_bytes,
+    transfer_cycles,
+)
+from edgeint8.arch.machine.hardware import Hardware
+from edgeint8.arch.network.layers import Layer
+
+
+def lower_bound(layer: Layer, hardware: Hardware, options: Options = DEFAULT) -> tuple[int, int]:
+    """(cycles, bytes) that no schedule can beat: full array, every tensor moved once. Eq. 18."""
+    moved = streamed_bytes(layer, options.elements, "dram", ofmap_stays=False)
+    ideal = math.ceil(layer.macs / hardware.processing_elements)
+    bandwidth = dram_bytes_per_cycle(hardware)
+    return max(ideal, math.ceil(sum(moved) / bandwidth)), sum(moved)
+
+
+def upper_bound(layer: Layer, hardware: Hardware, options: Options = DEFAULT) -> tuple[int, int]:
+    """(cycles, bytes) without any reuse or overlap and with serial folds. Equation 19."""
+    elements = options.elements
+    if layer.shape is None:
+        moved = sum(streamed_bytes(layer, elements, "dram", ofmap_stays=False))
+        return math.ceil(moved / dram_bytes_per_cycle(hardware)), moved
+    shape, runs = layer.shape, layer.repeats
+    inputs = max(shape.macs * runs, layer.ifmap_bytes * shape.filters) + runs
+    sums = shape.output_pixels * shape.filters * runs * 2 * elements.accumulator
+    ports = (
+        inputs * elements.ifmap,
+        (shape.macs * runs + layer.filter_bytes) * elements.filter,
+        layer.ofmap_bytes * elements.ofmap + sums * (shape.window - 1),
+    )
+    compute = compute_cycles(layer, replace(hardware, pipelined_folds=False)).total
+    exposed = exposed_cycles(layer, hardware, elements)
+    return compute + exposed + transfer_cycles(ports, hardware), sum(ports)

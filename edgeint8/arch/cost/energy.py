@@ -1,0 +1,201 @@
+"""Energy and area of a layer, a network and a machine: physical access counts times constants.
+
+All energies are at 45 nm whatever the machine's own node, so that designs compare. Leakage,
+clock tree, control and on-chip wires are left out; no source at hand gives them per access.
+docs/physical_model.md, equations 26 to 29.
+"""
+
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, replace
+
+from edgeint8.arch.cost.physical import (
+    DEFAULT,
+    KIB,
+    LayerCost,
+    Options,
+    network_cost,
+    total_cycles,
+    total_dram_bytes,
+)
+from edgeint8.arch.cost.roofline import Row, network_bound
+from edgeint8.arch.cost.schedule import scheduled_cycles
+from edgeint8.arch.cost.systolic import map_layer, sram_accesses
+from edgeint8.arch.cost.tile_space import FP32, INT8, ElementBytes
+from edgeint8.arch.machine.constants import (
+    DRAM_PER_BYTE,
+    LEVELS,
+    SRAM_AREA_PER_BIT,
+    Level,
+    NumberFormat,
+    mac_area_um2,
+    mac_fj,
+    register_fj_per_mac,
+    sram_fj_per_byte,
+)
+from edgeint8.arch.machine.hardware import Hardware
+from edgeint8.arch.network.layers import Layer
+
+PARTS = ("mac", "registers", "ifmap_sram", "filter_sram", "ofmap_sram", "dram")
+
+
+@dataclass(frozen=True)
+class Accesses:
+    """What one layer touches: MACs, bytes through each SRAM, bytes to and from DRAM."""
+
+    macs: int
+    ifmap_sram_bytes: int
+    filter_sram_bytes: int
+    ofmap_sram_bytes: int
+    dram_bytes: int
+
+
+def count_accesses(cost: LayerCost, hardware: Hardware, elements: ElementBytes = INT8) -> Accesses:
+    """Equations 26 and 27: reads by the array and fills from DRAM; sums written and read back.
+
+    Every sum that leaves the array is read once: to be added to, or to leave for good.
+
+    A layer that is not on the array writes its inputs into a buffer and reads them once.
+    """
+    layer = cost.layer
+    if layer.shape is None:
+        buffered = (2 * cost.ifmap_bytes, 2 * cost.filter_bytes, 2 * cost.ofmap_bytes)
+        return Accesses(0, *buffered, cost.dram_bytes)
+    mapping = map_layer(layer.shape, hardware)
+    ifmap, filter_, sums = (count * layer.repeats for count in sram_accesses(mapping))
+    return Accesses(
+        layer.macs,
+        ifmap * elements.ifmap + cost.ifmap_bytes,
+        filter_ * elements.filter + cost.filter_bytes,
+        2 * sums * elements.accumulator + cost.psum_bytes,
+        cost.dram_bytes,
+    )
+
+
+def energy_fj(
+    accesses: Accesses,
+    hardware: Hardware,
+    level: Level = "mid",
+    number_format: NumberFormat = "int8",
+) -> dict[str, int]:
+    """Femtojoules by part, in the names of `PARTS`. Equation 28."""
+    ifmap_kb, filter_kb, ofmap_kb = hardware.sram_kb
+    return {
+        "mac": accesses.macs * mac_fj(level, number_format),
+        "registers": accesses.macs * register_fj_per_mac(level, number_format),
+        "ifmap_sram": accesses.ifmap_sram_bytes * sram_fj_per_byte(ifmap_kb, level),
+        "filter_sram": accesses.filter_sram_bytes * sram_fj_per_byte(filter_kb, level),
+        "ofmap_sram": accesses.ofmap_sram_bytes * sram_fj_per_byte(ofmap_kb, level),
+        "dram": accesses.dram_bytes * round(DRAM_PER_BYTE.at(level)),
+    }
+
+
+def network_accesses(
+    costs: Sequence[LayerCost], hardware: Hardware, elements: ElementBytes = INT8
+) -> Accesses:
+    """The accesses of all layers together."""
+    layers = [astuple(count_accesses(cost, hardware, elements)) for cost in costs]
+    return Accesses(*map(sum, zip(*layers, strict=True))) if layers else Accesses(0, 0, 0, 0, 0)
+
+
+def network_energy_fj(
+    costs: Sequence[LayerCost],
+    hardware: Hardware,
+    level: Level = "mid",
+    number_format: NumberFormat = "int8",
+) -> dict[str, int]:
+    """Femtojoules of all layers by part."""
+    elements = INT8 if number_format == "int8" else FP32
+    accesses = network_accesses(costs, hardware, elements)
+    return energy_fj(accesses, hardware, level, number_format)
+
+
+def energy_band_pj(costs: Sequence[LayerCost], hardware: Hardware) -> dict[Level, float]:
+    """Picojoules of all layers, INT8, at each level of the band."""
+    accesses = network_accesses(costs, hardware)
+    return {level: sum(energy_fj(accesses, hardware, level).values()) / 1000 for level in LEVELS}
+
+
+def area_mm2(
+    hardware: Hardware, level: Level = "mid", number_format: NumberFormat = "int8"
+) -> float:
+    """MACs and SRAM at 45 nm; equation 29."""
+    macs = hardware.processing_elements * mac_area_um2(number_format)
+    bits = sum(hardware.sram_kb) * KIB * 8
+    return (macs + bits * SRAM_AREA_PER_BIT.at(level)) / 1e6
+
+
+def dse_row(
+    workload: str,
+    layers: Sequence[Layer],
+    hardware: Hardware,
+    cycles: int,
+    stall_cycles: int,
+    options: Options = DEFAULT,
+) -> Row:
+    """One row of ``dse.csv``.
+
+    `cycles` and `stall_cycles` are the exact replica's, over the layers on the array; bytes,
+    energy and bound are the physical model's, over all layers, as are the columns on the right.
+    `utilization` is a share from 0 to 1 of the MACs that the array could have done in `cycles`.
+    `physical_cycles_pipelined` is the same machine with pipelined folds: what is left when the
+    next tile is loaded while the present one computes.
+    """
+    costs = network_cost(layers, hardware, options)
+    pipelined = replace(hardware, pipelined_folds=True, name=hardware.name or "pipelined")
+    energy = energy_band_pj(costs, hardware)
+    macs = sum(layer.macs for layer in layers)
+    kb = hardware.sram_kb
+    return {
+        "workload": workload,
+        "hardware": hardware.id,
+        "rows": hardware.rows,
+        "cols": hardware.cols,
+        "dataflow": hardware.dataflow,
+        "sram_kb": kb[0] if len(set(kb)) == 1 else "/".join(map(str, kb)),
+        "bandwidth": "unlimited" if hardware.bandwidth_bpc is None else hardware.bandwidth_bpc,
+        "cycles": cycles,
+        "stall_cycles": stall_cycles,
+        "utilization": macs / (cycles * hardware.processing_elements) if cycles else 0.0,
+        "dram_bytes": total_dram_bytes(costs),
+        "energy_pj_low": energy["low"],
+        "energy_pj": energy["mid"],
+        "energy_pj_high": energy["high"],
+        "area_mm2": area_mm2(hardware),
+        "bound": network_bound(costs),
+        "physical_cycles": total_cycles(costs),
+        "physical_cycles_tile_by_tile": sum(scheduled_cycles(layers, hardware, options)),
+        "physical_stall_cycles": sum(cost.stall_cycles for cost in costs),
+        "physical_cycles_pipelined": total_cycles(network_cost(layers, pipelined, options)),
+        "model_ms": total_cycles(costs) / hardware.clock_hz * 1e3,
+        "area_mm2_low": area_mm2(hardware, "low"),
+        "area_mm2_high": area_mm2(hardware, "high"),
+    }
+
+
+def energy_rows(
+    workload: str, layers: Sequence[Layer], hardware: Hardware, options: Options = DEFAULT
+) -> list[Row]:
+    """Picojoules by part, level and number format: INT8 against FP32 on the same array."""
+    rows: list[Row] = []
+    formats: tuple[tuple[NumberFormat, ElementBytes], ...] = (("int8", INT8), ("fp32", FP32))
+    for number_format, elements in formats:
+        costs = network_cost(layers, hardware, replace(options, elements=elements))
+        for level in LEVELS:
+            parts = network_energy_fj(costs, hardware, level, number_format)
+            head: Row = {
+                "workload": workload,
+                "hardware": hardware.id,
+                "number_format": number_format,
+                "level": level,
+            }
+            rows.append(
+                head
+                | {f"{part}_pj": value / 1000 for part, value in parts.items()}
+                | {
+                    "total_pj": sum(parts.values()) / 1000,
+                    "cycles": total_cycles(costs),
+                    "dram_bytes": total_dram_bytes(costs),
+                    "area_mm2": area_mm2(hardware, level, number_format),
+                }
+            )
+    return rows

@@ -1,0 +1,193 @@
+"""A schedule that a machine can follow tile by tile: the other end of the bracket.
+
+`physical` takes the least computing and the least moving, each at its own best; no schedule is
+faster. Here one tiling has to serve both: every tile is computed on its own, so tiles that cut a
+fold or a stream cost folds, fills and drains. The truth lies between the two, and both fall as
+SRAM and bandwidth grow. docs/physical_model.md, equations 35 to 37.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeint8.arch.cost.loops import Loops, layer_loops
+from edgeint8.arch.cost.physical import (
+    DEFAULT,
+    Options,
+    exposed_cycles,
+    goal_of,
+    network_layers,
+    storage_of,
+    streamed_cycles,
+)
+from edgeint8.arch.cost.tile_space import TileSpace, tile_space
+from edgeint8.arch.cost.tiling import NEVER, ORDERS, Storage, port_bytes, too_small
+from edgeint8.arch.machine.hardware import PORTS, Dataflow, Hardware
+from edgeint8.arch.network.layers import Layer
+
+Counts = NDArray[np.int64]
+
+_LOOPS_ON: dict[Dataflow, tuple[str, str, str]] = {
+    "os": ("p", "m", "c"),
+    "ws": ("c", "m", "p"),
+    "is": ("c", "p", "m"),
+}
+"""Which loop lies on the rows, which on the columns, which streams."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """One tiling of a layer, computed and moved tile by tile; cycles of all repeats."""
+
+    cycles: int
+    compute_cycles: int
+    tile_h: int
+    tile_w: int
+    tile_channels: int
+    tile_filters: int
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """The sizes into which one loop is cut, for every tile size: columns are kinds of pieces.
+
+    `count[i, j]` pieces of `size[i, j]`: the full ones and the rest at the edge.
+    """
+
+    count: Counts
+    size: Counts
+
+    def folds(self, per_element: int, array: int) -> Counts:
+        """Folds of all pieces when a piece of n elements takes n * per_element array lanes."""
+        return (self.count * -(-self.size * per_element // array)).sum(axis=1)
+
+    @property
+    def pieces(self) -> Counts:
+        """Number of pieces for every tile size."""
+        return self.count.sum(axis=1)
+
+    def streamed(self, per_element: int, least: int) -> Counts:
+        """Lines of all pieces when a piece streams its elements, but not fewer than `least`."""
+        lines = np.maximum(self.size * per_element, least)
+        return (np.where(self.size > 0, lines, 0) * self.count).sum(axis=1)
+
+
+def cut(extent: int, tile: Counts) -> Pieces:
+    """The pieces of one loop: extent // tile full ones and what is left."""
+    full, rest = extent // tile, extent % tile
+    return Pieces(np.stack([full, (rest > 0).astype(np.int64)], 1), np.stack([tile, rest], 1))
+
+
+def cut_pixels(space: TileSpace) -> Pieces:
+    """The pieces of the pixel loop: tiles of full size, at the right, at the bottom, corner."""
+    loops = space.loops
+    rows, cols = cut(loops.output_h, space.tile_h), cut(loops.output_w, space.tile_w)
+    pairs = [(i, j) for i in range(2) for j in range(2)]
+    return Pieces(
+        np.stack([rows.count[:, i] * cols.count[:, j] for i, j in pairs], 1),
+        np.stack([rows.size[:, i] * cols.size[:, j] for i, j in pairs], 1),
+    )
+
+
+def tiled_lines(
+    space: TileSpace, dataflow: Dataflow, rows: int, cols: int, repeats: int, pipelined: bool
+) -> Counts:
+    """Compute cycles of every tiling, tile by tile; shape (p, c, m). Equation 35."""
+    window = space.loops.filter_h * space.loops.filter_w
+    axes = {
+        "p": (cut_pixels(space), 1, (slice(None), None, None)),
+        "c": (cut(space.loops.channels, space.tile_c), window, (None, slice(None), None)),
+        "m": (cut(space.loops.filters, space.tile_m), 1, (None, None, slice(None))),
+    }
+    on_rows, on_cols, streaming = _LOOPS_ON[dataflow]
+    pieces, per_element, place = axes[on_rows]
+    folds = pieces.folds(per_element, rows)[place] * repeats
+    pieces, per_element, place = axes[on_cols]
+    folds = folds * pieces.folds(per_element, cols)[place]
+    pieces, per_element, place = axes[streaming]
+    preload, skew = (0 if dataflow == "os" else rows), rows + cols - 2
+    if not pipelined:
+        overhead = pieces.pieces * (preload + skew)
+        return folds * (pieces.streamed(per_element, 0) + overhead)[place]
+    # Folds start max(stream, rows) apart; the last one, not followed by another, only streams.
+    last = pieces.size[:, 0] * per_element
+    slack = (np.maximum(last, rows) - last)[place]
+    return preload + skew + folds * pieces.streamed(per_element, rows)[place] - slack
+
+
+def best_schedule(layer: Layer, hardware: Hardware, options: Options = DEFAULT) -> Schedule:
+    """The tiling whose computing and moving together take least; ties to the first, largest."""
+    return _search(
+        layer_loops(layer),
+        storage_of(hardware, options),
+        layer.repeats,
+        hardware,
+        exposed_cycles(layer, hardware, options.elements),
+        options,
+    )
+
+
+@lru_cache(maxsize=16384)
+def _search(
+    loops: Loops,
+    storage: Storage,
+    repeats: int,
+    hardware: Hardware,
+    exposed: int,
+    options: Options,
+) -> Schedule:
+    space = tile_space(loops, options.elements)
+    computing = np.broadcast_to(
+        tiled_lines(
+            space,
+            hardware.dataflow,
+            hardware.rows,
+            hardware.cols,
+            repeats,
+            hardware.pipelined_folds,
+        ),
+        space.grid,
+    )
+    moving = _moving(space, storage, hardware, repeats)
+    if options.double_buffered:
+        time = np.maximum(computing + exposed, moving)
+    else:
+        time = computing + np.maximum(exposed, moving)
+    cell = int(time.argmin())
+    if time.flat[cell] >= NEVER // 2:
+        raise too_small(space, storage)
+    p, c, m = (int(i) for i in np.unravel_index(cell, space.grid))
+    tiles = (space.tile_h[p], space.tile_w[p], space.tile_c[c], space.tile_m[m])
+    return Schedule(int(time[p, c, m]), int(computing[p, c, m]), *map(int, tiles))
+
+
+def _moving(space: TileSpace, storage: Storage, hardware: Hardware, repeats: int) -> Counts:
+    """DRAM cycles of every tiling in its best loop order; `NEVER` where it does not fit. Eq. 36."""
+    goal, bandwidth = goal_of(hardware), hardware.bandwidth_bpc
+    least: Counts = np.full(space.grid, NEVER, dtype=np.int64)
+    for order in ORDERS:
+        ports = port_bytes(space, storage, order)
+        amount = sum(ports[1:], ports[0]) if goal == "total" else np.maximum.reduce(ports)
+        least = np.minimum(least, amount)
+    if bandwidth is None:
+        return np.where(least < NEVER // 2, 0, NEVER)
+    rate = bandwidth * PORTS if goal == "total" else bandwidth
+    return np.where(least < NEVER // 2, -(-least * repeats // rate), NEVER)
+
+
+def scheduled_cycles(
+    layers: Sequence[Layer], hardware: Hardware, options: Options = DEFAULT
+) -> tuple[int, ...]:
+    """Cycles of every layer tile by tile, in the order of `network_cost`.
+
+    Tensors that stay on chip are not scheduled here: each layer reads and writes DRAM.
+    """
+    return tuple(
+        streamed_cycles(layer, hardware, options)
+        if layer.shape is None
+        else best_schedule(layer, hardware, options).cycles
+        for layer in network_layers(layers, options)
+    )

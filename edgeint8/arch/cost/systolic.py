@@ -1,0 +1,189 @@
+"""Compute cycles of a systolic array, as closed forms (docs/cost_model.md, equations 1 to 12).
+
+A layer is the product of P windows of K inputs with M filters. The dataflow says which two of
+the three dimensions lie on the array's rows and columns; the third streams through in time. What
+does not fit is cut into folds, and SCALE-Sim runs them one after another.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeint8.arch.machine.hardware import Dataflow, Hardware, parse_hardware_id
+from edgeint8.arch.network.layers import LayerShape
+
+Int64 = NDArray[np.int64]
+Role = Literal["rows", "columns", "held"]
+"""How an operand meets the array: it streams into the rows or the columns, or is held in it."""
+
+OPERAND_ROLES: dict[Dataflow, tuple[Role, Role]] = {
+    "ws": ("rows", "held"),
+    "os": ("rows", "columns"),
+    "is": ("held", "rows"),
+}
+"""Roles of (ifmap, filter) in each dataflow."""
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """One layer laid out on one array.
+
+    Parameters
+    ----------
+    spatial_rows, spatial_cols
+        What the array's rows and columns hold, before cutting: (P, M) for os, (K, M) for ws,
+        (K, P) for is.
+    temporal
+        What streams: K for os, P for ws, M for is.
+    rows, cols
+        The array.
+    """
+
+    dataflow: Dataflow
+    spatial_rows: int
+    spatial_cols: int
+    temporal: int
+    rows: int
+    cols: int
+
+    @cached_property
+    def row_folds(self) -> int:
+        """Equation 2."""
+        return -(-self.spatial_rows // self.rows)
+
+    @cached_property
+    def col_folds(self) -> int:
+        """Equation 2."""
+        return -(-self.spatial_cols // self.cols)
+
+    @cached_property
+    def folds(self) -> int:
+        """Number of folds (equation 2 of docs/cost_model.md)."""
+        return self.row_folds * self.col_folds
+
+    @cached_property
+    def preload_lines(self) -> int:
+        """Lines in which a fold's stationary tile is shifted in; none for os."""
+        return 0 if self.dataflow == "os" else self.rows
+
+    @cached_property
+    def fold_lines(self) -> int:
+        """Lines (one demand a cycle) of one fold: preload, stream, fill and drain. Equation 3."""
+        return self.preload_lines + self.temporal + self.rows + self.cols - 2
+
+    @cached_property
+    def lines(self) -> int:
+        """Lines of the layer: the folds are serial. Equation 4."""
+        return self.folds * self.fold_lines
+
+    @cached_property
+    def macs(self) -> int:
+        """Multiply-accumulates of the mapped product."""
+        return self.spatial_rows * self.spatial_cols * self.temporal
+
+    @cached_property
+    def last_tile_rows(self) -> int:
+        """Rows in use in the last row fold."""
+        return self.spatial_rows - (self.row_folds - 1) * self.rows
+
+    @cached_property
+    def last_tile_cols(self) -> int:
+        """Columns in use in the last column fold."""
+        return self.spatial_cols - (self.col_folds - 1) * self.cols
+
+
+def map_layer(shape: LayerShape, hardware: Hardware) -> Mapping:
+    """Lay `shape` out on the array of `hardware`. Equation 1.
+
+    >>> from edgeint8.arch.machine.hardware import parse_hardware_id
+    >>> from edgeint8.arch.network.layers import parse_shape_id
+    >>> shape = parse_shape_id("h34w34_r3s3_c16_m16_u1v1")
+    >>> mapping = map_layer(shape, parse_hardware_id("ws_16x16_64kB_unlimited"))
+    >>> mapping.folds, mapping.fold_lines, serial_cycles(mapping)
+    (9, 1070, 9629)
+    """
+    p, k, m = shape.output_pixels, shape.window, shape.filters
+    spatial_rows, spatial_cols, temporal = {
+        "os": (p, m, k),
+        "ws": (k, m, p),
+        "is": (k, p, m),
+    }[hardware.dataflow]
+    return Mapping(
+        hardware.dataflow, spatial_rows, spatial_cols, temporal, hardware.rows, hardware.cols
+    )
+
+
+def serial_cycles(mapping: Mapping) -> int:
+    """Cycles as SCALE-Sim counts them without stalls: one less than the lines. Equation 5."""
+    return mapping.lines - 1
+
+
+def serial_cycles_grid(mapping: Mapping, rows: Int64, cols: Int64) -> Int64:
+    """`serial_cycles` of a mapping's layer and dataflow on all arrays rows x cols at once.
+
+    `rows` (R,) and `cols` (C,) are array sizes; the result is (R, C). Row folds depend on rows
+    alone and column folds on columns alone, so a cell costs two products.
+    """
+    row_folds = -(-mapping.spatial_rows // rows)
+    col_folds = -(-mapping.spatial_cols // cols)
+    passes = 1 if mapping.dataflow == "os" else 2  # ws and is: preload, then fill
+    by_rows = row_folds * (mapping.temporal + passes * rows - 2)
+    cycles = np.multiply.outer(by_rows, col_folds)
+    cycles += np.multiply.outer(row_folds, col_folds * cols)
+    cycles -= 1
+    return cycles
+
+
+def mapping_efficiency_percent(mapping: Mapping) -> float:
+    """Share of the array's cells that hold work, over all folds. Equation 7."""
+    held = mapping.spatial_rows * mapping.spatial_cols
+    return 100 * held / (mapping.folds * mapping.rows * mapping.cols)
+
+
+def overall_utilization_percent(mapping: Mapping, total_cycles: int) -> float:
+    """Share of the MACs that the array could have done in `total_cycles`. Equation 6.
+
+    NaN for 0 cycles (one MAC on a 1x1 array, as equation 5 counts), where SCALE-Sim itself stops.
+    """
+    if total_cycles == 0:
+        return math.nan
+    return 100 * mapping.macs / (total_cycles * mapping.rows * mapping.cols)
+
+
+def sram_accesses(mapping: Mapping) -> tuple[int, int, int]:
+    """SRAM (ifmap reads, filter reads, ofmap writes) in bytes, as physics has them. Equation 9.
+
+    A streaming operand passes once for every fold of the dimension that it does not have; a
+    stationary operand is loaded once. Partial sums of every row fold leave the array, except
+    output-stationary, where each output leaves once.
+    """
+    accesses = {
+        "rows": mapping.col_folds * mapping.spatial_rows * mapping.temporal,
+        "columns": mapping.row_folds * mapping.temporal * mapping.spatial_cols,
+        "held": mapping.spatial_rows * mapping.spatial_cols,
+    }
+    ifmap, filter_ = OPERAND_ROLES[mapping.dataflow]
+    ofmap = "held" if mapping.dataflow == "os" else "columns"
+    return accesses[ifmap], accesses[filter_], accesses[ofmap]
+
+
+def _demonstration() -> None:
+    shape = LayerShape.from_output((32, 32), (3, 3), 16, 16)
+    print(f"conv 3x3, 16 -> 16 channels, 32x32 outputs: {shape.macs:,} MACs")
+    print(f"ideal on 16x16: {shape.macs // 256:,} cycles")
+    for dataflow in ("ws", "os", "is"):
+        mapping = map_layer(shape, parse_hardware_id(f"{dataflow}_16x16_64kB_unlimited"))
+        cycles = serial_cycles(mapping)
+        print(
+            f"{dataflow}: {mapping.row_folds} x {mapping.col_folds} folds of "
+            f"{mapping.fold_lines:,} lines = {cycles:,} cycles, "
+            f"utilisation {overall_utilization_percent(mapping, cycles):.2f} %"
+        )
+
+
+if __name__ == "__main__":
+    _demonstration()

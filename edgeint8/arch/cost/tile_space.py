@@ -1,0 +1,218 @@
+"""All tiles of one layer: how much each buffer level holds and how often it is refilled.
+
+Arrays have the axes (p, c, m): spatial tile, channel tile, filter tile; an axis of length 1
+broadcasts. Equations 5 to 10 of docs/physical_model.md.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeint8.arch.cost.loops import Loops
+
+Counts = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class ElementBytes:
+    """Bytes of one element of each operand; the default is INT8 with 32-bit partial sums."""
+
+    ifmap: int = 1
+    filter: int = 1
+    ofmap: int = 1
+    accumulator: int = 4
+
+
+INT8 = ElementBytes()
+FP32 = ElementBytes(4, 4, 4, 4)
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """One level at which an operand can be kept.
+
+    Parameters
+    ----------
+    need_bytes
+        What it holds at once.
+    dram_bytes
+        What is moved in the whole layer when the operand is kept here.
+    replaced
+        Its content changes during the layer, so a double buffer needs it twice.
+    """
+
+    need_bytes: Counts
+    dram_bytes: Counts
+    replaced: bool
+
+
+@dataclass(frozen=True)
+class TileSpace:
+    """The tiles of `loops`: `tile_h` and `tile_w` along p, `tile_c` along c, `tile_m` along m.
+
+    `window_elements` is the largest input window of a spatial tile and `sweep_elements` what one
+    pass over all spatial tiles fetches, both per channel and without padding.
+    """
+
+    loops: Loops
+    elements: ElementBytes
+    tile_h: Counts
+    tile_w: Counts
+    tile_c: Counts
+    tile_m: Counts
+    window_elements: Counts
+    sweep_elements: Counts
+
+    @property
+    def grid(self) -> tuple[int, int, int]:
+        """Numbers of tile sizes over (pixels, channels, filters)."""
+        return len(self.tile_h), len(self.tile_c), len(self.tile_m)
+
+    @property
+    def final_bytes(self) -> int:
+        """Outputs, written once."""
+        return self.loops.ofmap_bytes * self.elements.ofmap
+
+    @cached_property
+    def trips_c(self) -> Counts:
+        """Trips of the channel loop, (1, channel tiles, 1)."""
+        return _trips(self.loops.channels, self.tile_c)[None, :, None]
+
+    @cached_property
+    def trips_m(self) -> Counts:
+        """Trips of the filter loop, (1, 1, filter tiles)."""
+        return _trips(self.loops.filters, self.tile_m)[None, None, :]
+
+    @cached_property
+    def trips_p(self) -> Counts:
+        """Trips of the pixel loop, (pixel tiles, 1, 1)."""
+        rows = _trips(self.loops.output_h, self.tile_h)
+        return (rows * _trips(self.loops.output_w, self.tile_w))[:, None, None]
+
+    def ifmap_buffers(self, order: tuple[str, str, str]) -> list[Buffer]:
+        """Equation 8: the input depends on c and p; the filter loop brings it again."""
+        loops, size = self.loops, self.elements.ifmap
+        window = self.window_elements[:, None, None] * size
+        channels = self.tile_c[None, :, None]
+        once = np.asarray(loops.ifmap_bytes * size)
+        # Rows between two windows are moved too, so a sweep never costs less than the tensor.
+        sweep = np.maximum(self.sweep_elements * loops.channels, loops.ifmap_bytes)
+        sweep = sweep[:, None, None] * size
+        again_tile = _again(order, "m", inside="cp", trips=self.trips_m)
+        again_p = _again(order, "m", inside="p", trips=self.trips_m)
+        again_c = _again(order, "m", inside="c", trips=self.trips_m)
+        buffers = [
+            Buffer(once, once, replaced=False),
+            Buffer(window * channels, sweep * again_tile, replaced=True),
+        ]
+        if order.index("p") < order.index("c"):
+            buffers.append(Buffer(window * loops.channels, sweep * again_p, replaced=True))
+        else:
+            plane = np.asarray(loops.input_h * loops.input_w * size)
+            buffers.append(Buffer(plane * channels, once * again_c, replaced=True))
+        return buffers
+
+    def filter_buffers(self, order: tuple[str, str, str]) -> list[Buffer]:
+        """Equation 9: weights depend on m and c; the pixel loop brings them again."""
+        loops = self.loops
+        window = loops.filter_h * loops.filter_w * self.elements.filter
+        tile_c, tile_m = self.tile_c[None, :, None], self.tile_m[None, None, :]
+        once = np.asarray(loops.filter_bytes * self.elements.filter)
+        again_tile = _again(order, "p", inside="mc", trips=self.trips_p)
+        outer = "m" if order.index("m") < order.index("c") else "c"
+        held = tile_m * loops.channels if outer == "m" else tile_c * loops.filters
+        again_outer = _again(order, "p", inside=outer, trips=self.trips_p)
+        return [
+            Buffer(once, once, replaced=False),
+            Buffer(tile_c * tile_m * window, once * again_tile, replaced=True),
+            Buffer(held * window, once * again_outer, replaced=True),
+        ]
+
+    def ofmap_buffers(self, order: tuple[str, str, str]) -> list[Buffer]:
+        """Equation 10: sums depend on m and p; a channel loop outside spills and reloads them."""
+        loops, wide = self.loops, self.elements.accumulator
+        pixels, tile_m = (self.tile_h * self.tile_w)[:, None, None], self.tile_m[None, None, :]
+        all_pixels = loops.output_h * loops.output_w
+        outer = "m" if order.index("m") < order.index("p") else "p"
+        held = tile_m * all_pixels if outer == "m" else pixels * loops.filters
+        levels = [(pixels * tile_m, "mp"), (held, outer)]
+        buffers = [
+            Buffer(
+                np.asarray(all_pixels * loops.filters * wide),
+                np.asarray(self.final_bytes),
+                replaced=False,
+            )
+        ]
+        for need, inside in levels:
+            passes = _again(order, "c", inside=inside, trips=self.trips_c)
+            spilled = 2 * wide * all_pixels * loops.filters * (passes - 1)
+            buffers.append(Buffer(need * wide, self.final_bytes + spilled, replaced=True))
+        return buffers
+
+
+def _again(order: tuple[str, str, str], loop: str, inside: str, trips: Counts) -> Counts:
+    """Equation 7: `loop` multiplies the fetches when one of the loops `inside` runs inside it."""
+    position = order.index(loop)
+    if any(order.index(other) > position for other in inside):
+        return trips
+    return np.ones((1, 1, 1), dtype=np.int64)
+
+
+def _trips(extent: int, tile: Counts) -> Counts:
+    return -(-extent // tile)
+
+
+def tile_sizes(extent: int) -> list[int]:
+    """Tile sizes of one loop, largest first: the smallest tile for each number of trips.
+
+    Every number of trips up to 16, beyond that 2^k and 3 * 2^k: a coarser search for large
+    loops, the same for every SRAM size, so that more SRAM only adds to what fits.
+    """
+    trips = set(range(1, min(extent, 16) + 1)) | {extent}
+    step = 16
+    while step < extent:
+        trips |= {step, min(step + step // 2, extent)}
+        step *= 2
+    return sorted({-(-extent // count) for count in trips}, reverse=True)
+
+
+@lru_cache(maxsize=1024)
+def tile_space(loops: Loops, elements: ElementBytes) -> TileSpace:
+    """Every combination of tile sizes of `loops`, with its input windows."""
+    heights, widths = tile_sizes(loops.output_h), tile_sizes(loops.output_w)
+    rows = [
+        _input_extent(
+            t, loops.output_h, loops.stride_h, loops.filter_h, loops.pad_top, loops.input_h
+        )
+        for t in heights
+    ]
+    cols = [
+        _input_extent(
+            t, loops.output_w, loops.stride_w, loops.filter_w, loops.pad_left, loops.input_w
+        )
+        for t in widths
+    ]
+    return TileSpace(
+        loops,
+        elements,
+        tile_h=np.repeat(np.array(heights), len(widths)),
+        tile_w=np.tile(np.array(widths), len(heights)),
+        tile_c=np.array(tile_sizes(loops.channels)),
+        tile_m=np.array(tile_sizes(loops.filters)),
+        window_elements=np.array([row[0] * col[0] for row in rows for col in cols]),
+        sweep_elements=np.array([row[1] * col[1] for row in rows for col in cols]),
+    )
+
+
+def _input_extent(
+    tile: int, outputs: int, stride: int, window: int, pad: int, inputs: int
+) -> tuple[int, int]:
+    """(largest, summed) input rows of the tiles along one axis, padding left out. Equation 6."""
+    start = np.arange(0, outputs, tile)
+    size = np.minimum(tile, outputs - start)
+    first = np.maximum(start * stride - pad, 0)
+    last = start * stride - pad + np.maximum((size - 1) * stride + window, size * stride)
+    rows = np.maximum(np.minimum(last, inputs) - first, 0)
+    return int(rows.max()), int(rows.sum())

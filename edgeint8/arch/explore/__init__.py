@@ -1,0 +1,1 @@
+"""The space of designs, its exact front, and the design that is recommended."""

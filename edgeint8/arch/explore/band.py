@@ -1,0 +1,71 @@
+"""Which conclusions survive the energy band: the sweep at its low, mid and high constants."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeint8.arch.cost.roofline import Row
+from edgeint8.arch.explore.design_space import NO_LIMITS, Constraints, DesignSpace
+from edgeint8.arch.explore.explore import Exploration, explore
+from edgeint8.arch.explore.recommended import recommend
+from edgeint8.arch.machine.constants import LEVELS, Level
+from edgeint8.arch.network.layers import Layer
+
+
+def explore_band(
+    layers: Sequence[Layer], space: DesignSpace, constraints: Constraints = NO_LIMITS
+) -> dict[Level, Exploration]:
+    """One sweep a level. Cycles and bandwidth are the same in all; energy and area are not."""
+    return {level: explore(layers, space, constraints, level) for level in LEVELS}
+
+
+def band_rows(
+    workload: str,
+    layers: Sequence[Layer],
+    explorations: dict[Level, Exploration],
+    dram_gb_per_s: float | None = None,
+) -> list[Row]:
+    """Rows of ``band.csv``: the front, the ranking and the recommended design at each level.
+
+    `share_of_mid` is how much of the mid front is on this one; `rank_correlation` Spearman's
+    between the energy times delay of the designs on both; `best_rank_mid` the place (from 1) of
+    this level's recommended design among those ranked at mid, 0 when it is not among them.
+    """
+    mid = explorations["mid"]
+    best = {level: recommend(layers, e, dram_gb_per_s) for level, e in explorations.items()}
+    ranking = [] if best["mid"] is None else [d.hardware.id for d in best["mid"].designs]
+    rows: list[Row] = []
+    for level, exploration in explorations.items():
+        shared, here, there = np.intersect1d(exploration.numbers, mid.numbers, return_indices=True)
+        found = best[level]
+        name = "" if found is None else found.designs[0].hardware.id
+        rows.append(
+            {
+                "workload": workload,
+                "level": level,
+                "front": len(exploration.numbers),
+                "shared_with_mid": int(shared.size),
+                "share_of_mid": shared.size / len(mid.numbers) if len(mid.numbers) else 0.0,
+                "best_hardware": name,
+                "best_rank_mid": ranking.index(name) + 1 if name in ranking else 0,
+                "rank_correlation": rank_correlation(
+                    _products(exploration)[here], _products(mid)[there]
+                ),
+            }
+        )
+    return rows
+
+
+def rank_correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    """Spearman's, equal values ranked by their order; 1 where fewer than two can be ranked."""
+    count = len(a)
+    if count < 2:
+        return 1.0
+    ranks = [np.argsort(np.argsort(values, kind="stable"), kind="stable") for values in (a, b)]
+    squares = int(((ranks[0] - ranks[1]) ** 2).sum())
+    return 1 - 6 * squares / (count * (count**2 - 1))
+
+
+def _products(exploration: Exploration) -> NDArray[np.float64]:
+    return exploration.energy_fj.astype(np.float64) * exploration.cycles

@@ -1,0 +1,170 @@
+"""Everything about a network that a sweep over designs can look up instead of computing.
+
+Row folds depend on dataflow and rows, column folds on dataflow and columns, traffic on SRAM
+alone. All figures are the ones that the full model (`physical`, `energy`) computes.
+docs/physical_model.md, equations 30 to 33.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeint8.arch.cost.folds import pipelined_lines, serial_lines
+from edgeint8.arch.cost.physical import layer_cost, transfer_cycles
+from edgeint8.arch.cost.systolic import map_layer
+from edgeint8.arch.explore.design_space import DesignSpace, Sram
+from edgeint8.arch.machine.hardware import PORTS, Dataflow
+from edgeint8.arch.network.layers import Layer
+from edgeint8.errors import HardwareError
+
+Counts = NDArray[np.signedinteger]
+
+
+@dataclass(frozen=True)
+class Distinct:
+    """Layers of a network that cost the same: one of them and how many there are."""
+
+    layer: Layer
+    count: int
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """DRAM bytes of the distinct layers with one SRAM; arrays of one entry a layer.
+
+    All zero and not `fits` when the smallest tile of some layer exceeds a buffer.
+    """
+
+    ifmap: Counts
+    filter: Counts
+    ofmap: Counts
+    psum: Counts
+    fits: bool = True
+
+    def memory_cycles(self, space: DesignSpace, bandwidth_bpc: int | None) -> list[int]:
+        """Transfer cycles of every layer at a bandwidth (equation 13 of docs/physical_model.md)."""
+        hardware = space.machine("ws", 1, 1, space.sram_kb[0], bandwidth_bpc, False)
+        return [
+            transfer_cycles((int(i), int(f), int(o + p)), hardware)
+            for i, f, o, p in zip(self.ifmap, self.filter, self.ofmap, self.psum, strict=True)
+        ]
+
+
+def distinct_layers(layers: Sequence[Layer]) -> tuple[Distinct, ...]:
+    """Layers that differ only in name are computed once; array layers come first."""
+    bare = Counter(replace(layer, name="", source="", note="") for layer in layers)
+    ordered = sorted(bare.items(), key=lambda item: item[0].shape is None)
+    return tuple(Distinct(layer, count) for layer, count in ordered)
+
+
+def traffic_table(
+    distinct: Sequence[Distinct], space: DesignSpace, sram_kb: Sram, unlimited: bool
+) -> Traffic:
+    """Traffic of every distinct layer; on separate ports it depends on whether they are limited."""
+    hardware = space.machine("ws", 1, 1, sram_kb, None if unlimited else 1, False)
+    try:
+        costs = [layer_cost(entry.layer, hardware) for entry in distinct]
+    except HardwareError:  # too small for some layer: every design with this SRAM is infeasible
+        nothing = np.zeros(len(distinct), dtype=np.int64)
+        return Traffic(nothing, nothing, nothing, nothing, fits=False)
+    columns = ("ifmap_bytes", "filter_bytes", "ofmap_bytes", "psum_bytes")
+    ifmap, filter_, ofmap, psum = (
+        np.array([getattr(cost, column) for cost in costs], dtype=np.int64) for column in columns
+    )
+    return Traffic(ifmap, filter_, ofmap, psum)
+
+
+@dataclass(frozen=True)
+class Folding:
+    """One layer under one dataflow, for arrays of any of the given rows and columns.
+
+    `row_folds` and `used_rows` have one entry a row number, the other two one a column number.
+    """
+
+    dataflow: Dataflow
+    repeats: int
+    spatial_rows: int
+    spatial_cols: int
+    temporal: int
+    row_folds: Counts
+    used_rows: Counts
+    col_folds: Counts
+    used_cols: Counts
+
+
+def fold_layer(layer: Layer, dataflow: Dataflow, rows: Counts, cols: Counts) -> Folding:
+    """A layer over every number of rows and of columns under one dataflow (equation 30)."""
+    assert layer.shape is not None
+    sample = DesignSpace((1,), (1,), ((1, 1, 1),), (None,)).machine(
+        dataflow, 1, 1, (1, 1, 1), None, False
+    )
+    mapping = map_layer(layer.shape, sample)
+    return Folding(
+        dataflow,
+        layer.repeats,
+        mapping.spatial_rows,
+        mapping.spatial_cols,
+        mapping.temporal,
+        -(-mapping.spatial_rows // rows),
+        np.minimum(rows, mapping.spatial_rows),
+        -(-mapping.spatial_cols // cols),
+        np.minimum(cols, mapping.spatial_cols),
+    )
+
+
+def fold_cycles(
+    folding: Folding,
+    folds: Counts,
+    rows: Counts,
+    cols: Counts,
+    pipelined: bool,
+) -> Counts:
+    """Equations 2 and 3 for arrays of designs; `folds` are the row folds times column folds."""
+    total = folds * folding.repeats
+    skew = rows + cols - 2
+    preload = np.zeros_like(rows) if folding.dataflow == "os" else rows
+    temporal = np.array(folding.temporal, dtype=rows.dtype)  # a plain int64 would widen
+    if not pipelined:
+        return serial_lines(total, temporal, preload, skew)
+    return pipelined_lines(total, temporal, preload, skew, np.maximum(temporal, rows))
+
+
+def exposed(
+    dataflow: Dataflow,
+    used_rows: Counts,
+    used_cols: Counts,
+    bandwidth_bpc: int | None,
+    shared_bus: bool,
+) -> Counts | int:
+    """Equation 14 for arrays of designs."""
+    if bandwidth_bpc is None:
+        return 0
+    tile = used_rows * used_cols
+    ifmap, filter_ = {
+        "os": (used_rows, used_cols),
+        "ws": (used_rows, tile),
+        "is": (tile, used_rows),
+    }[dataflow]
+    if shared_bus:
+        bus = bandwidth_bpc * PORTS
+        return -(-(ifmap + filter_) // bus) + -(-used_cols // bus)
+    return -(-np.maximum(ifmap, filter_) // bandwidth_bpc) + -(-used_cols // bandwidth_bpc)
+
+
+def array_traffic(
+    foldings: Sequence[tuple[Folding, int]],
+) -> tuple[Counts, Counts, int]:
+    """Elements between array and SRAM of a network: (by column number, by row number, held).
+
+    Equation 26: one stream repeats with the column folds, one with the row folds, one is held.
+    """
+    by_rows, by_cols, held = np.zeros(1, np.int64), np.zeros(1, np.int64), 0
+    for folding, count in foldings:
+        runs = folding.repeats * count
+        by_rows = by_rows + folding.col_folds * (folding.spatial_rows * folding.temporal * runs)
+        by_cols = by_cols + folding.row_folds * (folding.spatial_cols * folding.temporal * runs)
+        held += folding.spatial_rows * folding.spatial_cols * runs
+    return by_rows, by_cols, held

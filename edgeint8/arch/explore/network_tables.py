@@ -1,0 +1,147 @@
+"""Everything about a network that a sweep over designs looks up instead of computing.
+
+docs/physical_model.md, equations 30 to 33.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeint8.arch.cost.physical import KIB
+from edgeint8.arch.explore.design_space import DesignSpace, Sram, holds_array_tile
+from edgeint8.arch.explore.design_tables import (
+    Folding,
+    Traffic,
+    array_traffic,
+    distinct_layers,
+    exposed,
+    fold_cycles,
+    fold_layer,
+    traffic_table,
+)
+from edgeint8.arch.explore.pareto import logarithmic_bins
+from edgeint8.arch.machine.constants import (
+    DRAM_PER_BYTE,
+    SRAM_AREA_PER_BIT,
+    Level,
+    mac_area_um2,
+    mac_fj,
+    register_fj_per_mac,
+    sram_fj_per_byte,
+)
+from edgeint8.arch.machine.hardware import Dataflow
+from edgeint8.arch.network.layers import Layer
+
+Counts = NDArray[np.int64]
+
+NEVER = np.iinfo(np.int64).max
+"""The energy of a design that is not allowed: more than any other."""
+
+
+class Network:
+    """The tables of one network over one space; everything that the sweep looks up."""
+
+    def __init__(self, layers: Sequence[Layer], space: DesignSpace) -> None:
+        self.space = space
+        self.rows, self.cols = np.array(space.rows), np.array(space.cols)
+        self.distinct = distinct_layers(layers)
+        self.layer_count = len(layers)
+        self.on_array = [entry for entry in self.distinct if entry.layer.shape is not None]
+        self.macs = sum(entry.layer.macs * entry.count for entry in self.distinct)
+        self._traffic: dict[tuple[Sram, bool], Traffic] = {}
+        self._compute: dict[tuple[Dataflow, bool], list[Counts]] = {}
+        self._mac_area = np.multiply.outer(self.rows, self.cols) * mac_area_um2("int8")
+        self.foldings = {
+            dataflow: [
+                (fold_layer(entry.layer, dataflow, self.rows, self.cols), entry.count)
+                for entry in self.on_array
+            ]
+            for dataflow in space.dataflows
+        }
+
+    def traffic(self, sram_kb: Sram, bandwidth_bpc: int | None) -> Traffic:
+        """On a shared bus the tiling is the same at any bandwidth."""
+        unlimited = bandwidth_bpc is None
+        key = (sram_kb, unlimited and not self.space.shared_bus)
+        if key not in self._traffic:
+            self._traffic[key] = traffic_table(self.distinct, self.space, sram_kb, unlimited)
+        return self._traffic[key]
+
+    def memory_cycles(self, sram_kb: Sram, bandwidth_bpc: int | None) -> list[int]:
+        """DRAM cycles of each distinct layer, all its copies together; array layers first."""
+        cycles = self.traffic(sram_kb, bandwidth_bpc).memory_cycles(self.space, bandwidth_bpc)
+        return [time * entry.count for time, entry in zip(cycles, self.distinct, strict=True)]
+
+    def compute(self, dataflow: Dataflow, pipelined: bool) -> list[Counts]:
+        """Compute cycles of each array layer; shape (rows, cols). Equation 30."""
+        key = (dataflow, pipelined)
+        if key not in self._compute:
+            rows, cols = self.rows[:, None], self.cols[None, :]
+            self._compute[key] = [
+                fold_cycles(
+                    folding,
+                    folding.row_folds[:, None] * folding.col_folds[None, :],
+                    rows,
+                    cols,
+                    pipelined,
+                )
+                for folding, _ in self.foldings[dataflow]
+            ]
+        return self._compute[key]
+
+    def exposed(self, folding: Folding, bandwidth_bpc: int | None) -> Counts | int:
+        """Exposed cycles of a layer over (rows, columns): equation 14 of docs/physical_model.md."""
+        used_rows, used_cols = folding.used_rows[:, None], folding.used_cols[None, :]
+        return exposed(folding.dataflow, used_rows, used_cols, bandwidth_bpc, self.space.shared_bus)
+
+    def area(self, sram_kb: Sram, level: Level) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+        """Area of every array size, and its bins; equation 29, in the order of `area_mm2`."""
+        bits = sum(sram_kb) * KIB * 8
+        area = (self._mac_area + bits * SRAM_AREA_PER_BIT.at(level)) / 1e6
+        return area, logarithmic_bins(area)
+
+
+def energy_block(
+    network: Network,
+    dataflow: Dataflow,
+    sram_kb: Sram,
+    bandwidth_bpc: int | None,
+    level: Level,
+) -> Counts:
+    """Femtojoules of every array size; shape (rows, cols). Equation 33.
+
+    `NEVER` where the network does not fit, or in a balanced space the array's tile does not.
+    """
+    traffic = network.traffic(sram_kb, bandwidth_bpc)
+    if not traffic.fits:
+        return np.full((len(network.rows), len(network.cols)), NEVER, dtype=np.int64)
+    by_rows, by_cols, held = array_traffic(network.foldings[dataflow])
+    streams = {"os": (by_rows, by_cols, held), "ws": (by_rows, held, by_cols)}.get(
+        dataflow, (held, by_rows, by_cols)
+    )
+    counts = np.array([entry.count for entry in network.distinct])
+    array = np.array([entry.layer.shape is not None for entry in network.distinct])
+    passes = np.where(array, 1, 2) * counts
+    fills = (
+        int((traffic.ifmap * passes).sum()),
+        int((traffic.filter * passes).sum()),
+        int((np.where(array, traffic.psum, 2 * traffic.ofmap) * counts).sum()),
+    )
+    moved = int(((traffic.ifmap + traffic.filter + traffic.ofmap + traffic.psum) * counts).sum())
+    total = moved * round(DRAM_PER_BYTE.at(level))
+    total += network.macs * (mac_fj(level, "int8") + register_fj_per_mac(level, "int8"))
+    block = np.zeros((1, 1), dtype=np.int64)
+    for kb, stream, fill, width in zip(sram_kb, streams, fills, (1, 1, 8), strict=True):
+        price = sram_fj_per_byte(kb, level)
+        total += price * fill
+        if stream is by_rows:
+            block = block + (price * width * by_rows)[None, :]
+        elif stream is by_cols:
+            block = block + (price * width * by_cols)[:, None]
+        else:
+            total += price * width * held
+    if network.space.balanced:
+        fed = holds_array_tile(dataflow, network.rows[:, None], network.cols[None, :], sram_kb)
+        return np.where(fed, block + total, NEVER)
+    return block + total

@@ -1,0 +1,1 @@
+"""A machine: array, buffers, DRAM, and what its parts cost."""

@@ -1,0 +1,273 @@
+"""One systolic accelerator: array, buffers, DRAM, clock; its id; presets of real machines.
+
+An id such as ``ws_16x16_64kB_unlimited`` or ``os_32x32_128kB_16Bpc`` says everything that the
+cycle model needs, so any id that parses is a machine. A preset (``<name>.yaml`` in
+``edgeint8/data/hardware``) also fixes clock and technology, and its id is its file name.
+"""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, cast, get_args
+
+import yaml
+
+from edgeint8.errors import HardwareError, yaml_problem
+
+Dataflow = Literal["ws", "os", "is"]
+DATAFLOWS: tuple[Dataflow, ...] = get_args(Dataflow)
+PORTS = 3
+"""Operand ports to DRAM: ifmap, filter, ofmap."""
+
+_ID = re.compile(
+    r"(?P<dataflow>ws|os|is)_(?P<rows>\d+)x(?P<cols>\d+)_(?P<kb>\d+)kB_"
+    r"(?:unlimited|(?P<bandwidth>\d+)Bpc)"
+)
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+_ALLOWED_RANGE: dict[str, tuple[float, float]] = {
+    "rows": (1, 4096),
+    "cols": (1, 4096),
+    "ifmap_sram_kb": (1, 1 << 20),
+    "filter_sram_kb": (1, 1 << 20),
+    "ofmap_sram_kb": (1, 1 << 20),
+    "bandwidth_bpc": (1, 1 << 20),
+    "clock_hz": (1e5, 1e11),
+    "technology_nm": (1, 1000),
+}
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """An array of `rows` x `cols` processing elements, one INT8 MAC each per cycle.
+
+    Parameters
+    ----------
+    dataflow
+        Which operand stays in the array: weights, outputs or inputs.
+    ifmap_sram_kb, filter_sram_kb, ofmap_sram_kb
+        Buffer of each operand in KiB (both halves of the double buffer together).
+    bandwidth_bpc
+        DRAM bytes per cycle and operand port; None is unlimited.
+    clock_hz, technology_nm
+        For seconds, energy and area only; cycles do not depend on them.
+    shared_bus
+        DRAM is one bus of the ports' summed bandwidth, as real chips have it; False is a DRAM
+        channel for each operand, as SCALE-Sim has it. Only the physical model looks at it.
+    pipelined_folds
+        The next stationary tile is loaded while the present one computes.
+    name
+        A preset's file name; empty for a machine that its id describes fully.
+    """
+
+    dataflow: Dataflow
+    rows: int
+    cols: int
+    ifmap_sram_kb: int
+    filter_sram_kb: int
+    ofmap_sram_kb: int
+    bandwidth_bpc: int | None = None
+    clock_hz: float = 1e9
+    technology_nm: float = 45.0
+    shared_bus: bool = True
+    pipelined_folds: bool = False
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        if self.dataflow not in DATAFLOWS:
+            raise HardwareError(
+                f"unknown dataflow {self.dataflow!r}", where=self.name, allowed=", ".join(DATAFLOWS)
+            )
+        for field, bounds in _ALLOWED_RANGE.items():
+            value = getattr(self, field)
+            if field == "bandwidth_bpc" and value is None:
+                continue
+            _check_range(field, value, bounds, self.name)
+        if self.name and (not _NAME.fullmatch(self.name) or _ID.fullmatch(self.name)):
+            raise HardwareError(f"bad hardware name {self.name!r}", allowed=_NAME.pattern)
+        if not self.name and len(set(self.sram_kb)) > 1:
+            raise HardwareError(
+                f"SRAM sizes differ ({self.sram_kb} kB) and the machine has no name",
+                allowed="one size for all operands, or a preset with a name",
+            )
+
+    @property
+    def sram_kb(self) -> tuple[int, int, int]:
+        """KiB of the (ifmap, filter, ofmap) buffers."""
+        return self.ifmap_sram_kb, self.filter_sram_kb, self.ofmap_sram_kb
+
+    @property
+    def processing_elements(self) -> int:
+        """MACs per cycle at full utilisation."""
+        return self.rows * self.cols
+
+    @property
+    def mode(self) -> Literal["calc", "user"]:
+        """SCALE-Sim's mode: `calc` assumes the bandwidth it needs, `user` has what is given."""
+        return "calc" if self.bandwidth_bpc is None else "user"
+
+    @property
+    def id(self) -> str:
+        """``<dataflow>_<rows>x<cols>_<kB>kB_(unlimited|<n>Bpc)``, or the preset's name."""
+        if self.name:
+            return self.name
+        bandwidth = "unlimited" if self.bandwidth_bpc is None else f"{self.bandwidth_bpc}Bpc"
+        return f"{self.dataflow}_{self.rows}x{self.cols}_{self.ifmap_sram_kb}kB_{bandwidth}"
+
+
+def _check_range(field: str, value: Any, bounds: tuple[float, float], where: str) -> None:
+    low, high = bounds
+    whole = field not in ("clock_hz", "technology_nm")
+    kinds = (int,) if whole else (int, float)
+    if isinstance(value, bool) or not isinstance(value, kinds) or not low <= value <= high:
+        number = "a whole number" if whole else "a number"
+        raise HardwareError(
+            f"{field} is {value!r}", where=where, allowed=f"{number} from {low:,.0f} to {high:,.0f}"
+        )
+
+
+def uniform_hardware(
+    dataflow: Dataflow, rows: int, cols: int, sram_kb: int, bandwidth_bpc: int | None = None
+) -> Hardware:
+    """A machine whose three buffers have `sram_kb` KiB each."""
+    return Hardware(dataflow, rows, cols, sram_kb, sram_kb, sram_kb, bandwidth_bpc)
+
+
+def is_hardware_id(text: str) -> bool:
+    """Whether `text` has the form of an id; its numbers may still be out of range."""
+    return _ID.fullmatch(text) is not None
+
+
+def parse_hardware_id(text: str) -> Hardware:
+    """The machine that an id describes; raises `HardwareError` when it does not parse.
+
+    >>> found = parse_hardware_id("ws_16x16_64kB_16Bpc")
+    >>> found.dataflow, found.processing_elements, found.bandwidth_bpc
+    ('ws', 256, 16)
+    """
+    match = _ID.fullmatch(text)
+    if match is None:
+        raise HardwareError(
+            f"hardware id {text!r} does not parse",
+            allowed="(ws|os|is)_<rows>x<cols>_<kB>kB_(unlimited|<n>Bpc)",
+        )
+    bandwidth = match["bandwidth"]
+    hardware = uniform_hardware(
+        cast(Dataflow, match["dataflow"]),
+        int(match["rows"]),
+        int(match["cols"]),
+        int(match["kb"]),
+        None if bandwidth is None else int(bandwidth),
+    )
+    if hardware.id != text:  # leading zeros would give one machine two ids
+        raise HardwareError(f"hardware id {text!r} is not canonical", allowed=hardware.id)
+    return hardware
+
+
+_PRESET_REQUIRED = frozenset({"dataflow", "rows", "cols", "clock_mhz", "dram_gb_per_s"})
+_PRESET_SRAM = ("ifmap_sram_kb", "filter_sram_kb", "ofmap_sram_kb")
+_PRESET_OPTIONAL = frozenset(
+    {"sram_kb", *_PRESET_SRAM, "technology_nm", "shared_bus", "pipelined_folds"}
+)
+_PRESET_PROSE = frozenset({"description", "source", "note"})
+
+
+def load_preset(path: str | Path) -> Hardware:
+    """Read ``edgeint8/data/hardware/<name>.yaml``; units stand in its keys and are converted here.
+
+    Required: ``dataflow rows cols clock_mhz dram_gb_per_s`` (1 GB = 1e9 bytes; null is
+    unlimited) and either ``sram_kb`` (each operand) or ``ifmap_sram_kb filter_sram_kb
+    ofmap_sram_kb``. Optional: ``technology_nm shared_bus pipelined_folds`` and the prose keys
+    ``description source note``.
+    """
+    path = Path(path)
+    try:
+        entries = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = yaml_problem(error)
+        raise HardwareError(
+            f"preset cannot be read ({reason})", where=str(path), allowed="a YAML file"
+        ) from None
+    if not isinstance(entries, dict):
+        raise HardwareError(
+            "preset is not a map of keys", where=str(path), allowed="key: value on each line"
+        )
+    _check_preset_keys(entries, path)
+    clock_hz = _number(entries, "clock_mhz", path) * 1e6
+    ifmap, filter_, ofmap = _preset_sram_kb(entries)
+    return Hardware(
+        dataflow=entries["dataflow"],
+        rows=entries["rows"],
+        cols=entries["cols"],
+        ifmap_sram_kb=ifmap,
+        filter_sram_kb=filter_,
+        ofmap_sram_kb=ofmap,
+        bandwidth_bpc=_port_bandwidth_bpc(entries, clock_hz, path),
+        clock_hz=clock_hz,
+        technology_nm=float(_number(entries, "technology_nm", path, default=45.0)),
+        shared_bus=_switch(entries, "shared_bus", path, default=True),
+        pipelined_folds=_switch(entries, "pipelined_folds", path),
+        name=path.stem,
+    )
+
+
+def _check_preset_keys(entries: Mapping[str, Any], path: Path) -> None:
+    keys = set(entries)
+    if missing := sorted(_PRESET_REQUIRED - keys):
+        required = ", ".join(sorted(_PRESET_REQUIRED))
+        raise HardwareError(
+            f"preset lacks {', '.join(missing)}", where=str(path), allowed=f"all of {required}"
+        )
+    known = _PRESET_REQUIRED | _PRESET_OPTIONAL | _PRESET_PROSE
+    if unknown := sorted(map(str, keys - known)):
+        raise HardwareError(
+            f"preset has unknown keys {', '.join(unknown)}",
+            where=str(path),
+            allowed=", ".join(sorted(known)),
+        )
+    if ("sram_kb" in keys) == any(key in keys for key in _PRESET_SRAM):
+        raise HardwareError(
+            "preset needs one way to say its SRAM",
+            where=str(path),
+            allowed=f"sram_kb, or all of {', '.join(_PRESET_SRAM)}",
+        )
+    if "sram_kb" not in keys and (missing := [key for key in _PRESET_SRAM if key not in keys]):
+        raise HardwareError(
+            f"preset lacks {', '.join(missing)}",
+            where=str(path),
+            allowed=f"sram_kb, or all of {', '.join(_PRESET_SRAM)}",
+        )
+
+
+def _preset_sram_kb(entries: Mapping[str, Any]) -> tuple[int, int, int]:
+    if "sram_kb" in entries:
+        return entries["sram_kb"], entries["sram_kb"], entries["sram_kb"]
+    ifmap, filter_, ofmap = (entries[key] for key in _PRESET_SRAM)
+    return ifmap, filter_, ofmap
+
+
+def _port_bandwidth_bpc(entries: Mapping[str, Any], clock_hz: float, path: Path) -> int | None:
+    """floor(bytes per second / clock / ports), at least 1."""
+    if entries["dram_gb_per_s"] is None:
+        return None
+    bytes_per_second = _number(entries, "dram_gb_per_s", path) * 1e9
+    return max(1, math.floor(bytes_per_second / clock_hz / PORTS))
+
+
+def _number(
+    entries: Mapping[str, Any], key: str, path: Path, default: float | None = None
+) -> float:
+    value = entries.get(key, default)
+    good = isinstance(value, int | float) and not isinstance(value, bool)
+    if not good or not math.isfinite(value) or value <= 0:
+        raise HardwareError(f"{key} is {value!r}", where=str(path), allowed="a number above 0")
+    return float(value)
+
+
+def _switch(entries: Mapping[str, Any], key: str, path: Path, default: bool = False) -> bool:
+    value = entries.get(key, default)
+    if not isinstance(value, bool):
+        raise HardwareError(f"{key} is {value!r}", where=str(path), allowed="true, false")
+    return value

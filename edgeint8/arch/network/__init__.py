@@ -1,0 +1,1 @@
+"""A network as layers: what each asks of an array."""

@@ -1,0 +1,1 @@
+"""Questions that the cost model answers: advice, scaling, switching, packing."""

@@ -1,0 +1,1 @@
+"""What a choice of number format costs in hardware."""

@@ -1,0 +1,270 @@
+"""What each quantisation choice costs in hardware, beside what it does to accuracy.
+
+The only module of this room that knows the words of quantisation: it reads rows of other tables
+and prices them. One strategy is the base; on every axis one thing is changed, so a difference has
+one cause. Rows of ``codesign.csv``:
+
+    strategy                 every static strategy: 32-bit sums, ONNX Runtime's float32 requantiser
+    zero_point               raw codes and a constant in the bias, or subtracted first (9 bits)
+    requantizer              the base under other multipliers and roundings
+    accumulator              as wide as any input can need, or as the test images needed
+    weight_bits              fewer bits a weight, packed in memory; the base's sums
+    weights_and_accumulator  the same, with sums as wide as those weights can need
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from edgeint8.arch.machine.constants import LEVELS, Level
+from edgeint8.arch.machine.hardware import Hardware
+from edgeint8.arch.network.layers import Layer
+from edgeint8.codesign.datapath import REQUANTIZERS, Datapath, ZeroPoint, datapath_cost
+from edgeint8.errors import DataError
+
+Row = dict[str, Any]
+Rows = Sequence[Mapping[str, Any]]
+
+QUALITY = ("accuracy", "accuracy_delta", "sqnr_db", "images")
+ANOTHER_DATAFLOW = 4  # octaves
+WITNESS = ("compared_elements", "mismatches")
+ENERGY: dict[Level, str] = {"low": "energy_pj_low", "mid": "energy_pj", "high": "energy_pj_high"}
+FRONT: dict[Level, str] = {"low": "pareto_low", "mid": "pareto", "high": "pareto_high"}
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Rows of one workload's tables.
+
+    strategies, accumulators
+        Of ``quantization.csv`` and ``accumulator.csv``.
+    schemes
+        The base under other roundings: `scheme` and the columns of `QUALITY`.
+    narrow
+        The base with fewer weight bits: `weight_bits`, `QUALITY`, `WITNESS`, `bits_guaranteed`
+        and `bits_guaranteed_raw_codes`.
+    base
+        Name of the strategy that all axes start from.
+    replayed
+        Test images on which the accumulators were observed.
+    """
+
+    strategies: Rows
+    accumulators: Rows
+    schemes: Rows
+    narrow: Rows
+    base: str
+    replayed: int
+
+    def strategy(self, name: str) -> Mapping[str, Any]:
+        """The row of one strategy."""
+        return _only(self.strategies, name)
+
+    def accumulator(self, name: str) -> Mapping[str, Any]:
+        """The widths of one strategy."""
+        return _only(self.accumulators, name)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One row before it is priced: what is chosen on which axis, and how good the network is."""
+
+    axis: str
+    choice: str
+    strategy: str
+    path: Datapath
+    quality: Mapping[str, Any]
+    note: str = ""
+
+
+def codesign_rows(
+    workload: str, layers: Sequence[Layer], hardware: Hardware, evidence: Evidence
+) -> list[Row]:
+    """Every choice with its price on `hardware`; the fronts of quality and energy are marked."""
+    priced = list(choices(evidence))
+    rows = [_priced(workload, layers, hardware, choice, evidence.base) for choice in priced]
+    quality = quality_column(rows)
+    fronts = [front(rows, quality, ENERGY[level]) for level in LEVELS]
+    for row, choice, *marks in zip(rows, priced, *fronts, strict=True):
+        row |= dict(zip(FRONT.values(), marks, strict=True)) | {"note": choice.note}
+    return rows
+
+
+def choices(evidence: Evidence) -> Iterator[Choice]:
+    """All rows in order, the base first."""
+    names = [str(row["strategy"]) for row in evidence.strategies if _static(row)]
+    for name in sorted(names, key=lambda name: name != evidence.base):
+        row = evidence.strategy(name)
+        yield Choice("strategy", name, name, strategy_path(row), row, _strategy_note(row))
+    yield from _zero_points(evidence, names)
+    base = evidence.strategy(evidence.base)
+    path = strategy_path(base)
+    for row in evidence.schemes:
+        name = str(row["scheme"])
+        requantizer = REQUANTIZERS[name]
+        changed = replace(path, requantizer=requantizer)
+        yield Choice("requantizer", name, evidence.base, changed, row)
+    yield from _accumulators(evidence, base, path)
+    note = "scales stay powers of two" if bool(base["power_of_two"]) else ""
+    for axis in ("weight_bits", "weights_and_accumulator"):
+        for row in evidence.narrow:
+            bits = int(row["weight_bits"])
+            changed = replace(path, weight_bits=bits)
+            if axis == "weights_and_accumulator":
+                changed = replace(changed, accumulator_bits=guaranteed_bits(row, path.zero_point))
+            yield Choice(axis, f"{bits} bits", evidence.base, changed, row, note)
+
+
+def strategy_path(row: Mapping[str, Any]) -> Datapath:
+    """The datapath on which ONNX Runtime's integers come out bit for bit.
+
+    A strategy with power-of-two scales needs a shift where others multiply.
+    """
+    asymmetric = row["symmetry"] == "asymmetric"
+    scheme = "power_of_two" if bool(row["power_of_two"]) else "ort_float32"
+    return Datapath(
+        weight_bits=int(row["weight_bits"]),
+        zero_point="folded" if asymmetric else "none",
+        per_channel=row["granularity"] == "channel",
+        requantizer=REQUANTIZERS[scheme],
+    )
+
+
+def guaranteed_bits(row: Mapping[str, Any], zero_point: ZeroPoint) -> int:
+    """The width that no input overflows, for raw codes or centred ones."""
+    column = "bits_guaranteed_raw_codes" if zero_point == "folded" else "bits_guaranteed"
+    return int(row[column])
+
+
+def _zero_points(evidence: Evidence, names: Sequence[str]) -> Iterator[Choice]:
+    """Both places of the zero-point, for the base or the asymmetric strategy most like it."""
+    base = evidence.strategy(evidence.base)
+    measured = {str(row["strategy"]) for row in evidence.accumulators}
+    rows = [evidence.strategy(name) for name in names if name in measured]
+    candidates = [row for row in rows if row["symmetry"] == "asymmetric"]
+    if not candidates:
+        return
+    keys = ("strategy", "granularity", "calibration", "power_of_two")
+    row = max(candidates, key=lambda row: [row[key] == base[key] for key in keys])
+    path, widths = strategy_path(row), evidence.accumulator(str(row["strategy"]))
+    places: tuple[ZeroPoint, ...] = ("folded", "subtracted")
+    for place in places:
+        note = f"{guaranteed_bits(widths, place)} bits never overflow"
+        if place == "folded":
+            note += "; padding must be the zero-point's code"
+        changed = replace(path, zero_point=place)
+        yield Choice("zero_point", place, str(row["strategy"]), changed, row, note)
+
+
+def _accumulators(evidence: Evidence, base: Mapping[str, Any], path: Datapath) -> Iterator[Choice]:
+    """The guaranteed width changes no sum; the observed one none of the images replayed."""
+    widths = evidence.accumulator(evidence.base)
+    bits = guaranteed_bits(widths, path.zero_point)
+    exact = replace(path, accumulator_bits=bits)
+    yield Choice("accumulator", "guaranteed", evidence.base, exact, base, "no input overflows")
+    seen = replace(path, accumulator_bits=int(widths["bits_observed"]))
+    images = base["images"]
+    whole = evidence.replayed >= images
+    quality = base if whole else {"images": evidence.replayed}
+    note = f"wraps in none of {evidence.replayed:,} test images"
+    yield Choice("accumulator", "observed", evidence.base, seen, quality, note)
+
+
+def _priced(
+    workload: str, layers: Sequence[Layer], hardware: Hardware, choice: Choice, base: str
+) -> Row:
+    path = choice.path
+    cost = datapath_cost(layers, hardware, path)
+    return {
+        "workload": workload,
+        "axis": choice.axis,
+        "choice": choice.choice,
+        "strategy": choice.strategy,
+        "base": choice.axis == "strategy" and choice.strategy == base,
+        "hardware": hardware.id,
+        "weight_bits": path.weight_bits,
+        "activation_bits": path.activation_bits,
+        "accumulator_bits": path.accumulator_bits,
+        "zero_point": path.zero_point,
+        "requantizer": path.requantizer.name if path.requantizer else None,
+        "per_channel": path.per_channel,
+        **{name: choice.quality.get(name) for name in QUALITY},
+        **{ENERGY[level]: cost.energy_pj[level] for level in LEVELS},
+        "area_mm2": cost.area_mm2,
+        "cycles": cost.cycles,
+        "model_ms": cost.milliseconds,
+        "weight_bytes": cost.storage.weights,
+        "scale_bytes": cost.storage.scales,
+        "storage_bytes": cost.storage.total,
+        **{name: choice.quality.get(name) for name in WITNESS},
+    }
+
+
+def quality_column(rows: Rows) -> str:
+    """Accuracy, or SQNR where no row has an accuracy because the data have no labels."""
+    return "accuracy" if any(_known(row["accuracy"]) for row in rows) else "sqnr_db"
+
+
+def front(rows: Rows, quality: str, energy: str) -> list[bool]:
+    """Which rows no other beats in `quality` and `energy`; equal rows do not beat each other."""
+    points = [(row[quality], row[energy]) for row in rows]
+
+    def beaten(point: tuple[float, float]) -> bool:
+        return any(
+            _known(better) and better >= point[0] and less <= point[1] and (better, less) != point
+            for better, less in points
+        )
+
+    return [_known(point[0]) and not beaten(point) for point in points]
+
+
+def reference_machine(
+    machines: Sequence[Hardware], recommended: Mapping[str, Any] | None
+) -> Hardware:
+    """The machine of the study that is most like the recommended design (a row of ``best.csv``).
+
+    Likeness counts octaves of rows, columns, buffers and bandwidth; another dataflow is four.
+    Machines with a stated bandwidth go first: the others move bytes in no time. Without a design to
+    compare with it is the first of them.
+    """
+    if not machines:
+        raise DataError("no machine to price quantisation on", allowed="one or more in $.hardware")
+    real = [machine for machine in machines if machine.bandwidth_bpc is not None] or machines
+    if recommended is None:
+        return real[0]
+    return min(real, key=lambda machine: _distance(machine, recommended))
+
+
+def _distance(machine: Hardware, design: Mapping[str, Any]) -> float:
+    buffers = [design[f"{name}_sram_kb"] for name in ("ifmap", "filter", "ofmap")]
+    pairs = [(machine.rows, design["rows"]), (machine.cols, design["cols"])]
+    pairs += zip(machine.sram_kb, buffers, strict=True)
+    if machine.bandwidth_bpc is not None and design["bandwidth"] != "unlimited":
+        pairs.append((machine.bandwidth_bpc, int(design["bandwidth"])))
+    octaves = sum(abs(math.log2(have / want)) for have, want in pairs)
+    return octaves + ANOTHER_DATAFLOW * (machine.dataflow != design["dataflow"])
+
+
+def _static(row: Mapping[str, Any]) -> bool:
+    """Scales at run time have a price that no source at hand names."""
+    return row["calibration"] != "dynamic"
+
+
+def _strategy_note(row: Mapping[str, Any]) -> str:
+    count = int(row["float_nodes"])
+    return f"{count} float nodes are not priced" if count else ""
+
+
+def _known(value: Any) -> bool:
+    return value is not None and not math.isnan(value)
+
+
+def _only(rows: Rows, strategy: str) -> Mapping[str, Any]:
+    for row in rows:
+        if row["strategy"] == strategy:
+            return row
+    raise DataError(
+        f"no row of strategy {strategy!r}",
+        allowed=", ".join(str(row["strategy"]) for row in rows) or "nothing is there",
+    )

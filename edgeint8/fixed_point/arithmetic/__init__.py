@@ -1,0 +1,1 @@
+"""Integer kernels, requantisation, and the graph that they run on."""

@@ -1,0 +1,1 @@
+"""The executor for many images: the same integers, planned ahead."""

@@ -1,0 +1,1 @@
+"""Datasets and users' own arrays, as the objects that calibrate, choose and report."""

@@ -1,0 +1,1 @@
+"""What calibration sees of a tensor, and the range that its levels shall cover."""

@@ -1,0 +1,1 @@
+"""Which strategy, and why: logits, statistics, sensitivity, the recommendation."""

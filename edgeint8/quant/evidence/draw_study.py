@@ -1,0 +1,75 @@
+"""How much a strategy depends on which images calibrated it: every strategy on several draws."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import onnx
+from numpy.typing import NDArray
+
+from edgeint8.quant.affine import sqnr_db
+from edgeint8.quant.calibrate.calibration import Calibration, calibrate_from
+from edgeint8.quant.calibrate.draws import calibration_draws
+from edgeint8.quant.calibrate.histogram import TensorHistogram, observe
+from edgeint8.quant.evidence.evaluation import evaluate
+from edgeint8.quant.evidence.statistics import accuracy, correct_answers
+from edgeint8.quant.ptq import quantize
+from edgeint8.quant.strategy import Strategy
+
+Row = dict[str, Any]
+
+
+def draw_rows(
+    model: onnx.ModelProto,
+    train: Mapping[str, NDArray[Any]],
+    judged: tuple[Mapping[str, NDArray[Any]], NDArray[Any] | None],
+    strategies: Sequence[Strategy],
+    seed: int,
+    draws: int,
+    batch: int = 1,
+) -> list[Row]:
+    """One row per (strategy, draw): SQNR and accuracy on `judged`, which is (inputs, labels).
+
+    `train` are the images that calibration sets are drawn from, in multiples of `batch`. The images
+    of a draw are observed once; every calibration method and strategy reads the same histograms.
+    Where a strategy takes all images, every draw would be the same: there is one.
+    """
+    output = model.graph.output[0].name
+    inputs, labels = judged
+    reference = evaluate(model, inputs)[output]
+    total = len(next(iter(train.values())))
+    wanted = {s.calibration_samples: -(-s.calibration_samples // batch) * batch for s in strategies}
+    draws = draws if max(wanted.values(), default=0) < total else 1
+    rows = []
+    for draw in range(draws):
+        seen: dict[tuple[int, int], Mapping[str, TensorHistogram]] = {}
+        for strategy in strategies:
+            key = (strategy.calibration_samples, strategy.bins)
+            if key not in seen:
+                count = min(wanted[key[0]], total)
+                chosen = calibration_draws(total, count, seed=seed, draws=draws)[draw]
+                feeds = {name: array[chosen] for name, array in train.items()}
+                seen[key] = observe(model, feeds, bins=key[1])
+            quantized = quantize(model, _calibration(seen[key], strategy), strategy)
+            logits = evaluate(quantized.executable, inputs, batch=quantized.batch)[output]
+            right = (
+                None if labels is None else correct_answers(logits.reshape(len(labels), -1), labels)
+            )
+            rows.append(
+                {
+                    "strategy": strategy.name,
+                    "draw": draw,
+                    "images": len(logits),
+                    "sqnr_db": sqnr_db(reference, logits),
+                    "accuracy": None if right is None else accuracy(right).value,
+                }
+            )
+    return rows
+
+
+def _calibration(seen: Mapping[str, TensorHistogram], strategy: Strategy) -> Calibration:
+    return calibrate_from(
+        seen,
+        strategy.calibration,
+        images=strategy.calibration_samples,
+        percentile=strategy.percentile,
+    )

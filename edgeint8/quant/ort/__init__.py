@@ -1,0 +1,1 @@
+"""ONNX Runtime's quantisers, and ONNX Runtime as the reference of every tensor."""

@@ -1,0 +1,1 @@
+"""Float graphs made ready for the quantiser."""

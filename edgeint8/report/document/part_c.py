@@ -1,0 +1,133 @@
+"""Part C of the report: integer arithmetic and accumulators."""
+
+import pandas as pd
+
+from edgeint8.report.findings.what_ran import shown
+from edgeint8.report.markdown import Tables, figure, heading, link, points, table
+
+SCHEME_NAMES = {
+    "ort_float32": "float32 multiply, ties to even (ONNX Runtime)",
+    "float64": "float64 multiply, ties to even",
+    "int32_half_up": "31-bit multiplier and shift, ties up (TFLite single rounding)",
+    "int32_half_even": "31-bit multiplier and shift, ties to even",
+    "gemmlowp": "31-bit multiplier, two roundings (gemmlowp, CMSIS-NN)",
+    "int16_half_up": "16-bit multiplier and shift, ties up",
+    "truncate": "31-bit multiplier, truncating shift",
+    "power_of_two": "shift only (nearest power of two)",
+}
+POLICIES = ("wrap", "saturate_final", "saturate_step", "saturate_tile")
+
+
+def section(tables: Tables) -> str:
+    """The integer executor, the accumulator, rounding."""
+    links = ("golden", "bit_growth", "accumulator", "overflow", "requantize")
+    parts = [
+        f"## Part C: integer arithmetic ({', '.join(map(link, links))})",
+        heading("Bit-exact against ONNX Runtime", tables, "golden"),
+        executor_table(tables["golden"]),
+        heading("Accumulator width", tables, "bit_growth", "accumulator"),
+        width_table(tables["accumulator"]),
+        figure("accumulator_width", "Accumulator width by layer, the widest of all strategies"),
+    ]
+    if len(tables["overflow"]):
+        parts += [
+            heading("Overflow", tables, "overflow", "accumulator"),
+            *overflow_sentences(tables["accumulator"]),
+            figure("overflow", "Accuracy of the whole network on narrow accumulators"),
+        ]
+    if len(tables["requantize"]):
+        parts += [
+            heading("Requantisation", tables, "requantize"),
+            *rounding_sentences(tables["requantize"]),
+        ]
+        parts += [rounding_table(tables["requantize"])]
+    return "\n\n".join(parts)
+
+
+def executor_table(golden: pd.DataFrame) -> str:
+    """How many elements were compared and how many differ; what the executor cannot run."""
+    columns = {
+        "workload": "workload",
+        "strategy": "strategy",
+        "images": "images",
+        "tensors": "tensors",
+        "elements": "elements",
+        "mismatches": "mismatches",
+        "float_nodes": "float nodes",
+    }
+    notes = golden["note"] if "note" in golden else pd.Series(None, golden.index, dtype=object)
+    counts = ["images", "tensors", "elements", "mismatches"]
+    run = golden[notes.isna()].astype(dict.fromkeys(counts, int))
+    lines = [
+        f"- {row['workload']}, `{row['strategy']}`: {shown(row['note'])}"
+        for row in golden[notes.notna()].to_dict("records")
+    ]
+    parts = [table(run, columns)] if len(run) else []
+    return "\n\n".join([*parts, *(["\n".join(lines)] if lines else [])])
+
+
+def width_table(accumulator: pd.DataFrame) -> str:
+    """Widths in bits, for both places where a zero-point can be subtracted."""
+    columns = {
+        "workload": "workload",
+        "strategy": "strategy",
+        "bits_guaranteed": "never overflows",
+        "bits_observed": "seen on test images",
+        "bits_tile": "array tile",
+        "bits_guaranteed_raw_codes": "never overflows, raw codes",
+        "limiting_layer": "limiting layer",
+    }
+    return (
+        "Bits of the accumulator, bias included. *Raw codes*: unsigned codes are multiplied as "
+        "they are and the zero-point's share sits in the bias; otherwise the zero-point is "
+        "subtracted before the multiplier.\n\n" + table(accumulator, columns)
+    )
+
+
+def overflow_sentences(accumulator: pd.DataFrame) -> list[str]:
+    """Where each policy breaks, a sentence for each studied (workload, strategy)."""
+    sentences = []
+    for row in accumulator.dropna(subset=["overflow_images"]).to_dict("records"):
+        widths = ", ".join(
+            f"{policy.replace('_', ' ')} {int(row[f'narrowest_{policy}'])} bits"
+            for policy in POLICIES
+            if row[f"narrowest_{policy}"] == row[f"narrowest_{policy}"]
+        )
+        sentences.append(
+            f"**{row['workload']}**, `{row['strategy']}`: the narrowest accumulators that stay "
+            f"within {points(row['tolerance'])} of the widest: {widths} "
+            f"(n = {int(row['overflow_images']):,}; {int(row['bits_guaranteed'])} bits never "
+            "overflow)."
+        )
+    return sentences
+
+
+def rounding_sentences(requantize: pd.DataFrame) -> list[str]:
+    """The design rule: what a 16-bit multiplier costs in decisions."""
+    rows = requantize[(requantize["scheme"] == "int16_half_up") & (requantize["fed"] == "own")]
+    return [
+        f"**{row['workload']}**, `{row['strategy']}`: a 16-bit multiplier changes "
+        f"{int(row['top1_changed'])} of {int(row['images']):,} decisions."
+        for row in rows.to_dict("records")
+    ]
+
+
+def rounding_table(requantize: pd.DataFrame) -> str:
+    """Every scheme against ONNX Runtime's, layers fed their own outputs."""
+    own = requantize[requantize["fed"] == "own"]
+    share = own["differing"] / own["elements"].clip(lower=1)
+    frame = own.assign(
+        scheme=own["scheme"].map(SCHEME_NAMES), share=[f"{100 * value:.4f} %" for value in share]
+    )
+    columns = {
+        "workload": "workload",
+        "strategy": "strategy",
+        "scheme": "scheme",
+        "elements": "elements not clamped",
+        "share": "differing",
+        "max_lsb": "largest step",
+        "logits_differing": "images with other logits",
+        "top1_changed": "other decisions",
+        "images": "images",
+    }
+    return table(frame, columns)

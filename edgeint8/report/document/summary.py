@@ -1,0 +1,113 @@
+"""The executive table: what is recommended for each network, and what each row rests on."""
+
+from collections.abc import Callable
+
+import pandas as pd
+
+from edgeint8.report.findings.answers import recommended_width
+from edgeint8.report.findings.array_machines import CAUSES, bandwidth_text
+from edgeint8.report.findings.effects import of
+from edgeint8.report.markdown import Tables, link, percent, table
+
+Answer = Callable[[Tables, str], str]
+
+
+def summary(tables: Tables) -> str:
+    """One row a question, one column a network; questions that no network answers are left out."""
+    names = _workloads(tables)
+    rows = [
+        {"question": question, "table": link(source)}
+        | {name: answer(tables, name) for name in names}
+        for question, (source, answer) in QUESTIONS.items()
+    ]
+    rows = [row for row in rows if any(row[name] for name in names)]
+    if not rows:
+        return ""
+    columns = {"question": "", **{name: name for name in names}, "table": "from"}
+    return table(pd.DataFrame(rows), columns)
+
+
+def _workloads(tables: Tables) -> list[str]:
+    parts = (tables[name] for name in ("baseline", "roofline") if len(tables[name]))
+    return [str(name) for part in parts for name in dict.fromkeys(part["workload"])]
+
+
+def _float_accuracy(tables: Tables, workload: str) -> str:
+    rows = of(tables["baseline"], workload)
+    if rows.empty or pd.isna(rows["accuracy"].iloc[0]):
+        return ""
+    return f"{percent(rows['accuracy'].iloc[0])} ({rows['data_source'].iloc[0]})"
+
+
+def _chosen(tables: Tables, workload: str) -> pd.Series | None:
+    """The evidence of the recommended strategy."""
+    rows, evidence = of(tables["recommendation"], workload), of(tables["quantization"], workload)
+    if rows.empty or evidence.empty:
+        return None
+    names = rows.loc[rows["recommended"].astype(bool), "strategy"]
+    mine = evidence[evidence["strategy"].isin(names)]
+    return None if mine.empty else mine.iloc[0]
+
+
+def _strategy(tables: Tables, workload: str) -> str:
+    row = _chosen(tables, workload)
+    return "" if row is None else f"**{row['strategy']}**"
+
+
+def _accuracy(tables: Tables, workload: str) -> str:
+    row = _chosen(tables, workload)
+    if row is None:
+        return ""
+    if pd.isna(row["accuracy"]):
+        return f"no labels; {percent(row['agreement'])} of decisions agree"
+    return f"{percent(row['accuracy'])} ({100 * row['accuracy_delta']:+.2f} points)"
+
+
+def _fidelity(tables: Tables, workload: str) -> str:
+    row = _chosen(tables, workload)
+    return "" if row is None else f"{row['sqnr_db']:.1f} dB"
+
+
+def _mismatches(tables: Tables, workload: str) -> str:
+    rows = of(tables["golden"], workload)
+    if rows.empty or not rows["elements"].sum():
+        return ""
+    return f"{int(rows['mismatches'].sum()):,} of {int(rows['elements'].sum()):,}"
+
+
+def _width(tables: Tables, workload: str) -> str:
+    row = recommended_width(tables, workload)
+    return "" if row is None else f"**{int(row['bits_guaranteed'])} bits**"
+
+
+def _design(tables: Tables, workload: str) -> str:
+    rows = of(tables["best"], workload)
+    if rows.empty:
+        return ""
+    first = rows.iloc[0]
+    sizes = "/".join(str(int(first[f"{name}_sram_kb"])) for name in ("ifmap", "filter", "ofmap"))
+    array = f"**{first['dataflow']} {int(first['rows'])}x{int(first['cols'])}**"
+    return f"{array}, {sizes} kB, {bandwidth_text(first['bandwidth'])}"
+
+
+def _bottleneck(tables: Tables, workload: str) -> str:
+    rows = of(tables["best"], workload)
+    return "" if rows.empty else CAUSES[rows["bound"].iloc[0]]
+
+
+def _replica(tables: Tables, workload: str) -> str:
+    rows = of(tables["crosscheck"], workload)
+    return f"{int((rows['difference'] != 0).sum()):,} of {len(rows):,}" if len(rows) else ""
+
+
+QUESTIONS: dict[str, tuple[str, Answer]] = {
+    "accuracy in FP32 (data)": ("baseline", _float_accuracy),
+    "recommended strategy": ("recommendation", _strategy),
+    "its accuracy, against FP32": ("quantization", _accuracy),
+    "its SQNR": ("quantization", _fidelity),
+    "elements that differ from ONNX Runtime": ("golden", _mismatches),
+    "recommended accumulator": ("accumulator", _width),
+    "recommended design": ("best", _design),
+    "what binds it": ("best", _bottleneck),
+    "numbers that differ from SCALE-Sim": ("crosscheck", _replica),
+}

@@ -1,0 +1,1 @@
+"""Figures, each drawn from the tables beside it."""

@@ -1,0 +1,145 @@
+"""The recommended design in words: what, under which limits, how sure, and SCALE-Sim's choice.
+
+Every function takes rows of one workload and returns sentences, none where rows are missing.
+"""
+
+import numpy as np
+import pandas as pd
+
+from edgeint8.report.findings.array_machines import CAUSES, enumeration
+from edgeint8.report.findings.design_answers import design_text, over_levels, survives
+from edgeint8.report.markdown import percent
+
+RANKING_SURVIVES = 0.95  # Spearman's correlation from which a ranking counts as the same
+
+
+def recommendation(best: pd.DataFrame) -> list[str]:
+    """The design, its limits, the runner-up, and what more bandwidth would win."""
+    if best.empty:
+        return []
+    first = best.iloc[0]
+    limits = str(first["constraints"]) if isinstance(first["constraints"], str) else ""
+    sentences = [
+        f"**Recommended** at {_bandwidth(first)}, with the least energy times delay of a "
+        f"tile-by-tile schedule{f' within {limits}' if limits else ''}, is {design_text(first)}; "
+        f"its schedule takes {int(first['cycles_tile_by_tile']):,} cycles, and it is bound by "
+        f"{CAUSES[first['bound']]}."
+    ]
+    others = best[best["rank"] == 2]
+    if len(others):
+        second = others.iloc[0]
+        behind = (1 + second["behind_any"]) / (1 + first["behind_any"]) - 1
+        sentences.append(f"The runner-up, {percent(behind, 2)} behind, is {design_text(second)}.")
+    return [" ".join([*sentences, _more_bandwidth(first)])]
+
+
+def _bandwidth(row: pd.Series) -> str:
+    if not np.isfinite(row["dram_gb_per_s"]):
+        return "unlimited DRAM bandwidth (the space has no other)"
+    return f"{row['dram_gb_per_s']:g} GB/s of DRAM bandwidth"
+
+
+def _more_bandwidth(first: pd.Series) -> str:
+    """What is given up: within the bandwidth that is to be had, and beyond it."""
+    given_up = first["behind_to_be_had"]
+    text = (
+        f"A higher bandwidth that is to be had would lower the product by "
+        f"{percent(given_up / (1 + given_up), 1)}; too little to ask for it."
+        if given_up > 0
+        else "No other bandwidth that is to be had gives less."
+    )
+    beyond = first["behind_any"]
+    if beyond > given_up:
+        text += (
+            f" Beyond it, up to unlimited bandwidth, the product could fall by "
+            f"{percent(beyond / (1 + beyond), 0)}."
+        )
+    return text
+
+
+def scale_sim_choice(best: pd.DataFrame) -> list[str]:
+    """What SCALE-Sim's cycles alone would take of the same candidates."""
+    chosen = best[best["scale_sim_choice"].astype(bool)] if len(best) else best
+    if chosen.empty:
+        return []
+    row, first = chosen.iloc[0], best.iloc[0]
+    start = (
+        "SCALE-Sim alone knows neither energy nor pipelined folds nor a shared bus; by its USER "
+        "cycles (the replica's) it would take"
+    )
+    if row["rank"] == 1:
+        return [f"{start} the same design of that bandwidth."]
+    behind = (1 + row["behind_any"]) / (1 + first["behind_any"]) - 1
+    return [
+        f"{start} the design of rank {int(row['rank'])}, {percent(behind, 1)} more energy times "
+        f"delay: {design_text(row)}, {int(row['cycles_scale_sim']):,} USER cycles against "
+        f"{int(first['cycles_scale_sim']):,} of the recommended one."
+    ]
+
+
+def over_the_band(band: pd.DataFrame) -> list[str]:
+    """Which of three conclusions survive the energy band: the design, the front, the ranking."""
+    if band.empty or not (band["front"] > 0).all():
+        return []
+    rows = band.set_index("level")
+    best = {str(level): str(name) for level, name in rows["best_hardware"].items()}
+    ends = rows.drop(index="mid")
+    mid = int(rows.loc["mid", "front"])
+    kept = enumeration(
+        [f"{percent(share, 1)} at {level}" for level, share in ends["share_of_mid"].items()]
+    )
+    same = bool((ends["share_of_mid"] == 1).all() and (ends["front"] == mid).all())
+    ranks = enumeration([f"{r:.3f} at {level}" for level, r in ends["rank_correlation"].items()])
+    ranking = bool((ends["rank_correlation"] >= RANKING_SURVIVES).all())
+    return [
+        over_levels("The design that the rule recommends is", best),
+        f"Of the {mid:,} designs on the front at mid constants {kept} constants are on it too. "
+        f"{survives(same, 'The front')}",
+        f"Energy times delay ranks them as at mid with a correlation (Spearman) of {ranks}. "
+        f"{survives(ranking, f'The ranking (from {RANKING_SURVIVES} on)')}",
+    ]
+
+
+def front_agreement(front_check: pd.DataFrame) -> list[str]:
+    """Whether the front equals the full model, and SCALE-Sim where it was asked."""
+    if front_check.empty:
+        return []
+    wrong = int((front_check["difference"] != 0).sum())
+    designs, compared = front_check["hardware"].nunique(), len(front_check)
+    if wrong:
+        said = (
+            f"**{wrong:,} of {compared:,} quantities of the {designs:,} designs checked differ "
+            "from the full model: the front cannot be trusted.**"
+        )
+    else:
+        said = (
+            f"All {compared:,} quantities of the {designs:,} designs checked equal the full model, "
+            "which lays out and tiles one machine at a time."
+        )
+    return [said, *_witness(front_check)]
+
+
+def _witness(front_check: pd.DataFrame) -> list[str]:
+    """SCALE-Sim's compute cycles of the best designs by each criterion."""
+    if "note" not in front_check:
+        return []
+    asked = front_check[front_check["quantity"] == "compute_cycles_serial"]
+    seen = asked[asked["scale_sim"].notna()] if "scale_sim" in asked else asked.iloc[:0]
+    names = enumeration([f"`{name}`" for name in seen["hardware"]]) if len(seen) else ""
+    wrong = int((seen["scale_sim_difference"] != 0).sum()) if len(seen) else 0
+    if not len(seen):
+        return [f"SCALE-Sim witnessed none of the {len(asked)} best designs, the table says why."]
+    if wrong:
+        text = (
+            f"**SCALE-Sim contradicts {wrong} of {len(seen)} of the best designs in the cycles of "
+            f"their arrays** ({names})"
+        )
+    else:
+        text = (
+            f"SCALE-Sim, run on the arrays of {len(seen)} of the best designs with serial folds, "
+            f"counts the same cycles ({names})"
+        )
+    left = len(asked) - len(seen)
+    if left:
+        text += f"; {left} more {'was' if left == 1 else 'were'} not simulated, the table says why"
+    return [f"{text}."]

@@ -1,0 +1,1 @@
+"""SCALE-Sim minus physics, term by term."""

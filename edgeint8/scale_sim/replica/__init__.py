@@ -1,0 +1,1 @@
+"""What SCALE-Sim will report, without running it."""

@@ -1,0 +1,1 @@
+"""SCALE-Sim itself: run in a child process, its reports as types."""

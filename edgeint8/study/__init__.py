@@ -1,0 +1,1 @@
+"""The study as configured and as it went."""

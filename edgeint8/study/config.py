@@ -1,0 +1,260 @@
+"""The only place where YAML becomes types.
+
+`load_study` validates a merged configuration against ``edgeint8/data/study.schema.yaml``,
+fills in defaults, checks what a schema cannot say (selections name definitions, every hardware
+id parses) and returns a `Study`. It imports nothing heavy: every job of a run pays for it.
+"""
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import product
+from math import inf
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import best_match
+
+from edgeint8.errors import ConfigError
+from edgeint8.study.schema_words import listed, refusal, resolved
+
+Kind = Literal["trained", "onnx", "topology"]
+KIND_OF_KEY: Mapping[str, Kind] = {"model": "trained", "onnx": "onnx", "topology": "topology"}
+GIVEN = "given"  # the one strategy of a network that came quantised
+# The samples that each built-in network is made for; its input fits no others.
+DATASET_OF = {"signal_cnn_1d": "synthetic_signals", "tiny_cnn_2d": "cifar10", "resnet8": "cifar10"}
+AGGREGATES = (
+    *("part_a", "part_b", "part_c", "part_d", "quantize", "golden", "crosscheck"),
+    *("explore", "rtl", "report", "all"),
+)
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One network of the study; `options` are its other keys, with defaults filled in."""
+
+    name: str
+    kind: Kind
+    options: Mapping[str, Any]
+
+    @property
+    def dataset(self) -> str:
+        """Name of the dataset that a network uses; one's own data bear the workload's name."""
+        return self.name if self.kind == "onnx" else str(self.options["dataset"])
+
+
+@dataclass(frozen=True)
+class Study:
+    """A validated study: what to run and where results go."""
+
+    seed: int
+    data_dir: Path
+    results_dir: Path
+    workloads: tuple[Workload, ...]
+    strategies: Mapping[str, Mapping[str, Any]]
+    detail_strategies: tuple[str, ...]
+    hardware: tuple[str, ...]
+    datasets: Mapping[str, Mapping[str, Any]]
+    simulation: Mapping[str, Any]
+    explore: Mapping[str, Any]
+    calibration_draws: Mapping[str, Any]
+    sensitivity: Mapping[str, Any]
+    golden: Mapping[str, Any]
+    requantize: Mapping[str, Any]
+    codesign: Mapping[str, Any]
+    overflow: Mapping[str, Any]
+    vectors: Mapping[str, Any]
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """Names of the workloads that have a model: all but topologies."""
+        return tuple(w.name for w in self.workloads if w.kind != "topology")
+
+    def of_kind(self, kind: Kind) -> tuple[str, ...]:
+        """Names of the workloads of one kind."""
+        return tuple(w.name for w in self.workloads if w.kind == kind)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all workloads of the study."""
+        return tuple(w.name for w in self.workloads)
+
+    def workload(self, name: str) -> Workload:
+        """The workload called `name`."""
+        for workload in self.workloads:
+            if workload.name == name:
+                return workload
+        raise ConfigError(
+            f"no workload {name!r}", where="$.run.workloads", allowed=listed(self.names)
+        )
+
+
+def load_study(config: Mapping[str, Any], schema_path: str | Path) -> Study:
+    """Validate a merged configuration and turn it into a `Study`.
+
+    Raises
+    ------
+    ConfigError
+        With the path of the wrong entry and what is allowed there.
+    """
+    schema = yaml.safe_load(Path(schema_path).read_text(encoding="utf-8"))
+    values = with_defaults(schema, config, schema)
+    error = best_match(Draft202012Validator(schema).iter_errors(values))
+    if error is not None:
+        raise refusal(error, schema)
+    run = values["run"]
+    workloads = tuple(
+        _workload(name, values["workloads"]) for name in _known(run, "workloads", values)
+    )
+    strategies = {name: values["strategies"][name] for name in _known(run, "strategies", values)}
+    for name in run["detail_strategies"]:
+        if name not in strategies:
+            raise ConfigError(
+                f"{name!r} is not selected",
+                where="$.run.detail_strategies",
+                allowed=listed(strategies),
+            )
+    _refuse_shared_names(workloads, strategies, values["datasets"])
+    _refuse_disorder(values)
+    _refuse_places(values)
+    return Study(
+        seed=values["seed"],
+        data_dir=Path(values["data_dir"]),
+        results_dir=Path(values["results_dir"]),
+        workloads=workloads,
+        strategies=strategies,
+        detail_strategies=tuple(run["detail_strategies"]),
+        hardware=hardware_ids(values["hardware"]),
+        datasets=values["datasets"],
+        simulation=values["simulation"],
+        explore=values["explore"],
+        calibration_draws=values["calibration_draws"],
+        sensitivity=values["sensitivity"],
+        golden=values["golden"],
+        requantize=values["requantize"],
+        codesign=values["codesign"],
+        overflow=values["overflow"],
+        vectors=values["vectors"],
+    )
+
+
+def hardware_ids(hardware: Mapping[str, Any]) -> tuple[str, ...]:
+    """Ids of every combination of the lists, of the single points and presets, each once."""
+    grid = (
+        f"{dataflow}_{array}_{kb}kB_{bandwidth if bandwidth == 'unlimited' else f'{bandwidth}Bpc'}"
+        for array, dataflow, kb, bandwidth in product(
+            hardware["arrays"], hardware["dataflows"], hardware["sram_kb"], hardware["bandwidth"]
+        )
+    )
+    return tuple(dict.fromkeys([*grid, *hardware["points"], *hardware["presets"]]))
+
+
+def with_defaults(schema: Mapping[str, Any], value: Any, root: Mapping[str, Any]) -> Any:
+    """A copy of `value` in which every absent property that has a default holds it."""
+    if not isinstance(value, Mapping):
+        return value
+    properties = {key: resolved(sub, root) for key, sub in schema.get("properties", {}).items()}
+    defaults = {key: sub["default"] for key, sub in properties.items() if "default" in sub}
+    others = schema.get("additionalProperties")
+    other = resolved(others, root) if isinstance(others, Mapping) else {}
+    return {
+        key: with_defaults(properties.get(key, other), item, root)
+        for key, item in {**defaults, **value}.items()
+    }
+
+
+def _workload(name: str, definitions: Mapping[str, Mapping[str, Any]]) -> Workload:
+    options = definitions[name]
+    where = f"$.workloads.{name}"
+    kinds = [key for key in KIND_OF_KEY if key in options]
+    if len(kinds) != 1:
+        raise ConfigError(
+            f"{' and '.join(kinds) or 'nothing'} given",
+            where=where,
+            allowed="model, onnx or topology",
+        )
+    if "model" in options and "dataset" not in options:
+        raise ConfigError("a model without a dataset", where=where, allowed="add dataset")
+    if "model" in options and options["dataset"] != DATASET_OF[options["model"]]:
+        raise ConfigError(
+            f"{options['model']} on {options['dataset']}",
+            where=f"{where}.dataset",
+            allowed=DATASET_OF[options["model"]],
+        )
+    for key in ("data", "shape"):
+        if key in options and kinds != ["onnx"]:
+            raise ConfigError(f"{key} for a {kinds[0]}", where=where, allowed="with onnx only")
+    files = {"topology": "a CSV file", "onnx": "an ONNX file", "data": "an NPZ file"}
+    for key, allowed in files.items():
+        if key in options and not Path(options[key]).is_file():
+            raise ConfigError(f"no file {options[key]!r}", where=f"{where}.{key}", allowed=allowed)
+    return Workload(name, KIND_OF_KEY[kinds[0]], options)
+
+
+def _known(run: Mapping[str, Any], key: str, values: Mapping[str, Any]) -> Iterable[str]:
+    for index, name in enumerate(run[key]):
+        if name not in values[key]:
+            raise ConfigError(
+                f"no {key} entry is called {name!r}",
+                where=f"$.run.{key}[{index}]",
+                allowed=listed(values[key]),
+            )
+    return list(run[key])
+
+
+def _refuse_disorder(values: Mapping[str, Any]) -> None:
+    """Ranges run from small to large, lists of sizes too."""
+    explore = values["explore"]
+    ordered = {
+        "$.overflow.bits": values["overflow"]["bits"],
+        "$.explore.rows": explore["rows"],
+        "$.explore.cols": explore["cols"],
+        "$.explore.sram_kb": explore["sram_kb"],
+        "$.explore.bandwidth": explore["bandwidth"],
+    }
+    for where, numbers in ordered.items():
+        if numbers != sorted(numbers, key=lambda size: inf if size == "unlimited" else size):
+            raise ConfigError(
+                f"{numbers} does not ascend",
+                where=where,
+                allowed="the smallest first, unlimited last",
+            )
+
+
+def _refuse_places(values: Mapping[str, Any]) -> None:
+    """Results and downloads can be written: what exists of their path is a folder of ours."""
+    for key in ("data_dir", "results_dir"):
+        path = Path(values[key]).absolute()
+        ground = next(parent for parent in (path, *path.parents) if parent.exists())
+        if not ground.is_dir() or not os.access(ground, os.W_OK | os.X_OK):
+            problem = "cannot be written" if ground.is_dir() else "is a file"
+            raise ConfigError(
+                f"{ground} {problem}", where=f"$.{key}", allowed="a folder that can be written"
+            )
+
+
+def _refuse_shared_names(
+    workloads: tuple[Workload, ...],
+    strategies: Mapping[str, Mapping[str, Any]],
+    datasets: Iterable[str],
+) -> None:
+    for name in [workload.name for workload in workloads] + list(strategies):
+        if name in AGGREGATES:
+            raise ConfigError(
+                f"{name!r} is the name of a target", where="$", allowed="any other name"
+            )
+    if GIVEN in strategies:
+        raise ConfigError(
+            f"{GIVEN!r} is what a network that came quantised is listed under",
+            where="$.run.strategies",
+            allowed="any other name",
+        )
+    for workload in workloads:
+        if workload.kind == "onnx" and workload.name in datasets:
+            raise ConfigError(
+                f"{workload.name!r} is the name of a dataset",
+                where="$.run.workloads",
+                allowed="any other name for a network with data of its own",
+            )

@@ -1,0 +1,71 @@
+"""A study file on its own: is it there, is it YAML, is it a map?
+
+Snakemake reads ``--configfile`` before the Snakefile, and says neither which file nor which line is
+wrong, or with a traceback. So profiles/default asks here first, in every call of Snakemake.
+"""
+
+import sys
+from collections.abc import Hashable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from edgeint8.errors import ConfigError, yaml_problem
+
+DEFAULT_STUDY = Path(__file__).parents[2] / "config/config.yaml"
+OPTIONS = ("--configfile", "--configfiles")
+
+
+class _EachKeyOnce(yaml.SafeLoader):
+    """YAML whose maps name a key once; PyYAML would take the last and drop the others."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode) or key.tag == "tag:yaml.org,2002:merge":
+                continue
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    problem=f"{key.value!r} stands there twice", problem_mark=key.start_mark
+                )
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def read_study_file(path: str | Path) -> dict[str, Any]:
+    """The entries of one study file, as they stand there."""
+    allowed = "a study file in YAML, a map at its top"
+    try:
+        entries = yaml.load(Path(path).read_text(encoding="utf-8"), _EachKeyOnce)
+    except yaml.YAMLError as error:
+        reason = yaml_problem(error)
+        raise ConfigError(f"not YAML ({reason})", where=str(path), allowed=allowed) from None
+    except (OSError, ValueError) as error:  # PyYAML makes dates of what looks like dates
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ConfigError(f"cannot be read ({reason})", where=str(path), allowed=allowed) from None
+    if not isinstance(entries, dict):
+        kind = "nothing" if entries is None else f"a {type(entries).__name__}"
+        raise ConfigError(f"the file holds {kind}", where=str(path), allowed=allowed)
+    return entries
+
+
+def study_files(command_line: Iterable[str]) -> Iterator[str]:
+    """The files that a command of Snakemake names as configuration."""
+    taking = False
+    for word in command_line:
+        if word.startswith("-"):
+            option, _, value = word.partition("=")
+            taking = option in OPTIONS
+            word = value
+        if taking and word:
+            yield word
+
+
+def refuse_unreadable(command_line: Iterable[str]) -> None:
+    """Leave with one line if the default study, or one that the command names, cannot be read."""
+    try:
+        for path in (str(DEFAULT_STUDY), *study_files(command_line)):
+            read_study_file(path)
+    except ConfigError as error:
+        sys.exit(f"error: {error}")

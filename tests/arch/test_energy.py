@@ -1,0 +1,169 @@
+"""Energy and area against the published constants and cases worked by hand."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edgeint8.arch.cost.energy import (
+    PARTS,
+    Accesses,
+    area_mm2,
+    count_accesses,
+    dse_row,
+    energy_fj,
+    energy_rows,
+    network_energy_fj,
+)
+from edgeint8.arch.cost.physical import layer_cost, network_cost
+from edgeint8.arch.machine import constants
+from edgeint8.arch.machine.constants import LEVELS, Band, constant_rows, sram_fj_per_byte
+from edgeint8.arch.machine.hardware import Hardware, parse_hardware_id
+from edgeint8.arch.network.layers import Layer, LayerShape
+
+CONV = Layer(
+    "conv",
+    "conv",
+    LayerShape.from_output((32, 32), (3, 3), 16, 16),
+    1,
+    16_384,
+    2_304,
+    16_384,
+    "one layer, many witnesses",
+)
+HARDWARE = parse_hardware_id("ws_16x16_64kB_unlimited")
+
+
+def product(pixels: int, k: int, filters: int, repeats: int = 1) -> Layer:
+    shape = LayerShape.from_output((pixels, 1), (1, 1), k, filters)
+    sizes = (pixels * k * repeats, k * filters * repeats, pixels * filters * repeats)
+    return Layer("product", "gemm", shape, repeats, *sizes, "test")
+
+
+def test_published_constants() -> None:
+    """Horowitz: INT8 MAC 0.30 pJ, FP32 4.6 pJ (15x), area 28x."""
+    assert constants.mac_fj("mid", "int8") == 300 and constants.mac_fj("mid", "fp32") == 4600
+    ratio = constants.mac_area_um2("fp32") / constants.mac_area_um2("int8")
+    assert ratio == pytest.approx(28.4, abs=0.1)
+    for kb, picojoules_per_64_bit in ((8, 10), (32, 20), (1024, 100)):
+        assert sram_fj_per_byte(kb, "mid") == picojoules_per_64_bit * 1000 / 8
+
+
+def test_every_constant_has_a_band_and_a_source() -> None:
+    for row in constant_rows():
+        assert 0 < row["low"] <= row["mid"] <= row["high"]
+        assert len(str(row["source"])) > 20
+    with pytest.raises(ValueError, match="not a band"):
+        Band("x", "fJ", 2, 1, 3, "nowhere")
+
+
+def test_the_document_shows_the_constants_in_use() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "physical_model.md").read_text()
+    for row in constant_rows():
+        band = " | ".join(f"{row[level]:,g}" for level in LEVELS)
+        assert f"| {row['constant']} | {row['unit']} | {band} | {row['source']} |" in text
+
+
+@given(st.integers(1, 1 << 14), st.integers(1, 1 << 12))
+def test_larger_memories_cost_more_per_byte(kb: int, more: int) -> None:
+    for level in LEVELS:
+        assert sram_fj_per_byte(kb + more, level) >= sram_fj_per_byte(kb, level)
+
+
+def test_accesses_agree_with_scale_sim_and_timeloop() -> None:
+    """SRAM accesses 147,456 / 2,304 / 147,456 by SCALE-Sim and by Timeloop.
+
+    On top come the fills from DRAM (16,384 and 2,304) and, for 16 x 1,024 outputs in 9 row
+    folds of 4-byte sums, 8 readings to be added to and one to leave.
+    """
+    accesses = count_accesses(layer_cost(CONV, HARDWARE), HARDWARE)
+    assert accesses.ifmap_sram_bytes == 147_456 + 16_384
+    assert accesses.filter_sram_bytes == 2_304 + 2_304
+    assert accesses.ofmap_sram_bytes == (147_456 + 8 * 16_384 + 16_384) * 4
+
+
+def test_one_product_by_hand() -> None:
+    """2 x 3 x 2 on 2x2 ws: K = 3 takes 2 row folds, so every sum leaves twice."""
+    hardware = parse_hardware_id("ws_2x2_8kB_unlimited")
+    accesses = count_accesses(layer_cost(product(2, 3, 2), hardware), hardware)
+    # ifmap 6 read + 6 filled, weights 6 + 6; sums: 8 written, 4 read to be added to, 4 read out.
+    assert accesses == Accesses(12, 12, 12, (8 + 4 + 4) * 4, 6 + 6 + 4)
+    parts = energy_fj(accesses, hardware)
+    assert parts == {
+        "mac": 12 * 300,
+        "registers": 12 * 300,
+        "ifmap_sram": 12 * 1250,
+        "filter_sram": 12 * 1250,
+        "ofmap_sram": 64 * 1250,
+        "dram": 16 * 100_000,
+    }
+    assert tuple(parts) == PARTS
+
+
+def test_area_by_hand() -> None:
+    """256 MACs of 419 um2 and 192 KiB of 0.5993 um2 a bit."""
+    expected = (256 * 419 + 192 * 1024 * 8 * 0.5993) / 1e6
+    assert area_mm2(HARDWARE) == pytest.approx(expected, rel=1e-12)
+    assert area_mm2(HARDWARE, "low") < area_mm2(HARDWARE) < area_mm2(HARDWARE, "high")
+
+
+def test_int8_against_fp32_on_the_same_array() -> None:
+    """The arithmetic alone is 15.3 times dearer in FP32, the whole layer less than that."""
+    rows = {(row["number_format"], row["level"]): row for row in energy_rows("n", [CONV], HARDWARE)}
+    assert rows["fp32", "mid"]["mac_pj"] / rows["int8", "mid"]["mac_pj"] == pytest.approx(46 / 3)
+    for level in LEVELS:
+        ratio = rows["fp32", level]["total_pj"] / rows["int8", level]["total_pj"]
+        assert 1 < ratio < 46 / 3
+        assert rows["fp32", level]["dram_bytes"] >= 4 * rows["int8", level]["dram_bytes"]
+
+
+def test_dse_row_has_the_design_columns() -> None:
+    row = dse_row("net", [CONV], HARDWARE, cycles=9_629, stall_cycles=0)
+    assert list(row)[:16] == [
+        *("workload", "hardware", "rows", "cols", "dataflow", "sram_kb", "bandwidth"),
+        *("cycles", "stall_cycles", "utilization", "dram_bytes"),
+        *("energy_pj_low", "energy_pj", "energy_pj_high", "area_mm2", "bound"),
+    ]
+    assert row["utilization"] == pytest.approx(9_216 / 9_629)
+    assert row["energy_pj_low"] <= row["energy_pj"] <= row["energy_pj_high"]
+    assert row["dram_bytes"] == CONV.dram_bytes_minimum
+    split = replace(HARDWARE, ofmap_sram_kb=128, name="split")
+    assert dse_row("net", [CONV], split, 1, 0)["sram_kb"] == "64/64/128"
+
+
+def test_a_pool_costs_only_its_traffic() -> None:
+    pool = Layer("pool", "pool", None, 1, 4096, 0, 1024, "t", "no MACs")
+    accesses = count_accesses(layer_cost(pool, HARDWARE), HARDWARE)
+    assert accesses == Accesses(0, 8192, 0, 2048, 5120)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.lists(
+        st.builds(product, st.integers(1, 99), st.integers(1, 99), st.integers(1, 99)),
+        min_size=1,
+        max_size=3,
+    ),
+    st.builds(
+        Hardware,
+        st.sampled_from(["ws", "os", "is"]),
+        st.integers(1, 32),
+        st.integers(1, 32),
+        st.integers(1, 8),
+        st.integers(1, 8),
+        st.integers(1, 8),
+        st.integers(1, 32),
+        shared_bus=st.just(True),
+        name=st.just("machine"),
+    ),
+)
+def test_band_is_ordered_and_dram_energy_falls_with_sram(layers, hardware) -> None:
+    costs = network_cost(layers, hardware)
+    totals = [sum(network_energy_fj(costs, hardware, level).values()) for level in LEVELS]
+    assert totals == sorted(totals) and totals[0] > 0
+    more = replace(hardware, ifmap_sram_kb=16, filter_sram_kb=16, ofmap_sram_kb=16)
+    after = network_energy_fj(network_cost(layers, more), more)
+    assert after["dram"] <= network_energy_fj(costs, hardware)["dram"]
+    assert after["mac"] == network_energy_fj(costs, hardware)["mac"]

@@ -1,0 +1,108 @@
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgeint8.arch.machine.hardware import (
+    DATAFLOWS,
+    Hardware,
+    load_preset,
+    parse_hardware_id,
+    uniform_hardware,
+)
+from edgeint8.errors import HardwareError
+
+GOOD = """
+dataflow: ws
+rows: 256
+cols: 256
+clock_mhz: 700
+dram_gb_per_s: 34
+sram_kb: 8192
+technology_nm: 28
+shared_bus: true
+"""
+
+machines = st.builds(
+    uniform_hardware,
+    st.sampled_from(DATAFLOWS),
+    st.integers(1, 4096),
+    st.integers(1, 4096),
+    st.integers(1, 1 << 20),
+    st.none() | st.integers(1, 1 << 20),
+)
+
+
+@given(machines)
+def test_id_reads_back(hardware: Hardware) -> None:
+    assert parse_hardware_id(hardware.id) == hardware
+
+
+def test_id_is_the_documented_one() -> None:
+    assert uniform_hardware("ws", 16, 8, 64).id == "ws_16x8_64kB_unlimited"
+    assert uniform_hardware("os", 16, 8, 64, 12).id == "os_16x8_64kB_12Bpc"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "xs_8x8_64kB_unlimited",
+        "ws_8x8_64kB",
+        "ws_0x8_64kB_unlimited",
+        "ws_8x8_64kB_0Bpc",
+        "ws_08x8_64kB_unlimited",
+        "ws_8x8_0kB_unlimited",
+        "ws_9999x8_64kB_unlimited",
+    ],
+)
+def test_bad_ids_are_refused(text: str) -> None:
+    with pytest.raises(HardwareError, match="allowed"):
+        parse_hardware_id(text)
+
+
+def test_preset_units(tmp_path: Path) -> None:
+    """34 GB/s at 700 MHz over three ports: floor(48.57 / 3) = 16 bytes per cycle and port."""
+    path = tmp_path / "tpu.yaml"
+    path.write_text(GOOD)
+    preset = load_preset(path)
+    assert (preset.id, preset.bandwidth_bpc, preset.clock_hz) == ("tpu", 16, 700e6)
+    assert preset.sram_kb == (8192, 8192, 8192)
+    assert preset.shared_bus and not preset.pipelined_folds
+
+
+def test_preset_bandwidth_is_at_least_one(tmp_path: Path) -> None:
+    path = tmp_path / "slow.yaml"
+    path.write_text(GOOD.replace("dram_gb_per_s: 34", "dram_gb_per_s: 0.1"))
+    assert load_preset(path).bandwidth_bpc == 1
+
+
+@pytest.mark.parametrize(
+    ("find", "replace", "message"),
+    [
+        ("dataflow: ws", "dataflow: row", "dataflow"),
+        ("rows: 256", "rows: 0", "rows is 0"),
+        ("rows: 256", "rows: 16.5", "rows is 16.5"),
+        ("clock_mhz: 700", "clock_mhz: -1", "clock_mhz is -1"),
+        ("clock_mhz: 700", "clock_mhz: 1000000", "clock_hz"),
+        ("clock_mhz: 700", "", "lacks clock_mhz"),
+        ("dram_gb_per_s: 34", "dram_gb_per_s: many", "dram_gb_per_s is 'many'"),
+        ("sram_kb: 8192", "sram_kb: 0", "sram_kb is 0"),
+        ("sram_kb: 8192", "ifmap_sram_kb: 4", "lacks filter_sram_kb, ofmap_sram_kb"),
+        ("sram_kb: 8192", "sram_mb: 8", "unknown keys sram_mb"),
+        ("shared_bus: true", "shared_bus: 1", "shared_bus is 1"),
+        ("dataflow: ws", ": [", "cannot be read"),
+    ],
+)
+def test_absurd_presets_are_refused(tmp_path: Path, find: str, replace: str, message: str) -> None:
+    path = tmp_path / "absurd.yaml"
+    path.write_text(GOOD.replace(find, replace))
+    with pytest.raises(HardwareError, match=message):
+        load_preset(path)
+
+
+def test_unequal_buffers_need_a_name() -> None:
+    with pytest.raises(HardwareError, match="no name"):
+        Hardware("ws", 8, 8, 1, 2, 3)
+    assert Hardware("ws", 8, 8, 1, 2, 3, name="mine").id == "mine"

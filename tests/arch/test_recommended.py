@@ -1,0 +1,228 @@
+"""The recommended design by brute force, what survives the energy band, and SCALE-Sim's word."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.stats import spearmanr
+from test_explore import NETWORK, SPACE, conv
+
+from edgeint8.arch.cost.energy import network_energy_fj
+from edgeint8.arch.cost.physical import network_cost
+from edgeint8.arch.cost.schedule import scheduled_cycles
+from edgeint8.arch.explore.band import band_rows, explore_band, rank_correlation
+from edgeint8.arch.explore.design_space import Constraints, design_space
+from edgeint8.arch.explore.explore import explore
+from edgeint8.arch.explore.recommended import (
+    NEARLY,
+    best_rows,
+    constraint_text,
+    gb_per_s,
+    recommend,
+)
+from edgeint8.scale_sim.dse import replica_cycles, replica_total
+from edgeint8.scale_sim.front_witness import MOST_DESIGNS, QUANTITY, best_by_criterion, witness_rows
+from edgeint8.scale_sim.simulator import cache
+from edgeint8.scale_sim.simulator.adapter import SimulationResult
+
+EVERYTHING = 10_000  # candidates: more than the front has
+
+
+def products(level="mid", space=SPACE) -> dict[int, int]:
+    """Energy times scheduled delay of every design of the front, by its number."""
+    found = {}
+    for number in map(int, explore(NETWORK, space, level=level).numbers):
+        hardware = space.hardware(number)
+        energy = sum(network_energy_fj(network_cost(NETWORK, hardware), hardware, level).values())
+        found[number] = energy * sum(scheduled_cycles(NETWORK, hardware))
+    return found
+
+
+def brute_choice(limit, level="mid", space=SPACE) -> tuple[int, list[int]]:
+    """(bandwidth, products at it) that the stated rule names, one design at a time."""
+    by_bandwidth: dict[int, list[int]] = {}
+    for number, product in products(level, space).items():
+        bandwidth = space.hardware(number).bandwidth_bpc
+        if bandwidth is not None and 3 * bandwidth * space.clock_hz / 1e9 <= limit:
+            by_bandwidth.setdefault(bandwidth, []).append(product)
+    least = min(map(min, by_bandwidth.values()))
+    bandwidth = min(b for b, found in by_bandwidth.items() if min(found) <= NEARLY * least)
+    return bandwidth, sorted(by_bandwidth[bandwidth])
+
+
+@pytest.mark.parametrize("level", ["low", "mid", "high"])
+@pytest.mark.parametrize("limit", [3.0, 9.0, math.inf])
+def test_the_recommended_design_by_brute_force(level, limit) -> None:
+    found = recommend(NETWORK, explore(NETWORK, SPACE, level=level), limit, EVERYTHING)
+    assert found is not None
+    bandwidth, expected = brute_choice(limit, level)
+    assert {design.hardware.bandwidth_bpc for design in found.designs} == {bandwidth}
+    assert [design.product for design in found.designs] == expected
+    assert found.least == min(products(level).values())
+    for design in found.designs:
+        assert design.cycles == sum(scheduled_cycles(NETWORK, design.hardware))
+
+
+def test_less_bandwidth_is_recommended_where_more_wins_little() -> None:
+    """Of wide bandwidths several come within 5 %; the least of them is enough."""
+    space = replace(SPACE, bandwidths_bpc=(1, 16, 32, 64, 128, None))
+    best: dict[float, int] = {}
+    for number, product in products(space=space).items():
+        bandwidth = space.hardware(number).bandwidth_bpc or math.inf
+        best[bandwidth] = min(product, best.get(bandwidth, product))
+    finite = {bandwidth: product for bandwidth, product in best.items() if bandwidth < math.inf}
+    near = [b for b, product in finite.items() if product <= NEARLY * min(finite.values())]
+    assert 1 < len(near) < len(finite)
+    found = recommend(NETWORK, explore(NETWORK, space), None, EVERYTHING)
+    assert found is not None and found.designs[0].hardware.bandwidth_bpc == min(near)
+    limited = recommend(NETWORK, explore(NETWORK, space), 3.0, EVERYTHING)
+    assert limited is not None and limited.designs[0].hardware.bandwidth_bpc == 1
+    assert limited.designs[0].product > NEARLY * found.designs[0].product
+
+
+@pytest.mark.parametrize(("bandwidths", "stands_in"), [((8, None), 8), ((None,), None)])
+def test_the_least_bandwidth_stands_in_where_none_is_to_be_had(bandwidths, stands_in) -> None:
+    space = replace(SPACE, bandwidths_bpc=bandwidths)
+    found = recommend(NETWORK, explore(NETWORK, space), 3.0)
+    assert found is not None and found.designs[0].hardware.bandwidth_bpc == stands_in
+
+
+def test_rows_of_the_best_say_what_scale_sim_alone_would_take() -> None:
+    found = recommend(NETWORK, explore(NETWORK, SPACE), 9.0, EVERYTHING)
+    assert found is not None
+    rows = best_rows("net", NETWORK, found, 3, replica_total, {"area_mm2": 2.0, "fps": None}, 9.5)
+    assert [row["rank"] for row in rows[:3]] == [1, 2, 3]
+    simulated = {d.hardware.id: replica_cycles(NETWORK, d.hardware)[0] for d in found.designs}
+    assert all(row["cycles_scale_sim"] == simulated[row["hardware"]] for row in rows)
+    chosen = [row for row in rows if row["scale_sim_choice"]]
+    assert [row["cycles_scale_sim"] for row in chosen] == [min(simulated.values())]
+    limits = {(row["dram_gb_per_s"], row["constraints"]) for row in rows}
+    assert limits == {(9.0, "area_mm2 <= 2, dram_gb_per_s <= 9.5")}
+    exceeded = best_rows("net", NETWORK, found, 3, replica_total, {"area_mm2": None}, 8.0)
+    assert {row["constraints"] for row in exceeded} == {""}
+    assert all(row["cycles"] <= row["cycles_tile_by_tile"] for row in rows)
+    assert all(row["behind_to_be_had"] <= row["behind_any"] for row in rows)
+
+
+def test_nothing_is_recommended_where_nothing_is_feasible() -> None:
+    nothing = explore(NETWORK, SPACE, Constraints(area_mm2=1e-9))
+    assert recommend(NETWORK, nothing) is None and best_by_criterion(nothing) == []
+    assert best_rows("net", NETWORK, None, 3, replica_total, {}) == []
+    empty = explore_band(NETWORK, SPACE, Constraints(area_mm2=1e-9))
+    rows = band_rows("net", NETWORK, empty)
+    assert {(row["front"], row["best_hardware"]) for row in rows} == {(0, "")}
+
+
+def test_constraints_in_words() -> None:
+    limits = {"area_mm2": 2.5, "power_mw": None, "fps": 30.0}
+    assert constraint_text(limits) == "area_mm2 <= 2.5, fps >= 30"
+    assert constraint_text({"area_mm2": None}) == ""
+
+
+# ---------------------------------------------------------------- the energy band
+
+
+def test_the_band_tells_what_survives() -> None:
+    explorations = explore_band(NETWORK, SPACE)
+    rows = {row["level"]: row for row in band_rows("net", NETWORK, explorations, 9.0)}
+    assert list(rows) == ["low", "mid", "high"]
+    mid = set(explorations["mid"].numbers.tolist())
+    for level, row in rows.items():
+        exploration = explorations[level]
+        front = set(exploration.numbers.tolist())
+        assert row["front"] == len(front) and row["shared_with_mid"] == len(front & mid)
+        assert row["share_of_mid"] == len(front & mid) / len(mid)
+        best = recommend(NETWORK, exploration, 9.0)
+        assert best is not None and row["best_hardware"] == best.designs[0].hardware.id
+    assert rows["mid"]["share_of_mid"] == rows["mid"]["rank_correlation"] == 1.0
+    assert rows["mid"]["best_rank_mid"] == 1
+
+
+def test_the_rank_correlation_is_spearmans() -> None:
+    rng = np.random.default_rng(0)
+    a = rng.permutation(50).astype(float)
+    b = a + rng.normal(0, 10, 50)
+    assert rank_correlation(a, b) == pytest.approx(spearmanr(a, b).statistic)
+    assert rank_correlation(a, -a) == -1.0 and rank_correlation(a, a) == 1.0
+    assert rank_correlation(a[:1], b[:1]) == 1.0
+
+
+# ---------------------------------------------------------------- SCALE-Sim
+
+SMALL = [conv("one", 4, 3, 3, 8), conv("depthwise", 4, 3, 1, 1, repeats=3), *NETWORK[3:4]]
+SMALL_SPACE = replace(SPACE, rows=(3, 8), cols=(4, 5), bandwidths_bpc=(1, 3))
+
+
+def test_scale_sim_agrees_with_the_sweep_on_the_best_designs(tmp_path) -> None:
+    exploration = explore(SMALL, SMALL_SPACE)
+    designs = best_by_criterion(exploration, recommend(SMALL, exploration))
+    ids = [design.id for design in designs]
+    best = recommend(SMALL, exploration)
+    assert best is not None and ids[0] == best.designs[0].hardware.id and len(set(ids)) == len(ids)
+    cycles = {SMALL_SPACE.hardware(int(n)).id: int(c) for n, c in
+              zip(exploration.numbers, exploration.cycles, strict=True)}  # fmt: skip
+    assert min(cycles, key=lambda name: cycles[name]) in ids
+    rows = witness_rows("net", SMALL, designs[:2], tmp_path)
+    simulated = [row for row in rows if "scale_sim" in row]
+    assert simulated and {row["quantity"] for row in rows} == {QUANTITY}
+    assert all(row["difference"] == row["scale_sim_difference"] == 0 for row in simulated)
+    assert all(row["sweep"] == row["full_model"] == row["scale_sim"] for row in simulated)
+
+
+def test_a_witness_that_contradicts_is_seen_and_one_that_stops_says_so(
+    tmp_path, monkeypatch
+) -> None:
+    designs = [SMALL_SPACE.hardware(0)]
+    honest = witness_rows("net", SMALL, designs, tmp_path)[0]["full_model"]
+
+    def stopped(shape, hardware, limits):
+        return SimulationResult("limit", "needs more than 60 CPU seconds", None, 60.0)
+
+    monkeypatch.setattr(cache, "simulate", stopped)
+    (row,) = witness_rows("net", SMALL, designs, tmp_path / "other")
+    assert row["note"] == "one: needs more than 60 CPU seconds" and "scale_sim" not in row
+    monkeypatch.setattr("edgeint8.scale_sim.front_witness._sweep_cycles", lambda *_: honest + 7)
+    (row,) = witness_rows("net", SMALL, designs, tmp_path)
+    assert row["difference"] == 7 and row["scale_sim_difference"] == 0
+
+
+def test_dear_and_repeated_designs_are_listed_and_not_simulated(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(
+        "edgeint8.scale_sim.front_witness._simulated", lambda *_: {"scale_sim": 1, "note": ""}
+    )
+    large = [conv("large", 64, 3, 64, 64)]
+    (row,) = witness_rows("net", large, [SMALL_SPACE.hardware(0)], tmp_path)
+    assert "more than 50,000: not simulated" in row["note"] and row["difference"] == 0
+    space = replace(SPACE, pipelined=(True, False))
+    first = space.hardware(0)
+    designs = [first, replace(first, pipelined_folds=False, name="twin")]
+    designs += [replace(first, rows=rows, name=f"rows_{rows}") for rows in (2, 3, 4)]
+    notes = [row["note"] for row in witness_rows("net", SMALL, designs, tmp_path)]
+    assert notes[0] == notes[2] == notes[3] == "" and "another design" in notes[1]
+    assert f"first {MOST_DESIGNS}" in notes[4]
+
+
+# ---------------------------------------------------------------- the configuration
+
+OPTIONS = {
+    "rows": [1, 4],
+    "cols": [2, 3],
+    "sram_kb": [1, 2],
+    "sram_splits": False,
+    "bandwidth": [2, "unlimited"],
+    "dataflows": ["ws"],
+    "pipelined": [True],
+    "shared_bus": True,
+    "clock_mhz": 500,
+    "balanced": True,
+}
+
+
+def test_the_space_is_the_one_of_the_configuration() -> None:
+    space = design_space(OPTIONS)
+    assert space.rows == (1, 2, 3, 4) and space.cols == (2, 3) and space.balanced
+    assert space.bandwidths_bpc == (2, None) and space.clock_hz == 5e8
+    assert gb_per_s(space.hardware(0)) == 3.0
+    assert not design_space({**OPTIONS, "balanced": False}).balanced
+    assert len(design_space({**OPTIONS, "sram_splits": True}).sram_kb) == 8

@@ -1,0 +1,187 @@
+"""Test vectors: complete, consistent, checked on reading, and replayable by plain integers."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from test_executor import IMAGE, small_network
+
+from edgeint8.errors import DataError
+from edgeint8.fixed_point.arithmetic.requantize import Scheme
+from edgeint8.fixed_point.executor import DataPath
+from edgeint8.fixed_point.studies.bit_growth import sum_reach
+from edgeint8.fixed_point.studies.overflow import Limits, Policy
+from edgeint8.fixed_point.vectors.vectors import (
+    Design,
+    first_mismatch,
+    hexfile,
+    read_vectors,
+    write_vectors,
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Vectors of the small network."""
+    root = tmp_path_factory.mktemp("vectors")
+    write_vectors(small_network(), IMAGE, root)
+    return root
+
+
+def test_data_set_by_hand(folder):
+    vectors = read_vectors(folder)
+    (layer,) = vectors.manifest["layers"]
+    arrays = {role: vectors.array(entry) for role, entry in layer["sets"]["image"].items()}
+    assert arrays["ifm"].tolist() == [[[4, 5, 5, 255], [3, 4, 0, 3]]]
+    assert arrays["acc_before_bias"].tolist() == [[[0, 1, 0, 8, 252]]]
+    assert arrays["acc"].tolist() == [[[4, 5, 4, 12, 256]]]
+    assert arrays["ofm"].tolist() == [[[4, 4, 4, 6, 67]]]
+    assert (layer["pad_value"], layer["y_zero_point"], layer["depth"]) == (3, 3, 2)
+
+
+def test_hex_files_are_twos_complement_words(folder):
+    (layer,) = read_vectors(folder).manifest["layers"]
+    weight = (folder / layer["constants"]["weight"]["hex"]).read_text()
+    assert weight == "01\nfe\n"
+    assert (folder / layer["sets"]["image"]["acc"]["hex"]).read_text().split()[4] == "00000100"
+    assert (folder / layer["constants"]["scale_float32"]["hex"]).read_text() == "3e800000\n"
+
+
+def test_multiplier_and_shift_are_the_scale(folder):
+    vectors = read_vectors(folder)
+    constants = vectors.manifest["layers"][0]["constants"]
+    multiplier, shift = (vectors.array(constants[k]).item() for k in ("multiplier", "shift"))
+    assert multiplier / 2**shift == 0.25
+
+
+def test_raw_codes_replay_to_the_same_output(tmp_path):
+    """The bias holds the correction and the border the raw zero-point."""
+    write_vectors(small_network(), IMAGE, tmp_path, Design(data_path=DataPath.RAW_CODES))
+    vectors = read_vectors(tmp_path)
+    (layer,) = vectors.manifest["layers"]
+    assert (layer["subtracted_zero_point"], layer["pad_value"]) == (0, 3)
+    assert vectors.array(layer["constants"]["bias"]).tolist() == [4 - 3 * (1 - 2)]
+    arrays = {role: vectors.array(entry) for role, entry in layer["sets"]["image"].items()}
+    assert arrays["acc_before_bias"].tolist() == [[[-3, -2, -3, 5, 249]]]
+    assert arrays["acc"].tolist() == [[[4, 5, 4, 12, 256]]]
+
+
+def test_narrow_accumulator_and_scheme_are_applied(tmp_path):
+    limits = Limits(8, Policy.SATURATE_FINAL)
+    write_vectors(small_network(), IMAGE, tmp_path, Design(Scheme.TRUNCATE, limits=limits))
+    vectors = read_vectors(tmp_path)
+    (layer,) = vectors.manifest["layers"]
+    arrays = {role: vectors.array(entry) for role, entry in layer["sets"]["image"].items()}
+    assert arrays["acc"].tolist() == [[[4, 5, 4, 12, 127]]]
+    assert arrays["ofm"].tolist() == [[[4, 4, 4, 6, 34]]]
+    assert vectors.manifest["overflow"] == "saturate_final"
+
+
+def test_corner_sets_reach_the_exact_bounds(folder):
+    vectors = read_vectors(folder)
+    (layer,) = vectors.manifest["layers"]
+    weights = vectors.array(layer["constants"]["weight"])[0]
+    reach = sum_reach(weights.astype(int), (-3, 252))
+    assert vectors.array(layer["sets"]["highest"]["acc_before_bias"]).max() == reach.high.item()
+    assert vectors.array(layer["sets"]["lowest"]["acc_before_bias"]).min() == reach.low.item()
+    silent = vectors.array(layer["sets"]["all_zero_point"]["acc_before_bias"])
+    assert not silent.any()
+
+
+def test_directed_products_and_edges(folder):
+    vectors = read_vectors(folder)
+    cases = {case["name"]: case["arrays"] for case in vectors.manifest["directed"]}
+    assert vectors.array(cases["products"]["product"]).max() == 16384
+    exact = vectors.array(cases["overflow_wrap_19_bits"]["exact"]).item()
+    assert 2**18 <= exact < 2**19
+    expected = {
+        "overflow_wrap_19_bits": exact - 2**19,
+        "overflow_saturate_final_19_bits": 2**18 - 1,
+        "overflow_saturate_step_20_bits": exact,
+        "overflow_saturate_tile_21_bits": exact,
+    }
+    for name, value in expected.items():
+        assert vectors.array(cases[name]["acc"]).item() == value
+
+
+@pytest.mark.parametrize("scheme", ["ort_float32", "int32_half_up"])
+def test_directed_ties_follow_the_rule(folder, scheme):
+    vectors = read_vectors(folder)
+    cases = {case["name"]: case["arrays"] for case in vectors.manifest["directed"]}
+    got = {role: vectors.array(entry) for role, entry in cases[f"ties_{scheme}"].items()}
+    real = got["acc"] / 2.0 ** got["shift"] * got["multiplier"]
+    rounded = np.rint(real) if scheme == "ort_float32" else np.floor(real + 0.5)
+    np.testing.assert_array_equal(got["ofm"], np.clip(rounded + got["zero_point"], -128, 127))
+    assert np.mean(real % 1 == 0.5) > 0.3
+
+
+def test_every_file_is_checked(folder):
+    assert read_vectors(folder).check_all() > 60
+
+
+@pytest.mark.parametrize("kind", ["npy", "hex"])
+def test_a_changed_file_is_refused(tmp_path, kind):
+    write_vectors(small_network(), IMAGE, tmp_path)
+    vectors = read_vectors(tmp_path)
+    entry = vectors.manifest["layers"][0]["sets"]["image"]["acc"]
+    path = tmp_path / entry[kind]
+    content = bytearray(path.read_bytes())
+    content[-2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="was changed"):
+        vectors.array(entry)
+    path.unlink()
+    with pytest.raises(DataError, match="missing"):
+        vectors.check_all()
+
+
+def test_unknown_format_is_refused(tmp_path):
+    (tmp_path / "manifest.json").write_text(json.dumps({"format": 99}))
+    with pytest.raises(DataError, match="vector format 99"):
+        read_vectors(tmp_path)
+
+
+def test_two_writes_give_identical_bytes(folder, tmp_path):
+    write_vectors(small_network(), IMAGE, tmp_path)
+    names = sorted(p.relative_to(folder) for p in Path(folder).rglob("*") if p.is_file())
+    assert names == sorted(p.relative_to(tmp_path) for p in tmp_path.rglob("*") if p.is_file())
+    assert all((folder / n).read_bytes() == (tmp_path / n).read_bytes() for n in names)
+
+
+def test_first_mismatch_names_layer_index_and_values():
+    want, got = np.arange(6).reshape(2, 3), np.arange(6).reshape(2, 3)
+    assert first_mismatch("conv", want, got) is None
+    got[1, 0], got[1, 2] = 9, 9
+    report = first_mismatch("conv", want, got)
+    assert report == "conv[1, 0]: expected 3, got 9 (2 of 6 elements differ)"
+    assert "shape (3, 2)" in first_mismatch("conv", want, got.T)
+
+
+@given(
+    st.sampled_from([8, 16, 32, 64]).flatmap(
+        lambda bits: st.tuples(
+            st.just(bits), st.lists(st.integers(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1))
+        )
+    )
+)
+def test_hex_round_trip(case):
+    bits, values = case
+    text = hexfile.to_hex(np.array(values, np.int64), bits)
+    assert text == "".join(f"{v % 2**bits:0{bits // 4}x}\n" for v in values)
+    assert hexfile.from_hex(text, bits, signed=True).tolist() == values
+
+
+@pytest.mark.parametrize("text", ["0\n", "00", "zz\n", "001\n"])
+def test_broken_hex_is_refused(text):
+    with pytest.raises(DataError, match="broken hex"):
+        hexfile.from_hex(text, 8, signed=False)
+
+
+def test_values_that_do_not_fit_are_refused():
+    with pytest.raises(DataError, match="outside 8 bits"):
+        hexfile.to_hex(np.array([256]), 8)
+    with pytest.raises(DataError, match="hex words of 12"):
+        hexfile.to_hex(np.array([0]), 12)

@@ -1,0 +1,130 @@
+"""The first page: two studies with different data say different things, and say where from."""
+
+import re
+
+import pandas as pd
+import pytest
+
+from edgeint8.report.document.report import origin, write_report
+from edgeint8.report.document.summary import QUESTIONS, summary
+from edgeint8.report.findings import limits
+from edgeint8.tables.tables import COLUMNS, with_absent
+
+PROVENANCE = {
+    "dataset": "shapes",
+    "source": "generated",
+    "stand_in": False,
+    "train_samples": 4000,
+    "holdout_samples": 500,
+    "test_samples": 1000,
+    "files": [{"name": "a.bin"}],
+}
+
+
+def one(table, **values):
+    """A table with one row of `net`; promised columns that are not given are 0."""
+    names = COLUMNS[table].split(", ")
+    return pd.DataFrame([dict.fromkeys(names, 0) | {"workload": "net"} | values])
+
+
+def study(
+    *,
+    accuracy=0.8,
+    strategy="asym",
+    sqnr=30.0,
+    mismatches=0,
+    bits=23,
+    rows=16,
+    bound="compute",
+    difference=0,
+):
+    """The tables that the first page reads, one row each."""
+    named = {"strategy": strategy}
+    return with_absent(
+        {
+            "baseline": one("baseline", accuracy=accuracy + 0.01, data_source="generated"),
+            "quantization": one(
+                *("quantization",),
+                **named,
+                accuracy=accuracy,
+                accuracy_delta=-0.01,
+                sqnr_db=sqnr,
+                float_nodes=0,
+            ),
+            "recommendation": one("recommendation", **named, recommended=True),
+            "golden": one("golden", **named, elements=1000, mismatches=mismatches),
+            "accumulator": one("accumulator", **named, bits_guaranteed=bits),
+            "best": one("best", dataflow="os", rows=rows, cols=16, bound=bound),
+            "crosscheck": one("crosscheck", difference=difference),
+        }
+    )
+
+
+def answers_of(tables):
+    """Question -> answer, from the Markdown table."""
+    lines = summary(tables).splitlines()[2:]
+    return {cells[1]: cells[2] for cells in (re.split(r" *\| *", line) for line in lines)}
+
+
+CHANGES = {
+    "accuracy in FP32 (data)": {"accuracy": 0.7},
+    "recommended strategy": {"strategy": "sym"},
+    "its accuracy, against FP32": {"accuracy": 0.7},
+    "its SQNR": {"sqnr": 20.0},
+    "elements that differ from ONNX Runtime": {"mismatches": 2},
+    "recommended accumulator": {"bits": 22},
+    "recommended design": {"rows": 32},
+    "what binds it": {"bound": "dram_bandwidth"},
+    "numbers that differ from SCALE-Sim": {"difference": 3},
+}
+
+
+def test_every_question_is_answered_from_a_table_that_is_linked():
+    assert set(CHANGES) == set(QUESTIONS)
+    text = summary(study())
+    for source, _ in QUESTIONS.values():
+        assert f"(tables/{source}.csv)" in text
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_other_data_give_another_answer(question):
+    before, after = answers_of(study()), answers_of(study(**CHANGES[question]))
+    assert before[question] and after[question] != before[question]
+
+
+def test_what_a_study_does_not_ask_is_left_out():
+    alone = with_absent({"baseline": one("baseline", accuracy=0.8, data_source="generated")})
+    assert list(answers_of(alone)) == ["accuracy in FP32 (data)"]
+    assert summary(with_absent({})) == ""
+    unlabelled = with_absent({"baseline": one("baseline", accuracy=float("nan"))})
+    assert summary(unlabelled) == ""
+
+
+def test_limits_are_those_of_the_run():
+    here = limits.section(study(), [PROVENANCE])
+    assert "shapes is synthetic" in here and "stand-in" not in here
+    assert "replica differs" not in limits.section(study(), [PROVENANCE])
+    stand_in = PROVENANCE | {"stand_in": True, "source": "stand_in"}
+    assert "shapes is a procedural stand-in" in limits.section(study(), [stand_in])
+    machines = one("dse", bandwidth="unlimited", energy_pj_low=1.0, energy_pj_high=6.0)
+    there = limits.section(study(difference=1) | {"dse": machines}, [PROVENANCE])
+    assert "6.0x apart" in there and "memory binds nothing" in there
+    assert "replica differs" in there
+    floating = study()
+    floating["quantization"] = floating["quantization"].assign(float_nodes=3, cpu_int8_flags="none")
+    text = limits.section(floating, [])
+    assert "1 of 1 quantised graphs" in text and "7-bit weights" in text
+    assert limits.section(with_absent({}), []) == ""
+
+
+def test_provenance_names_source_checksums_seed_and_command():
+    text = origin([PROVENANCE], {"Python": "3.11", "seed": "0", "command": "make run"})
+    assert "source generated, 4,000 training" in text and "checksums of 1 files" in text
+    assert "[data/shapes/provenance.json](data/shapes/provenance.json)" in text
+    assert "- seed: 0" in text and "```sh\nmake run\n```" in text
+    assert "again" not in origin([], {"seed": "0"})
+
+
+def test_a_report_of_nothing_still_says_where_it_comes_from():
+    text = write_report(with_absent({}), [], {"seed": "0"})
+    assert "## Provenance" in text and "## Part" not in text

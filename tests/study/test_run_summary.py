@@ -1,0 +1,48 @@
+"""The end of a run: failed jobs with how their logs end, busy cores."""
+
+import re
+import time
+
+import pytest
+
+from edgeint8.study.run_summary import LAST_LINES, busy_summary, failure_summary, last_lines
+
+
+def test_each_failed_job_once_with_the_end_of_its_log(tmp_path):
+    (tmp_path / "bad.log").write_text("Traceback\n  File x\nerror: no file @ y; allowed: z\n\n")
+    (tmp_path / "bug.log").write_text("".join(f"line {k}\n" for k in range(20)))
+    details = (
+        "    message: None\n    jobid: {}\n    log: {} (check log file(s) for error details)\n"
+    )
+    run = "[now]\n"
+    for rule, job, name in (
+        ("train", 1, "bad.log"),
+        ("export", 2, "bug.log"),
+        ("train", 1, "bad.log"),
+    ):
+        run += f"Error in rule {rule}:\n" + details.format(job, tmp_path / name) + "done\n"
+    run += "Error in rule vectors:\n    message: None\n    jobid: 3\n"
+    (tmp_path / "run.log").write_text(run)
+    lines = failure_summary([tmp_path / "run.log"]).splitlines()
+    assert lines[0] == "3 jobs failed:"
+    assert lines[1:3] == [f"  train: {tmp_path}/bad.log", "    error: no file @ y; allowed: z"]
+    assert lines[4:9] == [f"    line {k}" for k in range(20 - LAST_LINES, 20)]
+    assert lines[9:] == ["  vectors: no log"]
+
+
+def test_a_run_without_failed_jobs_has_no_summary(tmp_path):
+    (tmp_path / "run.log").write_text("Building DAG of jobs...\n")
+    assert failure_summary([tmp_path / "run.log"]) == ""
+    assert last_lines(tmp_path / "missing.log") == []
+
+
+def test_busy_cores_count_what_was_computed():
+    started = time.monotonic() - 100
+    line = busy_summary(started, 4)
+    found = re.match(
+        r"10\d s on 4 cores: (\d+) CPU s in jobs and ([\d.]+) in Snakemake \(([\d.]+)%\), (\d+)%",
+        line,
+    )
+    jobs, own, own_share, busy = (float(number) for number in found.groups())
+    assert own_share == pytest.approx(100 * own / (own + jobs), rel=0.1)
+    assert busy == pytest.approx((own + jobs) / 4, abs=1)
