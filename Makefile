@@ -57,6 +57,7 @@ documents: $(VENV)/run.stamp
 	$(BIN)/python -m tools.docs.documents --snapshot results/tables README*.md docs/*.md
 	$(BIN)/python -m tools.docs.api
 	$(BIN)/python -m tools.docs.troubleshooting
+	$(BIN)/python -m tools.docs.tables
 
 # The pages of every module, which need no server: docs/site/index.html.
 docs: $(VENV)/dev.stamp

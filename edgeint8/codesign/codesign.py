@@ -192,7 +192,7 @@ def _priced(
         **{name: choice.quality.get(name) for name in QUALITY},
         **{ENERGY[level]: cost.energy_pj[level] for level in LEVELS},
         "area_mm2": cost.area_mm2,
-        "cycles": cost.cycles,
+        "bound_cycles": cost.cycles,
         "model_ms": cost.milliseconds,
         "weight_bytes": cost.storage.weights,
         "scale_bytes": cost.storage.scales,

@@ -119,4 +119,4 @@ def _simulated(
         if result.reports is None:
             return {"note": f"{layer.name}: {result.reason}"}
         total += layer.repeats * (result.reports.compute.total_cycles + 1)
-    return {"scale_sim": total, "scale_sim_difference": total - lines, "note": ""}
+    return {"scalesim": total, "scalesim_difference": total - lines, "note": ""}

@@ -44,9 +44,9 @@ def simulate_network(
 
 
 def _outcome(result: SimulationResult, repeats: int) -> Row:
-    """Status and quantities; `cycles` is for all repeats, every other column for one."""
+    """Status and quantities; `scalesim_cycles` is for all repeats, every other column for one."""
     outcome: Row = {"status": result.status, "reason": result.reason}
     if result.reports is not None:
         quantities = result.reports.quantities()
-        outcome |= {"cycles": repeats * quantities["total_cycles"], **quantities}
+        outcome |= {"scalesim_cycles": repeats * quantities["total_cycles"], **quantities}
     return outcome

@@ -1,35 +1,16 @@
-"""What the report is made of: the tables of each part, and the tables each figure draws."""
+"""Every table of a study, those that a given study makes, and the tables each figure draws."""
 
-TABLES_OF_PART = {
-    "status": ("status",),
-    "a": ("baseline",),
-    "b": (
-        "quantization",
-        "recommendation",
-        "draws",
-        "sensitivity",
-        "mixed_precision",
-        "layer_traits",
-        "levels",
-        "histograms",
-    ),
-    "c": ("golden", "bit_growth", "accumulator", "overflow", "requantize"),
-    "d": (
-        "crosscheck",
-        "physics",
-        "dse",
-        "roofline",
-        "scaling",
-        "energy",
-        "switching",
-        "packing",
-        "pareto",
-        "front_check",
-        "best",
-        "band",
-        "validation",
-        "codesign",
-    ),
+from edgeint8.tables import designs, part_a, part_b, part_c, part_d
+from edgeint8.tables.table import Part, Table
+
+TABLES: dict[str, Table] = {
+    table.name: table
+    for module in (part_a, part_b, part_c, part_d, designs)
+    for table in module.TABLES
+}
+PARTS: tuple[Part, ...] = ("status", "a", "b", "c", "d")
+TABLES_OF_PART: dict[Part, tuple[str, ...]] = {
+    part: tuple(name for name, table in TABLES.items() if table.part == part) for part in PARTS
 }
 FIGURE_TABLES = {
     "accuracy": ("quantization",),
@@ -51,13 +32,6 @@ FIGURE_TABLES = {
     "pareto_front": ("pareto", "dse", "best"),
     "codesign": ("codesign",),
 }
-# What a table needs besides its part: without these in the study it is not made.
-NEEDS_CALIBRATION = {
-    *("recommendation", "draws", "layer_traits", "levels", "histograms", "codesign"),
-}
-NEEDS_STATIC = {"bit_growth", "accumulator"}
-NEEDS_STATIC_DETAIL = {"sensitivity", "mixed_precision"}
-NEEDS_DETAIL = {"overflow", "requantize"}
 
 
 def tables_of_study(
@@ -70,7 +44,7 @@ def tables_of_study(
     static_detail: bool,
     detail: bool,
     hardware: bool,
-) -> dict[str, tuple[str, ...]]:
+) -> dict[Part, tuple[str, ...]]:
     """The tables of each part that a study makes, from what it selects.
 
     names: any workload; floats: any network that came as floats; strategies: any network with a
@@ -79,11 +53,14 @@ def tables_of_study(
     these that the study calibrates; hardware: any machine.
     """
     parts = {"status": names, "a": floats, "b": strategies, "c": strategies, "d": hardware}
-    absent = set() if calibrated else NEEDS_CALIBRATION
-    absent |= set() if static else NEEDS_STATIC
-    absent |= set() if static_detail else NEEDS_STATIC_DETAIL
-    absent |= set() if detail else NEEDS_DETAIL
+    met = {
+        "": True,
+        "calibrated": calibrated,
+        "static": static,
+        "static_detail": static_detail,
+        "detail": detail,
+    }
     return {
-        part: tuple(table for table in tables if parts[part] and table not in absent)
-        for part, tables in TABLES_OF_PART.items()
+        part: tuple(name for name in of_part if parts[part] and met[TABLES[name].needs])
+        for part, of_part in TABLES_OF_PART.items()
     }

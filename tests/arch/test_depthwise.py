@@ -64,7 +64,7 @@ def test_rows_are_those_of_the_grouped_layers() -> None:
     dense = Layer("c", "conv", LayerShape.from_output((4, 4), (1, 1), 3, 3), 1, 1, 1, 1, "test")
     [row] = packing_rows("net", [dense, LAYER], WS)
     assert (row["layer"], row["groups"], row["groups_together"]) == ("dw", 32, 16)
-    assert row["cycles_alone"] == 32 * (112 * 112 + 46)
-    assert row["cycles_packed"] == 2 * 9 * (112 * 112 + 46)
+    assert row["bound_cycles_alone"] == 32 * (112 * 112 + 46)
+    assert row["bound_cycles_packed"] == 2 * 9 * (112 * 112 + 46)
     assert row["utilization_alone"] == pytest.approx(9 / 256, rel=0.005)
     assert row["filter_bytes_packed"] == 16 * row["filter_bytes_alone"] == 16 * 288

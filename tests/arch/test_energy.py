@@ -17,7 +17,7 @@ from edgeint8.arch.cost.energy import (
     energy_rows,
     network_energy_fj,
 )
-from edgeint8.arch.cost.physical import layer_cost, network_cost
+from edgeint8.arch.cost.physical import layer_cost, network_cost, total_cycles
 from edgeint8.arch.machine import constants
 from edgeint8.arch.machine.constants import LEVELS, Band, constant_rows, sram_fj_per_byte
 from edgeint8.arch.machine.hardware import Hardware, parse_hardware_id
@@ -121,12 +121,15 @@ def test_int8_against_fp32_on_the_same_array() -> None:
 
 def test_dse_row_has_the_design_columns() -> None:
     row = dse_row("net", [CONV], HARDWARE, cycles=9_629, stall_cycles=0)
-    assert list(row)[:16] == [
+    assert list(row)[:17] == [
         *("workload", "hardware", "rows", "cols", "dataflow", "sram_kb", "bandwidth"),
-        *("cycles", "stall_cycles", "utilization", "dram_bytes"),
-        *("energy_pj_low", "energy_pj", "energy_pj_high", "area_mm2", "bound"),
+        *("scalesim_cycles", "scalesim_stall_cycles", "bound_cycles", "utilization", "dram_bytes"),
+        *("energy_pj_low", "energy_pj", "energy_pj_high", "area_mm2", "bound_by"),
     ]
-    assert row["utilization"] == pytest.approx(9_216 / 9_629)
+    assert row["scalesim_utilization"] == pytest.approx(9_216 / 9_629)
+    costs = network_cost([CONV], HARDWARE)
+    assert row["bound_cycles"] == total_cycles(costs)
+    assert row["utilization"] == pytest.approx(CONV.macs / (total_cycles(costs) * 256))
     assert row["energy_pj_low"] <= row["energy_pj"] <= row["energy_pj_high"]
     assert row["dram_bytes"] == CONV.dram_bytes_minimum
     split = replace(HARDWARE, ofmap_sram_kb=128, name="split")

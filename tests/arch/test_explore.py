@@ -125,7 +125,7 @@ def test_a_changed_design_is_seen() -> None:
     exploration = explore(NETWORK, SPACE)
     exploration.cycles[0] += 1
     wrong = [row for row in front_check_rows("net", NETWORK, exploration) if row["difference"]]
-    assert [(row["quantity"], row["difference"]) for row in wrong] == [("cycles", 1)]
+    assert [(row["quantity"], row["difference"]) for row in wrong] == [("bound_cycles", 1)]
 
 
 @pytest.mark.parametrize(
@@ -231,12 +231,12 @@ def test_progress_adds_up() -> None:
 def test_front_rows_are_ordered_and_complete() -> None:
     exploration = explore(NETWORK, SPACE)
     rows = front_rows("net", NETWORK, exploration)
-    assert [row["cycles"] for row in rows] == sorted(exploration.cycles.tolist())
-    assert {row["bound"] for row in rows} <= {
+    assert [row["bound_cycles"] for row in rows] == sorted(exploration.cycles.tolist())
+    assert {row["bound_by"] for row in rows} <= {
         *("compute", "dram_bandwidth", "fill_drain", "fold_edges", "stalls")
     }
     first = rows[0]
-    seconds = first["cycles"] / SPACE.clock_hz
+    seconds = first["bound_cycles"] / SPACE.clock_hz
     assert first["power_mw"] == pytest.approx(first["energy_pj"] * 1e-12 / seconds * 1e3)
     assert first["fps"] == pytest.approx(1 / seconds) == 1e3 / first["model_ms"]
     assert all(row["energy_pj_low"] < row["energy_pj"] < row["energy_pj_high"] for row in rows)
@@ -334,7 +334,7 @@ def test_switching_by_hand() -> None:
     assert chosen.switched_cycles < min(chosen.fixed_cycles.values())
     rows = switching_rows("net", [many_pixels, long_k], hardware)
     assert [row["best"] for row in rows] == ["ws", "os", chosen.best_fixed]
-    assert rows[-1]["cycles_best"] == chosen.switched_cycles
+    assert rows[-1]["bound_cycles_best"] == chosen.switched_cycles
 
 
 @settings(max_examples=40, deadline=None)

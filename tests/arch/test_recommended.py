@@ -94,14 +94,14 @@ def test_rows_of_the_best_say_what_scale_sim_alone_would_take() -> None:
     rows = best_rows("net", NETWORK, found, 3, replica_total, {"area_mm2": 2.0, "fps": None}, 9.5)
     assert [row["rank"] for row in rows[:3]] == [1, 2, 3]
     simulated = {d.hardware.id: replica_cycles(NETWORK, d.hardware)[0] for d in found.designs}
-    assert all(row["cycles_scale_sim"] == simulated[row["hardware"]] for row in rows)
-    chosen = [row for row in rows if row["scale_sim_choice"]]
-    assert [row["cycles_scale_sim"] for row in chosen] == [min(simulated.values())]
+    assert all(row["scalesim_cycles"] == simulated[row["hardware"]] for row in rows)
+    chosen = [row for row in rows if row["scalesim_choice"]]
+    assert [row["scalesim_cycles"] for row in chosen] == [min(simulated.values())]
     limits = {(row["dram_gb_per_s"], row["constraints"]) for row in rows}
     assert limits == {(9.0, "area_mm2 <= 2, dram_gb_per_s <= 9.5")}
     exceeded = best_rows("net", NETWORK, found, 3, replica_total, {"area_mm2": None}, 8.0)
     assert {row["constraints"] for row in exceeded} == {""}
-    assert all(row["cycles"] <= row["cycles_tile_by_tile"] for row in rows)
+    assert all(row["bound_cycles"] <= row["schedule_cycles"] for row in rows)
     assert all(row["behind_to_be_had"] <= row["behind_any"] for row in rows)
 
 
@@ -164,10 +164,10 @@ def test_scale_sim_agrees_with_the_sweep_on_the_best_designs(tmp_path) -> None:
               zip(exploration.numbers, exploration.cycles, strict=True)}  # fmt: skip
     assert min(cycles, key=lambda name: cycles[name]) in ids
     rows = witness_rows("net", SMALL, designs[:2], tmp_path)
-    simulated = [row for row in rows if "scale_sim" in row]
+    simulated = [row for row in rows if "scalesim" in row]
     assert simulated and {row["quantity"] for row in rows} == {QUANTITY}
-    assert all(row["difference"] == row["scale_sim_difference"] == 0 for row in simulated)
-    assert all(row["sweep"] == row["full_model"] == row["scale_sim"] for row in simulated)
+    assert all(row["difference"] == row["scalesim_difference"] == 0 for row in simulated)
+    assert all(row["sweep"] == row["full_model"] == row["scalesim"] for row in simulated)
 
 
 def test_a_witness_that_contradicts_is_seen_and_one_that_stops_says_so(
@@ -181,15 +181,15 @@ def test_a_witness_that_contradicts_is_seen_and_one_that_stops_says_so(
 
     monkeypatch.setattr(cache, "simulate", stopped)
     (row,) = witness_rows("net", SMALL, designs, tmp_path / "other")
-    assert row["note"] == "one: needs more than 60 CPU seconds" and "scale_sim" not in row
+    assert row["note"] == "one: needs more than 60 CPU seconds" and "scalesim" not in row
     monkeypatch.setattr("edgeint8.scale_sim.front_witness._sweep_cycles", lambda *_: honest + 7)
     (row,) = witness_rows("net", SMALL, designs, tmp_path)
-    assert row["difference"] == 7 and row["scale_sim_difference"] == 0
+    assert row["difference"] == 7 and row["scalesim_difference"] == 0
 
 
 def test_dear_and_repeated_designs_are_listed_and_not_simulated(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(
-        "edgeint8.scale_sim.front_witness._simulated", lambda *_: {"scale_sim": 1, "note": ""}
+        "edgeint8.scale_sim.front_witness._simulated", lambda *_: {"scalesim": 1, "note": ""}
     )
     large = [conv("large", 64, 3, 64, 64)]
     (row,) = witness_rows("net", large, [SMALL_SPACE.hardware(0)], tmp_path)

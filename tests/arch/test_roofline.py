@@ -22,7 +22,7 @@ DESIGN_COLUMNS = [
     "ridge",
     "attainable",
     "achieved",
-    "bound",
+    "bound_by",
 ]
 
 
@@ -45,9 +45,9 @@ def test_row_by_hand() -> None:
     assert row["ridge"] == 256 / 48
     assert row["attainable"] == 256.0
     # 16x16 weights and 16 inputs over the bus (272 / 48: 6), a row of 16 outputs at the end (1).
-    assert row["cycles"] == 4 * (1024 + 46) + 7
+    assert row["bound_cycles"] == 4 * (1024 + 46) + 7
     assert row["achieved"] == (1 << 20) / (4 * (1024 + 46) + 7)
-    assert row["bound"] == "compute"
+    assert row["bound_by"] == "compute"
     assert row["fill_drain_cycles"] == 4 * 46 and row["fold_edges_cycles"] == 0
 
 
@@ -67,8 +67,10 @@ def test_row_by_hand() -> None:
 )
 def test_every_bound_is_named(layer: Layer, identifier: str, bound: str) -> None:
     [row] = roofline_rows("net", [layer], parse_hardware_id(identifier))
-    assert row["bound"] == bound
-    assert sum(float(row[f"{name}_cycles"]) for name in BOUNDS) == pytest.approx(row["cycles"])
+    assert row["bound_by"] == bound
+    assert sum(float(row[f"{name}_cycles"]) for name in BOUNDS) == pytest.approx(
+        row["bound_cycles"]
+    )
 
 
 def test_unlimited_bandwidth_has_no_ridge() -> None:
@@ -96,11 +98,11 @@ def test_shares_and_scaling(layers, dataflow, rows, cols, bandwidth) -> None:
     assert network_bound(costs) in {cost.bound for cost in costs}
     for row in roofline_rows("net", layers, hardware):
         assert row["achieved"] <= row["attainable"] * (1 + 1e-12)
-        assert row["cycles_lower_bound"] <= row["cycles"] <= row["cycles_upper_bound"]
+        assert row["lower_bound_cycles"] <= row["bound_cycles"] <= row["upper_bound_cycles"]
     bought = {row["resource"]: row for row in scaling_rows("net", layers, hardware)}
     assert list(bought) == ["rows", "cols", "sram", "bandwidth"]
     for resource in ("sram", "bandwidth"):
-        assert bought[resource]["cycles_doubled"] <= bought[resource]["cycles_now"]
+        assert bought[resource]["bound_cycles_doubled"] <= bought[resource]["bound_cycles_now"]
 
 
 def test_scaling_by_hand() -> None:
@@ -110,10 +112,10 @@ def test_scaling_by_hand() -> None:
         row["resource"]: row
         for row in scaling_rows("net", [layer], parse_hardware_id("os_1x64_256kB_1Bpc"))
     }
-    assert rows["bandwidth"]["cycles_now"] == (256 + 65_536 + 256) // 3
-    assert rows["bandwidth"]["cycles_doubled"] == (256 + 65_536 + 256) // 6
-    assert rows["cols"]["cycles_doubled"] == (256 + 65_536 + 256) // 3
-    assert (rows["rows"]["bound_now"], rows["rows"]["speedup"]) == ("dram_bandwidth", 1.0)
+    assert rows["bandwidth"]["bound_cycles_now"] == (256 + 65_536 + 256) // 3
+    assert rows["bandwidth"]["bound_cycles_doubled"] == (256 + 65_536 + 256) // 6
+    assert rows["cols"]["bound_cycles_doubled"] == (256 + 65_536 + 256) // 3
+    assert (rows["rows"]["bound_by_now"], rows["rows"]["speedup"]) == ("dram_bandwidth", 1.0)
 
 
 def test_unlimited_bandwidth_cannot_be_doubled() -> None:
@@ -127,7 +129,7 @@ def test_more_columns_can_hurt_serial_folds() -> None:
     serial = parse_hardware_id("ws_8x8_64kB_unlimited")
     pipelined = replace(serial, pipelined_folds=True, name="pipelined")
     loss = [
-        row["cycles_doubled"] - row["cycles_now"]
+        row["bound_cycles_doubled"] - row["bound_cycles_now"]
         for hardware in (serial, pipelined)
         for row in scaling_rows("net", [layer], hardware)
         if row["resource"] == "cols"

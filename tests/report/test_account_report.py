@@ -9,7 +9,7 @@ from edgeint8.arch.network.layers import Layer, LayerShape
 from edgeint8.report.figures.account_figures import account
 from edgeint8.report.findings.account_answers import TERMS, WORDS, account_answers
 from edgeint8.scale_sim.account.account import QUANTITIES, account_rows
-from edgeint8.tables.tables import columns_of
+from edgeint8.tables.files import columns_of
 
 BYTES = QUANTITIES[2:]
 NO_DSE = pd.DataFrame(columns=columns_of("dse"))

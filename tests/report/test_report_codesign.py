@@ -9,7 +9,7 @@ from edgeint8.report.document import part_d
 from edgeint8.report.figures.figures import FIGURES
 from edgeint8.report.findings import codesign_answers as answers
 from edgeint8.tables.contents import tables_of_study
-from edgeint8.tables.tables import columns_of, with_absent
+from edgeint8.tables.files import columns_of, with_absent
 
 BAND = (0.5, 1.0, 2.5)
 
@@ -38,7 +38,7 @@ def choice(axis, name, *, energy=100.0, accuracy=0.9, band=BAND, **more):
         "energy_pj": mid,
         "energy_pj_high": high,
         "area_mm2": 2.0,
-        "cycles": 50_000,
+        "bound_cycles": 50_000,
         "model_ms": 0.05,
         "weight_bytes": 90_000,
         "scale_bytes": 900,
@@ -107,7 +107,7 @@ def test_coincidence_follows_the_table() -> None:
     assert "they coincide in accuracy too (0.50 points" in text
     apart = [
         choice("strategy", "asym"),
-        choice("strategy", "slow", energy=150, accuracy=0.8, cycles=75_000),
+        choice("strategy", "slow", energy=150, accuracy=0.8, bound_cycles=75_000),
     ]
     turned = said(answers.strategies_coincide, strategy=apart)
     assert "coincide in area (within 0.0 %), and differ in energy (by up to 50.0 %)" in turned
@@ -282,7 +282,7 @@ def test_the_figure_says_in_words_what_coincides() -> None:
     assert "the 3 strategies coincide in energy" in texts(figure)
     assert "latency of all choices is the same" in texts(figure)
     plt.close(figure)
-    apart = [choice("strategy", "asym"), choice("strategy", "s", energy=150, cycles=40_000)]
+    apart = [choice("strategy", "asym"), choice("strategy", "s", energy=150, bound_cycles=40_000)]
     turned = FIGURES["codesign"](study(strategy=apart))
     assert "the 2 strategies differ in energy" in texts(turned)
     assert "latency differs by up to 25.0%" in texts(turned)

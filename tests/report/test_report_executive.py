@@ -8,7 +8,7 @@ import pytest
 from edgeint8.report.document.report import origin, write_report
 from edgeint8.report.document.summary import QUESTIONS, summary
 from edgeint8.report.findings import limits
-from edgeint8.tables.tables import COLUMNS, with_absent
+from edgeint8.tables.files import columns_of, with_absent
 
 PROVENANCE = {
     "dataset": "shapes",
@@ -23,8 +23,7 @@ PROVENANCE = {
 
 def one(table, **values):
     """A table with one row of `net`; promised columns that are not given are 0."""
-    names = COLUMNS[table].split(", ")
-    return pd.DataFrame([dict.fromkeys(names, 0) | {"workload": "net"} | values])
+    return pd.DataFrame([dict.fromkeys(columns_of(table), 0) | {"workload": "net"} | values])
 
 
 def study(
@@ -54,7 +53,7 @@ def study(
             "recommendation": one("recommendation", **named, recommended=True),
             "golden": one("golden", **named, elements=1000, mismatches=mismatches),
             "accumulator": one("accumulator", **named, bits_guaranteed=bits),
-            "best": one("best", dataflow="os", rows=rows, cols=16, bound=bound),
+            "best": one("best", dataflow="os", rows=rows, cols=16, bound_by=bound),
             "crosscheck": one("crosscheck", difference=difference),
         }
     )

@@ -19,7 +19,7 @@ from edgeint8.report.findings import (
     recommended_answers,
 )
 from edgeint8.tables.contents import FIGURE_TABLES
-from edgeint8.tables.tables import with_absent
+from edgeint8.tables.files import with_absent
 
 FIGURES_OF_D = (
     *("cycles_by_array", "cycles_by_sram", "cycle_causes", "utilization"),
@@ -50,18 +50,18 @@ def machine(
         "dataflow": dataflow,
         "sram_kb": int(kb.removesuffix("kB")),
         "bandwidth": bandwidth.removesuffix("Bpc"),
-        "cycles": cycles if simulated is None else simulated,
-        "stall_cycles": 0,
+        "scalesim_cycles": cycles if simulated is None else simulated,
+        "scalesim_stall_cycles": 0,
         "utilization": 0.5,
         "dram_bytes": 1000,
         "energy_pj_low": 1e6 * energy[0],
         "energy_pj": 1e6 * energy[1],
         "energy_pj_high": 1e6 * energy[2],
         "area_mm2": 1.0,
-        "bound": bound,
-        "physical_cycles": cycles,
-        "physical_cycles_tile_by_tile": cycles if tiled is None else tiled,
-        "physical_cycles_pipelined": cycles if pipelined is None else pipelined,
+        "bound_by": bound,
+        "bound_cycles": cycles,
+        "schedule_cycles": cycles if tiled is None else tiled,
+        "bound_pipelined_cycles": cycles if pipelined is None else pipelined,
         "model_ms": cycles / 1e6,
     }
 
@@ -79,9 +79,9 @@ def layer(hardware, name="conv", parts=(100, 0, 0, 0, 0), bound="compute", macs=
         "ridge": 2.0,
         "attainable": 64.0,
         "achieved": macs / cycles if cycles else 0.0,
-        "bound": bound,
+        "bound_by": bound,
         "operator": "conv" if macs else "pool",
-        "cycles": cycles,
+        "bound_cycles": cycles,
     }
     return row | {f"{c}_cycles": part for c, part in zip(CAUSES, parts, strict=True)} | more
 
@@ -103,7 +103,7 @@ def design(name, cycles, energy, area, bandwidth="4", band=(0.5, 2.0), **more):
         "ofmap_sram_kb": 16,
         "bandwidth": bandwidth,
         "pipelined": True,
-        "cycles": cycles,
+        "bound_cycles": cycles,
         "model_ms": cycles / 1e6,
         "fps": 1e9 / cycles,
         "energy_pj_low": 1e6 * energy * band[0],
@@ -113,7 +113,7 @@ def design(name, cycles, energy, area, bandwidth="4", band=(0.5, 2.0), **more):
         "power_mw": 1.0,
         "dram_bytes": 1000,
         "utilization": 0.5,
-        "bound": "compute",
+        "bound_by": "compute",
         "designs": 1000,
         "feasible_designs": 900,
     } | more
@@ -226,13 +226,31 @@ def switching(best, fixed_cycles=(100, 200)):
     ws, os_ = fixed_cycles
     name = "os_8x8_64kB_4Bpc"
     rows = [
-        {"layer": "first", "cycles_ws": ws, "cycles_os": os_, "cycles_is": 900, "best": best},
-        {"layer": "second", "cycles_ws": 900, "cycles_os": 300, "cycles_is": 950, "best": "os"},
-        {"layer": "total", "cycles_ws": 1000, "cycles_os": 500, "cycles_is": 1850, "best": "os"},
+        {
+            "layer": "first",
+            "bound_cycles_ws": ws,
+            "bound_cycles_os": os_,
+            "bound_cycles_is": 900,
+            "best": best,
+        },
+        {
+            "layer": "second",
+            "bound_cycles_ws": 900,
+            "bound_cycles_os": 300,
+            "bound_cycles_is": 950,
+            "best": "os",
+        },
+        {
+            "layer": "total",
+            "bound_cycles_ws": 1000,
+            "bound_cycles_os": 500,
+            "bound_cycles_is": 1850,
+            "best": "os",
+        },
     ]
     reached = (min(ws, os_), 300, min(ws, os_) + 300)
     rows = [
-        row | {"cycles_best": cycles, "workload": "net", "hardware": name}
+        row | {"bound_cycles_best": cycles, "workload": "net", "hardware": name}
         for row, cycles in zip(rows, reached, strict=True)
     ]
     twin = name.replace("os", "ws")
@@ -258,7 +276,7 @@ def doublings(rows, cols, sram):
         dse=[machine(name, 100)],
         scaling=[
             {"workload": "net", "hardware": hardware, "resource": resource}
-            | {"cycles_now": 100, "cycles_doubled": cycles}
+            | {"bound_cycles_now": 100, "bound_cycles_doubled": cycles}
             for hardware in (name, "os_8x8_64kB_unlimited")
             for resource, cycles in (("rows", rows), ("cols", cols), ("sram", sram))
         ],
@@ -312,8 +330,8 @@ def test_unlimited_bandwidth_is_a_knee_only_without_limited_designs():
 
 def recommended(name, rank, tiled, *, had=0.0, any_=1.0, simulated=100, choice=False, **more):
     """A row of ``best.csv``."""
-    row = {"cycles_tile_by_tile": tiled, "rank": rank, "behind_to_be_had": had, "behind_any": any_}
-    row |= {"dram_gb_per_s": 24.0, "cycles_scale_sim": simulated, "scale_sim_choice": choice}
+    row = {"schedule_cycles": tiled, "rank": rank, "behind_to_be_had": had, "behind_any": any_}
+    row |= {"dram_gb_per_s": 24.0, "scalesim_cycles": simulated, "scalesim_choice": choice}
     return design(name, 100, 2, 1.0, **row, constraints="") | more
 
 
@@ -341,7 +359,7 @@ def test_what_scale_sim_alone_would_take_is_told_from_the_table():
     (said,) = recommended_answers.scale_sim_choice(pd.DataFrame([first, other]))
     assert "rank 7, 25.0 % more energy times delay" in said
     assert "200 USER cycles against 300" in said
-    agrees = pd.DataFrame([first | {"scale_sim_choice": True}, other | {"scale_sim_choice": False}])
+    agrees = pd.DataFrame([first | {"scalesim_choice": True}, other | {"scalesim_choice": False}])
     (said,) = recommended_answers.scale_sim_choice(agrees)
     assert "the same design" in said and "rank" not in said
 
@@ -382,7 +400,7 @@ def witness(*differences, left=0):
     """Rows of ``front_check.csv`` that SCALE-Sim was asked for; `left` more without a value."""
     row = {"quantity": "compute_cycles_serial", "difference": 0}
     rows = [
-        row | {"hardware": f"d{k}", "scale_sim": 9.0, "scale_sim_difference": d, "note": np.nan}
+        row | {"hardware": f"d{k}", "scalesim": 9.0, "scalesim_difference": d, "note": np.nan}
         for k, d in enumerate(differences)
     ]
     rows += [row | {"hardware": f"x{k}", "note": "too dear"} for k in range(left)]
@@ -408,7 +426,7 @@ def energy(int8, fp32, dram=(0.9, 0.9, 0.9)):
                 ("registers_pj", "ifmap_sram_pj", "filter_sram_pj", "ofmap_sram_pj"), 0.0
             )
             head = {"workload": "net", "hardware": SMALL, "number_format": number_format}
-            more = {"level": level, "total_pj": 1e6 * total, "cycles": 10, "area_mm2": 1.0}
+            more = {"level": level, "total_pj": 1e6 * total, "bound_cycles": 10, "area_mm2": 1.0}
             rows.append(head | more | parts)
     return pd.DataFrame(rows)
 
@@ -660,10 +678,10 @@ def packed(cycles_packed, utilization_packed, together, name="dw"):
         "hardware": LARGE,
         "operator": "depthwise",
         "groups": 32,
-        "cycles_alone": 1000,
+        "bound_cycles_alone": 1000,
         "utilization_alone": 0.035,
         "groups_together": together,
-        "cycles_packed": cycles_packed,
+        "bound_cycles_packed": cycles_packed,
         "utilization_packed": utilization_packed,
     }
 

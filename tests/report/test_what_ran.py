@@ -11,7 +11,7 @@ from edgeint8.report.document.report import write_report
 from edgeint8.report.figures.figures import FIGURES
 from edgeint8.report.figures.style import nothing_to_draw
 from edgeint8.report.findings import answers, limits, what_ran, why
-from edgeint8.tables.tables import with_absent
+from edgeint8.tables.files import with_absent
 
 JUDGED = [
     *("accuracy", "accuracy_low", "accuracy_high", "accuracy_delta", "delta_low", "delta_high"),

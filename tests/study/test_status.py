@@ -9,7 +9,7 @@ from edgeint8.errors import DataError, ModelError, ResourceError, SimulationErro
 from edgeint8.files import absence, write_absence
 from edgeint8.study.job import job
 from edgeint8.study.status import failures, main, status_rows, write_status
-from edgeint8.tables.tables import concatenate, read_table, write_table
+from edgeint8.tables.files import concatenate, read_table, write_table
 
 
 def snakemake(tmp_path, inputs=(), workload=True):

@@ -57,7 +57,7 @@ def test_every_figure_and_every_table_has_a_caption():
 
 def test_a_table_is_shown_with_its_cells_escaped():
     page = table_page(
-        pd.DataFrame({"layer": ["a<b"], "cycles": [12], "share": [float("nan")]}), "dse"
+        pd.DataFrame({"layer": ["a<b"], "bound_cycles": [12], "share": [float("nan")]}), "dse"
     )
     assert "<td>a&lt;b</td>" in page and "<td>12</td>" in page and "1 rows" in page
     assert "NaN" not in page

@@ -53,7 +53,7 @@ def test_a_topology_runs_from_file_to_report(project, hardware):
         frame = pd.read_csv(results / f"tables/{table}.csv")
         assert set(frame["hardware"]) == named, table
     check = pd.read_csv(results / "tables/front_check.csv")
-    witnessed = check["scale_sim_difference"].dropna()
+    witnessed = check["scalesim_difference"].dropna()
     assert (check["difference"] == 0).all() and len(witnessed) and (witnessed == 0).all()
     assert set(pd.read_csv(results / "tables/band.csv")["level"]) == {"low", "mid", "high"}
     report = (results / "report.md").read_text()

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from edgeint8.fixed_point.vectors.vectors import read_vectors
-from edgeint8.tables.contents import FIGURE_TABLES
-from edgeint8.tables.tables import COLUMNS, columns_of
+from edgeint8.tables.contents import FIGURE_TABLES, TABLES
+from edgeint8.tables.files import columns_of
 
 pytestmark = pytest.mark.xdist_group("study")
 RESULTS = "results_test"
@@ -34,7 +34,7 @@ def plan(project):
     return {m[1]: int(m[2]) for m in re.finditer(r"^(\w+) +(\d+)$", output, re.M)}
 
 
-@pytest.mark.parametrize("table", COLUMNS)
+@pytest.mark.parametrize("table", TABLES)
 def test_tables_have_their_columns(studied, table):
     frame = read(studied, table)
     assert len(frame) or table == "packing"  # neither network has depthwise or grouped layers
@@ -102,13 +102,13 @@ def test_a_single_result_can_be_targeted(studied):
     study(studied, target)
     frame = pd.read_csv(studied.run_dir / target)
     mapped = frame[frame["status"] == "ok"]
-    assert len(mapped) == 4 and (mapped["cycles"] > 0).all()
+    assert len(mapped) == 4 and (mapped["scalesim_cycles"] > 0).all()
     assert frame[frame["status"] != "ok"]["reason"].notna().all()
 
 
 def test_a_second_run_from_nothing_gives_the_same_tables(studied, project):
     study(project)
-    for table in COLUMNS:
+    for table in TABLES:
         first, second = read(studied, table), read(project, table)
         stable = [c for c in first.columns if not c.startswith(("latency_", "time_"))]
         first[stable].to_csv(project.run_dir / "first.csv", index=False)

@@ -6,7 +6,7 @@ import pytest
 from conftest import ROOT
 
 from edgeint8.report.document.report import executive
-from edgeint8.tables.tables import read_table, with_absent
+from edgeint8.tables.files import read_table, with_absent
 from tools.docs.snapshot import QUOTED, read_snapshot
 
 pytestmark = pytest.mark.xdist_group("study")

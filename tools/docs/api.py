@@ -6,17 +6,16 @@ To write it, or to see whether it is current::
     python -m tools.docs.api --check
 """
 
-import argparse
 import ast
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import edgeint8
-from edgeint8.files import write_text
+from tools.docs.pages import DOCS, run
 
 PACKAGE = Path(edgeint8.__file__).parent
-PAGE = PACKAGE.parent / "docs/api.md"
+PAGE = DOCS / "api.md"
 ROOMS = {
     "": "The house: what all parts share",
     "data": "The house: files that travel with the package",
@@ -99,17 +98,5 @@ def _arrow(path: Path) -> str:
     return " →" if '__name__ == "__main__"' in path.read_text(encoding="utf-8") else ""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; returns 1 where `--check` finds the page stale."""
-    parser = argparse.ArgumentParser(description="Write docs/api.md from the docstrings.")
-    parser.add_argument("--check", action="store_true", help="change nothing; exit 1 if stale")
-    chosen = parser.parse_args(arguments)
-    current = PAGE.is_file() and PAGE.read_text(encoding="utf-8") == page()
-    if not current and not chosen.check:
-        write_text(PAGE, page())
-    print(f"{PAGE.name}: {'current' if current else 'stale' if chosen.check else 'rewritten'}")
-    return int(chosen.check and not current)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(PAGE, page))

@@ -11,7 +11,7 @@ import pandas as pd
 
 from edgeint8.files import read_json
 from edgeint8.report.markdown import Tables, table
-from edgeint8.tables.tables import read_table
+from edgeint8.tables.files import read_table
 
 KEPT = (
     *("golden", "golden_mobilenet", "scalesim", "quantize_sweep", "explore", "peers"),

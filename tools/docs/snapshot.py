@@ -13,7 +13,7 @@ from edgeint8.errors import DataError
 from edgeint8.files import atomic_path
 from edgeint8.report.document.part_c import POLICIES
 from edgeint8.report.findings.array_machines import CAUSES
-from edgeint8.tables.tables import read_table
+from edgeint8.tables.files import read_table
 
 KEY = ("workload", "strategy")
 COUNT = "rows"
@@ -59,24 +59,25 @@ QUOTED: dict[str, tuple[str, ...]] = {
     ),
     "crosscheck": ("workload", "mode", "quantity", "difference"),
     "dse": (
-        *("workload", "hardware", "rows", "cols", "dataflow", "sram_kb", "bandwidth", "cycles"),
-        *("bound", "physical_cycles", "physical_cycles_tile_by_tile", "model_ms"),
+        *("workload", "hardware", "rows", "cols", "dataflow", "sram_kb", "bandwidth"),
+        *("scalesim_cycles", "bound_cycles"),
+        *("bound_by", "schedule_cycles", "model_ms"),
         *("energy_pj_low", "energy_pj", "energy_pj_high", "area_mm2"),
     ),
     "roofline": (
-        *("workload", "layer", "hardware", "macs", "bytes", "intensity", "ridge", "bound"),
-        *("cycles", *(f"{cause}_cycles" for cause in CAUSES)),
+        *("workload", "layer", "hardware", "macs", "bytes", "intensity", "ridge", "bound_by"),
+        *("bound_cycles", *(f"{cause}_cycles" for cause in CAUSES)),
     ),
     "energy": (
-        *("workload", "hardware", "number_format", "level", "total_pj", "cycles", "area_mm2"),
+        *("workload", "hardware", "number_format", "level", "total_pj", "bound_cycles", "area_mm2"),
         *("mac_pj", "registers_pj", "ifmap_sram_pj", "filter_sram_pj", "ofmap_sram_pj", "dram_pj"),
     ),
     "validation": (
         *("source", "quantity", "unit", "conditions", "published", "ours", "error", "why"),
     ),
     "best": (
-        *("workload", "hardware", "rows", "cols", "dataflow", "bandwidth", "pipelined", "bound"),
-        *("ifmap_sram_kb", "filter_sram_kb", "ofmap_sram_kb", "cycles", "cycles_tile_by_tile"),
+        *("workload", "hardware", "rows", "cols", "dataflow", "bandwidth", "pipelined", "bound_by"),
+        *("ifmap_sram_kb", "filter_sram_kb", "ofmap_sram_kb", "bound_cycles", "schedule_cycles"),
         *("energy_pj_low", "energy_pj", "energy_pj_high", "area_mm2"),
     ),
 }

@@ -131,7 +131,7 @@ def array_table(tables: Tables) -> str:
             before = None
             for machine in group.sort_values("pes", kind="stable").to_dict("records"):
                 parts = causes(roofline[roofline["hardware"] == machine["hardware"]])
-                now = int(machine["physical_cycles"])
+                now = int(machine["bound_cycles"])
                 rows.append(
                     {"workload": name, "dataflow": dataflow, "array": machine["array"]}
                     | {"cycles": now, "faster": f"{before / now:.2f}x" if before else ""}
@@ -150,12 +150,12 @@ def binding_table(tables: Tables) -> str:
         pool = dse[dse["limited"] & (dse["dataflow"] == "ws")]
         hardware = pool.loc[pool["model_ms"].idxmin(), "hardware"]
         rows = roofline[(roofline["hardware"] == hardware) & (roofline["macs"] > 0)]
-        total = int(roofline[roofline["hardware"] == hardware]["cycles"].sum())
+        total = int(roofline[roofline["hardware"] == hardware]["bound_cycles"].sum())
         frames.append(
             rows.assign(
                 layer=rows["layer"].map(short_name),
-                share=[percent(cycles / total, 0) for cycles in rows["cycles"]],
-                bound=rows["bound"].map(CAUSES.__getitem__),
+                share=[percent(cycles / total, 0) for cycles in rows["bound_cycles"]],
+                bound_by=rows["bound_by"].map(CAUSES.__getitem__),
             )
         )
     headings = NETWORK | {
@@ -163,7 +163,7 @@ def binding_table(tables: Tables) -> str:
         "layer": "layer",
         "intensity": "MACs per DRAM byte",
         "ridge": "ridge",
-        "bound": "bound by",
+        "bound_by": "bound by",
         "share": "of the cycles",
     }
     return table(pd.concat(frames), headings)
@@ -176,13 +176,13 @@ def sram_table(tables: Tables) -> str:
         rows = sram_sweep(of(tables["dse"], name))
         sizes = rows.groupby("dataflow", sort=False)["kb"].nunique()
         rows = rows[rows["dataflow"] == sizes.idxmax()]
-        frames.append(rows.assign(bound=rows["bound"].map(CAUSES.__getitem__)))
+        frames.append(rows.assign(bound_by=rows["bound_by"].map(CAUSES.__getitem__)))
     headings = NETWORK | {
         "hardware": "machine",
-        "physical_cycles": "cycles",
-        "physical_cycles_tile_by_tile": "tile by tile",
-        "bound": "bound by",
-        "cycles": "SCALE-Sim",
+        "bound_cycles": "cycles",
+        "schedule_cycles": "tile by tile",
+        "bound_by": "bound by",
+        "scalesim_cycles": "SCALE-Sim",
     }
     return table(pd.concat(frames), headings)
 

@@ -14,11 +14,10 @@ from typing import Any
 
 import yaml
 
-from edgeint8.files import write_text
+from tools.docs.pages import DOCS, ROOT, run
 
-ROOT = Path(__file__).parents[2]
 CASES = ROOT / "tests/workflow/bad_input.yaml"
-PAGE = ROOT / "docs/troubleshooting.md"
+PAGE = DOCS / "troubleshooting.md"
 HEAD = """\
 # Troubleshooting
 
@@ -53,17 +52,5 @@ def _entry(case: Mapping[str, Any]) -> str:
     return f"**{case['wrong']}** {case['fix']}\n\n```text\n{says}\n```\n"
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Write the page, or with ``--check`` compare: 1 if it is not what the cases say."""
-    text = page(read_cases())
-    if "--check" not in arguments:
-        write_text(PAGE, text)
-        return 0
-    if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == text:
-        return 0
-    print("error: docs/troubleshooting.md is not current; run `make documents`", file=sys.stderr)
-    return 1
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run(PAGE, lambda: page(read_cases())))

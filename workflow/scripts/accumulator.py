@@ -6,7 +6,7 @@ from edgeint8.fixed_point.studies.bit_growth import LayerWidth
 from edgeint8.fixed_point.studies.overflow import OverflowRow
 from edgeint8.fixed_point.studies.recommendation import accumulator_row
 from edgeint8.study.job import job
-from edgeint8.tables.tables import read_table, write_table
+from edgeint8.tables.files import read_table, write_table
 
 
 def records(path, kind, key):

@@ -6,7 +6,7 @@ from edgeint8.models.data.samples import load_samples
 from edgeint8.quant.evidence.evidence import load_logits
 from edgeint8.quant.evidence.statistics import accuracy, correct_answers
 from edgeint8.study.job import job
-from edgeint8.tables.tables import read_table, write_table
+from edgeint8.tables.files import read_table, write_table
 
 
 def row(index, workload):

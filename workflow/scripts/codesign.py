@@ -5,7 +5,7 @@ from edgeint8.arch.network.layers import layers_from_json
 from edgeint8.codesign.codesign import Evidence, codesign_rows, reference_machine
 from edgeint8.files import read_json, write_csv
 from edgeint8.study.job import job
-from edgeint8.tables.tables import read_table
+from edgeint8.tables.files import read_table
 
 
 def rows_of(path, workload=None):

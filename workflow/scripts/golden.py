@@ -17,6 +17,7 @@ ROW = (
 
 with job(snakemake):
     key = {name: snakemake.wildcards[name] for name in ("workload", "strategy")}
+    key |= {"witness": "ort"}
     model = onnx.load(snakemake.input.model)
     test = load_samples(snakemake.input.dataset, "test").first(snakemake.params.images)
     source = {

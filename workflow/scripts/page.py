@@ -5,7 +5,7 @@ from pathlib import Path
 from edgeint8.files import write_text
 from edgeint8.report.document.pages import report_page, table_page
 from edgeint8.study.job import job
-from edgeint8.tables.tables import read_table
+from edgeint8.tables.files import read_table
 
 with job(snakemake):
     source = Path(snakemake.input.source)

@@ -6,7 +6,7 @@ from edgeint8.files import absence, read_json, write_text
 from edgeint8.report.document.environment import describe_environment
 from edgeint8.report.document.report import write_report
 from edgeint8.study.job import job
-from edgeint8.tables.tables import read_table, with_absent
+from edgeint8.tables.files import read_table, with_absent
 
 with job(snakemake):
     tables = {Path(path).stem: read_table(path) for path in snakemake.input.tables}

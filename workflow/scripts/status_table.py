@@ -5,7 +5,7 @@ from pathlib import Path
 from edgeint8.files import read_json
 from edgeint8.study.job import job
 from edgeint8.study.status import status_rows
-from edgeint8.tables.tables import write_table
+from edgeint8.tables.files import write_table
 
 with job(snakemake):
     statuses = {Path(path).parent.name: read_json(path) for path in snakemake.input.status}

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from edgeint8.study.job import job
-from edgeint8.tables.tables import write_table
+from edgeint8.tables.files import write_table
 
 with job(snakemake):
     sys.path.insert(0, str(Path(snakemake.input.programs[0]).parent))

@@ -15,7 +15,7 @@ from edgeint8.quant.evidence.evidence import evidence_rows, load_logits, split_l
 from edgeint8.quant.ort.reference import batches
 from edgeint8.quant.ptq import Calibration, Strategy, prepare_model, quantize
 from edgeint8.study.job import job
-from edgeint8.tables.tables import read_table
+from edgeint8.tables.files import read_table
 
 
 def row_of(strategy, graph):

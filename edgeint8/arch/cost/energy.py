@@ -136,14 +136,15 @@ def dse_row(
 
     `cycles` and `stall_cycles` are the exact replica's, over the layers on the array; bytes,
     energy and bound are the physical model's, over all layers, as are the columns on the right.
-    `utilization` is a share from 0 to 1 of the MACs that the array could have done in `cycles`.
-    `physical_cycles_pipelined` is the same machine with pipelined folds: what is left when the
-    next tile is loaded while the present one computes.
+    `utilization` is a share from 0 to 1 of the MACs that the array could have done in the bound's
+    cycles, `scalesim_utilization` in SCALE-Sim's. `bound_pipelined_cycles` is the same machine with
+    pipelined folds: what is left when the next tile is loaded while the present one computes.
     """
     costs = network_cost(layers, hardware, options)
     pipelined = replace(hardware, pipelined_folds=True, name=hardware.name or "pipelined")
     energy = energy_band_pj(costs, hardware)
     macs = sum(layer.macs for layer in layers)
+    bound, elements = total_cycles(costs), hardware.processing_elements
     kb = hardware.sram_kb
     return {
         "workload": workload,
@@ -153,20 +154,21 @@ def dse_row(
         "dataflow": hardware.dataflow,
         "sram_kb": kb[0] if len(set(kb)) == 1 else "/".join(map(str, kb)),
         "bandwidth": "unlimited" if hardware.bandwidth_bpc is None else hardware.bandwidth_bpc,
-        "cycles": cycles,
-        "stall_cycles": stall_cycles,
-        "utilization": macs / (cycles * hardware.processing_elements) if cycles else 0.0,
+        "scalesim_cycles": cycles,
+        "scalesim_stall_cycles": stall_cycles,
+        "bound_cycles": bound,
+        "utilization": macs / (bound * elements) if bound else 0.0,
         "dram_bytes": total_dram_bytes(costs),
         "energy_pj_low": energy["low"],
         "energy_pj": energy["mid"],
         "energy_pj_high": energy["high"],
         "area_mm2": area_mm2(hardware),
-        "bound": network_bound(costs),
-        "physical_cycles": total_cycles(costs),
-        "physical_cycles_tile_by_tile": sum(scheduled_cycles(layers, hardware, options)),
-        "physical_stall_cycles": sum(cost.stall_cycles for cost in costs),
-        "physical_cycles_pipelined": total_cycles(network_cost(layers, pipelined, options)),
-        "model_ms": total_cycles(costs) / hardware.clock_hz * 1e3,
+        "bound_by": network_bound(costs),
+        "scalesim_utilization": macs / (cycles * elements) if cycles else 0.0,
+        "schedule_cycles": sum(scheduled_cycles(layers, hardware, options)),
+        "bound_stall_cycles": sum(cost.stall_cycles for cost in costs),
+        "bound_pipelined_cycles": total_cycles(network_cost(layers, pipelined, options)),
+        "model_ms": bound / hardware.clock_hz * 1e3,
         "area_mm2_low": area_mm2(hardware, "low"),
         "area_mm2_high": area_mm2(hardware, "high"),
     }
@@ -193,7 +195,7 @@ def energy_rows(
                 | {f"{part}_pj": value / 1000 for part, value in parts.items()}
                 | {
                     "total_pj": sum(parts.values()) / 1000,
-                    "cycles": total_cycles(costs),
+                    "bound_cycles": total_cycles(costs),
                     "dram_bytes": total_dram_bytes(costs),
                     "area_mm2": area_mm2(hardware, level, number_format),
                 }

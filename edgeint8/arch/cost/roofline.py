@@ -86,14 +86,14 @@ def roofline_rows(
             "ridge": point.ridge,
             "attainable": point.attainable,
             "achieved": point.achieved,
-            "bound": cost.bound,
+            "bound_by": cost.bound,
             "operator": cost.layer.operator,
-            "cycles": cost.cycles,
+            "bound_cycles": cost.cycles,
         }
         row |= {f"{name}_cycles": value for name, value in cost.parts.items()}
-        row["cycles_tile_by_tile"] = tiled
-        row["cycles_lower_bound"] = lower_bound(cost.layer, hardware, options)[0]
-        row["cycles_upper_bound"] = upper_bound(cost.layer, hardware, options)[0]
+        row["schedule_cycles"] = tiled
+        row["lower_bound_cycles"] = lower_bound(cost.layer, hardware, options)[0]
+        row["upper_bound_cycles"] = upper_bound(cost.layer, hardware, options)[0]
         rows.append(row)
     return rows
 

@@ -33,7 +33,7 @@ def design_row(workload: str, layers: Sequence[Layer], hardware: Hardware) -> Ro
         "ofmap_sram_kb": ofmap_kb,
         "bandwidth": "unlimited" if hardware.bandwidth_bpc is None else hardware.bandwidth_bpc,
         "pipelined": hardware.pipelined_folds,
-        "cycles": cycles,
+        "bound_cycles": cycles,
         "model_ms": seconds * 1e3,
         "fps": 1 / seconds,
         "energy_pj_low": energy["low"],
@@ -44,7 +44,7 @@ def design_row(workload: str, layers: Sequence[Layer], hardware: Hardware) -> Ro
         "dram_bytes": total_dram_bytes(costs),
         "utilization": sum(layer.macs for layer in layers)
         / (cycles * hardware.processing_elements),
-        "bound": network_bound(costs),
+        "bound_by": network_bound(costs),
     }
 
 
@@ -88,7 +88,7 @@ def front_check_rows(
         costs = network_cost(layers, hardware)
         energy = network_energy_fj(costs, hardware, exploration.level)
         checked = {
-            "cycles": (int(exploration.cycles[place]), total_cycles(costs)),
+            "bound_cycles": (int(exploration.cycles[place]), total_cycles(costs)),
             "energy_fj": (int(exploration.energy_fj[place]), sum(energy.values())),
             "area_mm2": (
                 float(exploration.area_mm2[place]),

@@ -119,7 +119,7 @@ def best_rows(
     """Rows of ``best.csv``: the recommended design, `count` in all, and what SCALE-Sim would say.
 
     SCALE-Sim alone knows cycles only: of the candidates it would take the one of fewest USER
-    cycles (the exact replica's). That design has `scale_sim_choice` and a row of its own when it
+    cycles (the exact replica's). That design has `scalesim_choice` and a row of its own when it
     is not among the first. `simulated_cycles` tells them; `limits` and `dram_gb_per_s` are the
     configuration's.
     """
@@ -135,13 +135,13 @@ def best_rows(
         design = found.designs[place]
         row = design_row(workload, layers, design.hardware)
         row |= {
-            "cycles_tile_by_tile": design.cycles,
+            "schedule_cycles": design.cycles,
             "rank": place + 1,
             "behind_to_be_had": design.product / found.least_to_be_had - 1,
             "behind_any": design.product / found.least - 1,
             "dram_gb_per_s": gb_per_s(design.hardware),
-            "cycles_scale_sim": simulated[place],
-            "scale_sim_choice": place == choice,
+            "scalesim_cycles": simulated[place],
+            "scalesim_choice": place == choice,
             "constraints": constraint_text({**limits, "dram_gb_per_s": kept}),
         }
         rows.append(row)

@@ -47,13 +47,13 @@ def scaling_rows(
                 "workload": workload,
                 "hardware": hardware.id,
                 "resource": resource,
-                "cycles_now": total_cycles(now),
-                "cycles_doubled": total_cycles(then),
+                "bound_cycles_now": total_cycles(now),
+                "bound_cycles_doubled": total_cycles(then),
                 "speedup": total_cycles(now) / max(1, total_cycles(then)),
                 "dram_bytes_now": total_dram_bytes(now),
                 "dram_bytes_doubled": total_dram_bytes(then),
-                "bound_now": network_bound(now),
-                "bound_doubled": network_bound(then),
+                "bound_by_now": network_bound(now),
+                "bound_by_doubled": network_bound(then),
             }
         )
     return rows

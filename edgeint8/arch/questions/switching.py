@@ -62,7 +62,7 @@ def switching_rows(
 ) -> list[Row]:
     """One row an array layer, then one for the network: cycles by dataflow and the best.
 
-    In the last row `best` is the best fixed dataflow and `cycles_best` what switching reaches.
+    In the last row `best` is the best fixed dataflow, `bound_cycles_best` what switching reaches.
     """
     found = switching(layers, hardware, options)
     rows: list[Row] = []
@@ -88,6 +88,6 @@ def _row(
     head: Row = {"workload": workload, "hardware": hardware.id, "layer": layer}
     return (
         head
-        | {f"cycles_{dataflow}": count for dataflow, count in cycles.items()}
-        | {"best": best, "cycles_best": cycles_best}
+        | {f"bound_cycles_{dataflow}": count for dataflow, count in cycles.items()}
+        | {"best": best, "bound_cycles_best": cycles_best}
     )

@@ -166,19 +166,19 @@ def machine_table(dse: pd.DataFrame) -> str:
         energy=rows["energy_pj"] / 1e6,
         latency=1e3 * rows["model_ms"],
         band=band,
-        bound=rows["bound"].map(CAUSES.__getitem__),
+        bound_by=rows["bound_by"].map(CAUSES.__getitem__),
     )
     columns = {
         "hardware": "machine",
         "latency": "latency (µs)",
-        "physical_cycles": "cycles",
-        "physical_cycles_tile_by_tile": "tile by tile",
-        "cycles": "SCALE-Sim (replica)",
+        "bound_cycles": "cycles",
+        "schedule_cycles": "tile by tile",
+        "scalesim_cycles": "SCALE-Sim (replica)",
         "dram_bytes": "DRAM bytes",
         "energy": "energy (µJ)",
         "band": "low to high",
         "area_mm2": "area (mm²)",
-        "bound": "bound",
+        "bound_by": "bound",
     }
     return table(rows.head(MOST_ROWS), columns) + _rest(rows, len(dse), "machines", "dse")
 
@@ -188,20 +188,20 @@ def layer_table(roofline: pd.DataFrame, hardware: str) -> str:
     rows = roofline[(roofline["hardware"] == hardware) & (roofline["macs"] > 0)]
     if rows.empty:
         return ""
-    utilization = rows["compute_cycles"] / rows["cycles"].clip(lower=1)
+    utilization = rows["compute_cycles"] / rows["bound_cycles"].clip(lower=1)
     rows = rows.assign(
         layer=rows["layer"].map(short_name),
         utilization=utilization.map(lambda share: percent(share, 1)),
-        bound=rows["bound"].map(CAUSES.__getitem__),
-    ).sort_values("cycles", ascending=False, kind="stable")
+        bound_by=rows["bound_by"].map(CAUSES.__getitem__),
+    ).sort_values("bound_cycles", ascending=False, kind="stable")
     columns = {
         "layer": "layer",
         "macs": "MACs",
-        "cycles": "cycles",
+        "bound_cycles": "cycles",
         "utilization": "utilisation",
         "intensity": "MACs per DRAM byte",
         "ridge": "ridge",
-        "bound": "bound by",
+        "bound_by": "bound by",
     }
     head = f"Layers on `{hardware}`:\n\n"
     return (

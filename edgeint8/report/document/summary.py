@@ -92,7 +92,7 @@ def _design(tables: Tables, workload: str) -> str:
 
 def _bottleneck(tables: Tables, workload: str) -> str:
     rows = of(tables["best"], workload)
-    return "" if rows.empty else CAUSES[rows["bound"].iloc[0]]
+    return "" if rows.empty else CAUSES[rows["bound_by"].iloc[0]]
 
 
 def _replica(tables: Tables, workload: str) -> str:

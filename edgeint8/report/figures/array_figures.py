@@ -43,16 +43,16 @@ def cycles_by_array(table: pd.DataFrame) -> Figure:
             x = np.array([ticks.index(tick) for tick in flow["tick"]])
             swept = flow["tick"].eq(flow["array"]).to_numpy()
             style: dict[str, Any] = {"color": COLOURS[k], "marker": MARKERS[k], "markersize": 4}
-            ax.plot(x[swept], flow["physical_cycles"][swept], linestyle=LINES[k], **style)
-            ax.plot(x[~swept], flow["physical_cycles"][~swept], linestyle="none", **style)
-            pipelined = flow["physical_cycles_pipelined"]
+            ax.plot(x[swept], flow["bound_cycles"][swept], linestyle=LINES[k], **style)
+            ax.plot(x[~swept], flow["bound_cycles"][~swept], linestyle="none", **style)
+            pipelined = flow["bound_pipelined_cycles"]
             ax.plot(x[swept], pipelined[swept], color=COLOURS[k], linewidth=0.7)
             ax.plot(x[~swept], pipelined[~swept], "_", color=COLOURS[k], markersize=9)
-            ax.plot(x, flow["cycles"], **_hollow(k))
+            ax.plot(x, flow["scalesim_cycles"], **_hollow(k))
         ax.set_xticks(range(len(ticks)), ticks, fontsize=7)
         ax.set_xlim(-0.5, len(ticks) - 0.5)
         ax.set_xlabel("array (rows x columns of processing elements)")
-        _cycle_axis(ax, rows[["physical_cycles", "physical_cycles_pipelined", "cycles"]])
+        _cycle_axis(ax, rows[["bound_cycles", "bound_pipelined_cycles", "scalesim_cycles"]])
         ax.set_title(f"{workload}{_sweep_condition(rows)}")
     thin = mpl.lines.Line2D([], [], color=COLOURS[7], linewidth=0.7, label="with pipelined folds")
     _dataflow_legend(figure, table, "SCALE-Sim (replica, array layers)", [thin])
@@ -74,20 +74,20 @@ def cycles_by_sram(table: pd.DataFrame) -> Figure:
         for k, dataflow in enumerate(DATAFLOWS):
             flow = rows[rows["dataflow"] == dataflow]
             x = [ticks.index(tick) for tick in flow["sram_kb"]]
-            bound, tiled = flow["physical_cycles"], flow["physical_cycles_tile_by_tile"]
+            bound, tiled = flow["bound_cycles"], flow["schedule_cycles"]
             ax.plot(x, bound, color=COLOURS[k], marker=MARKERS[k], linestyle=LINES[k], markersize=4)
             ax.fill_between(x, bound, tiled, color=COLOURS[k], alpha=0.25, linewidth=0)
             ax.plot(x, tiled, color=COLOURS[k], linewidth=0.8)
-            ax.plot(x, flow["cycles"], **_hollow(k))
+            ax.plot(x, flow["scalesim_cycles"], **_hollow(k))
         ax.set_xticks(range(len(ticks)), [tick.replace("/", "/\n") for tick in ticks])
         ax.set_xlim(-0.3, len(ticks) - 0.4)
         ax.set_xlabel("SRAM per operand (KiB)")
-        columns = ["physical_cycles", "physical_cycles_tile_by_tile", "cycles"]
+        columns = ["bound_cycles", "schedule_cycles", "scalesim_cycles"]
         _cycle_axis(ax, pd.concat([rows, others])[columns])
         _beside(ax, others, ticks)
         ax.set_title(f"{workload}\n{_what(rows)}")
     calc = not (sram_sweep(table)["limited"]).any()
-    mode = "cycles" if calc else "USER cycles"
+    mode = "scalesim_cycles" if calc else "USER cycles"
     band = mpl.patches.Patch(color=COLOURS[7], alpha=0.25, label="bound to tile by tile")
     _dataflow_legend(figure, table, f"SCALE-Sim's {mode} (replica only)", [band])
     return figure
@@ -107,11 +107,11 @@ def _beside(ax: Axes, others: pd.DataFrame, ticks: list[str]) -> None:
         x = ticks.index(str(buffers)) + 0.12
         for row in rows.to_dict("records"):
             k = DATAFLOWS.index(row["dataflow"])
-            ends = [row["physical_cycles"], row["physical_cycles_tile_by_tile"]]
+            ends = [row["bound_cycles"], row["schedule_cycles"]]
             ax.plot([x, x], ends, color=COLOURS[k], alpha=0.5, linewidth=2)
             ax.plot(x, ends[0], color=COLOURS[k], marker=MARKERS[k], markersize=4)
-            ax.plot(x, row["cycles"], **_hollow(k))
-        top = float(rows["physical_cycles"].max())
+            ax.plot(x, row["scalesim_cycles"], **_hollow(k))
+        top = float(rows["bound_cycles"].max())
         ax.annotate(name, (x, top), (5, 0), textcoords="offset points", fontsize=6, va="center")
 
 
@@ -143,9 +143,9 @@ def cycle_causes(roofline: pd.DataFrame, dse: pd.DataFrame) -> Figure:
             share = 100 * (parts[name] / total.where(total > 0, 1)).to_numpy()
             ax.bar(x, share, 0.8, bottom, color=COLOURS[k], hatch=HATCHES[k], edgecolor="white")
             bottom += share
-        left = 100 * rows["physical_cycles_pipelined"] / rows["physical_cycles"].clip(lower=1)
+        left = 100 * rows["bound_pipelined_cycles"] / rows["bound_cycles"].clip(lower=1)
         ax.hlines(left, x - 0.46, x + 0.46, color="black", linewidth=1.8)
-        for place, count in zip(x, rows["physical_cycles"], strict=True):
+        for place, count in zip(x, rows["bound_cycles"], strict=True):
             ax.text(place, 101, short_count(count), ha="center", va="bottom", fontsize=6.5)
         labels = rows["dataflow"] + "\n" + rows["tick"]
         ax.set_xticks(x, labels, fontsize=6.5)

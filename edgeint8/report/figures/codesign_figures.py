@@ -189,7 +189,7 @@ def _coincidence(rows: pd.DataFrame) -> str:
     energies = strategies["energy_pj"].nunique()
     spread = strategies["energy_pj"].max() / strategies["energy_pj"].min() - 1
     verdict = "coincide in energy" if spread <= COINCIDE else "differ in energy"
-    slower = rows["cycles"].max() / rows["cycles"].min() - 1
+    slower = rows["bound_cycles"].max() / rows["bound_cycles"].min() - 1
     latency = "of all choices is the same" if slower == 0 else f"differs by up to {slower:.1%}"
     return (
         f"the {len(strategies)} strategies {verdict}\n"

@@ -38,7 +38,7 @@ def representatives(dse: pd.DataFrame) -> list[str]:
     fastest with a limited bandwidth is added.
     """
     frame = machines(dse)
-    total = frame.groupby("hardware", sort=False)["physical_cycles"].sum()
+    total = frame.groupby("hardware", sort=False)["bound_cycles"].sum()
     known = frame.drop_duplicates("hardware").set_index("hardware")
     plain = known[~known["preset"]]
     limited = plain[plain["limited"]]
@@ -85,7 +85,7 @@ def roofline(table: pd.DataFrame, dse: pd.DataFrame) -> Figure:
         ax.set_title(f"{workload}\n{title}\n{_buffers(dse, mine)}", fontsize=8)
     drawn = table[(table["macs"] > 0) & table["hardware"].isin(names)]
     figure.legend(
-        handles=_bound_legend(set(drawn["bound"])),
+        handles=_bound_legend(set(drawn["bound_by"])),
         loc="outside lower center",
         ncols=6 if columns > 2 else 2,
         fontsize=8,
@@ -154,7 +154,7 @@ def _roofline_panel(ax: Axes, rows: pd.DataFrame, peak: int, first: str) -> None
     roof = np.minimum(peak, intensity * peak / ridge) if ridge > 0 else np.full(200, float(peak))
     ax.plot(intensity, roof, color=COLOURS[7], linewidth=1.2)
     for row in rows.to_dict("records"):
-        k = list(CAUSES).index(row["bound"])
+        k = list(CAUSES).index(row["bound_by"])
         style: dict[str, Any] = {"color": COLOURS[k], "markersize": 5, "linestyle": "none"}
         if row["hardware"] != first:
             style |= {"markersize": 8, "markerfacecolor": "none", "markeredgewidth": 0.8}
@@ -201,7 +201,7 @@ def _name_layers(ax: Axes, rows: pd.DataFrame, roof: np.ndarray) -> None:
 def _merged(rows: pd.DataFrame) -> pd.DataFrame:
     """One row a point, most cycles first: equal layers share a name such as ``conv2 +1``."""
     points = rows.groupby(["intensity", "achieved"], sort=False).agg(
-        layer=("layer", "first"), count=("layer", "size"), cycles=("cycles", "sum")
+        layer=("layer", "first"), count=("layer", "size"), cycles=("bound_cycles", "sum")
     )
     more = [f" +{count - 1}" if count > 1 else "" for count in points["count"]]
     names = [short_name(str(name)) + tail for name, tail in zip(points["layer"], more, strict=True)]

@@ -150,13 +150,13 @@ def hardware_answer(tables: Tables, workload: str) -> str:
     dse, roofline = of(tables["dse"], workload), of(tables["roofline"], workload)
     best = dse.loc[dse["model_ms"].idxmin()]
     there = roofline[roofline["hardware"] == best["hardware"]]
-    by_bound = there.groupby("bound")["cycles"].sum() / max(1, there["cycles"].sum())
+    by_bound = there.groupby("bound_by")["bound_cycles"].sum() / max(1, there["bound_cycles"].sum())
     bound = str(by_bound.idxmax())
     ties = int((dse["model_ms"] == best["model_ms"]).sum()) - 1
     others = f" (so {'is 1 other' if ties == 1 else f'are {ties} others'})" if ties else ""
     text = (
         f"**{workload}**: of {len(dse)} machines `{best['hardware']}` is the fastest, "
-        f"{int(best['physical_cycles']):,} cycles an inference{others}; layers bound by "
+        f"{int(best['bound_cycles']):,} cycles an inference{others}; layers bound by "
         f"{CAUSES[bound]} take {percent(float(by_bound.max()), 0)} of them."
     )
     slowest = dse.loc[dse["model_ms"].idxmax()]

@@ -53,8 +53,8 @@ def memory_or_compute(tables: Tables, workload: str) -> list[str]:
 
 def _binding(dataflow: str, hardware: str, rows: pd.DataFrame) -> str:
     """One sentence: the verdict, its share, and the layers on the array that memory binds."""
-    total = max(1, int(rows["cycles"].sum()))
-    share = rows.groupby("bound")["cycles"].sum() / total
+    total = max(1, int(rows["bound_cycles"].sum()))
+    share = rows.groupby("bound_by")["bound_cycles"].sum() / total
     bound, memory = str(share.idxmax()), float(share.reindex(MEMORY_CAUSES).fillna(0).sum())
     if bound in MEMORY_CAUSES:
         verdict = "memory-bound"
@@ -65,7 +65,7 @@ def _binding(dataflow: str, hardware: str, rows: pd.DataFrame) -> str:
     text = f"**{dataflow}** on `{hardware}` is {verdict} ({percent(share[bound], 0)} of the cycles"
     if bound not in MEMORY_CAUSES:
         text += f"; layers that memory binds take {percent(memory, 0)}"
-    on_array = rows[(rows["macs"] > 0) & rows["bound"].isin(MEMORY_CAUSES)]
+    on_array = rows[(rows["macs"] > 0) & rows["bound_by"].isin(MEMORY_CAUSES)]
     if on_array.empty and memory > 0:
         text += ", none of them on the array"
     elif len(on_array):
@@ -89,11 +89,8 @@ def sram_size(tables: Tables, workload: str) -> list[str]:
     if not groups:
         return []
     smallest, largest = groups[0][0]["sram_kb"], groups[0][-1]["sram_kb"]
-    gains = [rows[0]["physical_cycles"] / rows[-1]["physical_cycles"] for rows in groups]
-    tiled = [
-        rows[0]["physical_cycles_tile_by_tile"] / rows[-1]["physical_cycles_tile_by_tile"]
-        for rows in groups
-    ]
+    gains = [rows[0]["bound_cycles"] / rows[-1]["bound_cycles"] for rows in groups]
+    tiled = [rows[0]["schedule_cycles"] / rows[-1]["schedule_cycles"] for rows in groups]
     moves = [move for rows in groups for move in _moves(rows)]
     where = f"between {smallest} and {largest} kB per operand"
     if moves:
@@ -113,9 +110,9 @@ def _moves(rows: list[dict]) -> list[str]:
     """Where a series of growing buffers changes its bound."""
     return [
         f"{b['dataflow']} {b['array']} at {bandwidth_text(b['bandwidth'])} from "
-        f"{CAUSES[a['bound']]} to {CAUSES[b['bound']]} at {b['sram_kb']} kB"
+        f"{CAUSES[a['bound_by']]} to {CAUSES[b['bound_by']]} at {b['sram_kb']} kB"
         for a, b in pairwise(rows)
-        if a["bound"] != b["bound"]
+        if a["bound_by"] != b["bound_by"]
     ]
 
 
@@ -124,7 +121,11 @@ def _witness_of_sram(groups: list[list[dict]]) -> list[str]:
     limited = [rows for rows in groups if rows[0]["limited"]]
     if not limited:
         return []
-    slower = [rows for rows in limited if any(a["cycles"] < b["cycles"] for a, b in pairwise(rows))]
+    slower = [
+        rows
+        for rows in limited
+        if any(a["scalesim_cycles"] < b["scalesim_cycles"] for a, b in pairwise(rows))
+    ]
     if not slower:
         return [
             f"SCALE-Sim's USER cycles (the replica's) never rise with SRAM in these "
@@ -147,7 +148,7 @@ def dataflow_by_layer(tables: Tables, workload: str) -> list[str]:
         return []
     total, layers = rows.loc["total"], rows.drop(index="total")
     fixed = str(total["best"])
-    saved = 1 - total["cycles_best"] / total[f"cycles_{fixed}"]
+    saved = 1 - total["bound_cycles_best"] / total[f"bound_cycles_{fixed}"]
     totals = switching[switching["layer"] == "total"]
     agree = int((totals["best"] == fixed).sum())
     text = (
@@ -157,13 +158,14 @@ def dataflow_by_layer(tables: Tables, workload: str) -> list[str]:
     if len(totals) > 1:
         text += f" (as on {agree} of {len(totals)} machines)"
     others = layers[layers["best"] != fixed]
-    gains = others["cycles_best"] - others.get(f"cycles_{fixed}", 0)
+    gains = others["bound_cycles_best"] - others.get(f"bound_cycles_{fixed}", 0)
     others = others.loc[gains.sort_values(kind="stable").index]
     if others.empty:
         return [f"{text}, and no layer is faster under another."]
     listed = [
-        f"`{short_name(str(name))}` under {row['best']} ({int(row['cycles_best']):,} instead of "
-        f"{int(row[f'cycles_{fixed}']):,} cycles{_reason(tables, workload, str(name), row, fixed)})"
+        f"`{short_name(str(name))}` under {row['best']} ({int(row['bound_cycles_best']):,} instead "
+        f"of {int(row[f'bound_cycles_{fixed}']):,} cycles"
+        f"{_reason(tables, workload, str(name), row, fixed)})"
         for name, row in others.iterrows()
     ]
     more = f" and {len(listed) - MOST_MOVES} more" if len(listed) > MOST_MOVES else ""
@@ -195,12 +197,12 @@ def doubling(tables: Tables, workload: str) -> list[str]:
         return []
     hardware = reference(dse)
     here = scaling[scaling["hardware"] == hardware].set_index("resource")
-    gains = (here["cycles_now"] / here["cycles_doubled"]).sort_values(
+    gains = (here["bound_cycles_now"] / here["bound_cycles_doubled"]).sort_values(
         ascending=False, kind="stable"
     )
     listed = enumeration([f"{RESOURCES[str(name)]} {gain:.2f}x" for name, gain in gains.items()])
     sentences = [f"On `{hardware}` twice as much multiplies the network's speed: {listed}."]
-    everywhere = scaling.assign(gain=scaling["cycles_now"] / scaling["cycles_doubled"])
+    everywhere = scaling.assign(gain=scaling["bound_cycles_now"] / scaling["bound_cycles_doubled"])
     useless = everywhere.groupby("resource", sort=False)["gain"].max()
     none = [RESOURCES[str(name)] for name in useless.index[useless < WORTH]]
     count = scaling["hardware"].nunique()
@@ -222,7 +224,7 @@ def scale_sim_alone(tables: Tables, workload: str) -> list[str]:
     limited = machines(dse)[lambda frame: frame["limited"]] if len(dse) else dse
     if len(limited) < 2:
         return []
-    ratio = limited["cycles"] / limited["physical_cycles"]
+    ratio = limited["scalesim_cycles"] / limited["bound_cycles"]
     theirs = str(limited.loc[(ratio * limited["model_ms"]).idxmin(), "hardware"])  # by time
     ours = str(limited.loc[limited["model_ms"].idxmin(), "hardware"])
     choice = (

@@ -38,7 +38,7 @@ def _join(sentences: list[str]) -> str:
 
 
 def _step(small: dict, large: dict) -> str:
-    gain = small["physical_cycles"] / large["physical_cycles"]
+    gain = small["bound_cycles"] / large["bound_cycles"]
     verb = f"is {gain:.2f}x faster" if gain >= 1 else f"is {1 / gain:.2f}x slower"
     size = large["pes"] / small["pes"]
     return f"{small['array']} -> {large['array']} {verb} with {size:g}x the processing elements"
@@ -64,7 +64,7 @@ def _grows(cause: str) -> str:
 
 def _pipelined_steps(rows: pd.DataFrame) -> str:
     """What the same steps win when the next tile is loaded while the present one computes."""
-    pipelined, serial = rows["physical_cycles_pipelined"], rows["physical_cycles"]
+    pipelined, serial = rows["bound_pipelined_cycles"], rows["bound_cycles"]
     if (pipelined == serial).all():
         return "Pipelined folds change nothing."
     gains = [f"{a / b:.2f}x" for a, b in pairwise(pipelined)]
@@ -92,7 +92,7 @@ def _beyond_scaling(rows: pd.DataFrame, first: pd.Series, last: pd.Series) -> st
         f"{large['array']} needs {total:,} cycles more than perfect scaling from "
         f"{small['array']} would: {enumeration(listed)}."
     )
-    serial = rows["physical_cycles"] - rows["physical_cycles_pipelined"]
+    serial = rows["bound_cycles"] - rows["bound_pipelined_cycles"]
     folds = round(serial.iloc[-1] - ratio * serial.iloc[0])
     if folds > 0:
         text += f" Of these {folds:,} come from serial folds and would go with pipelined ones."

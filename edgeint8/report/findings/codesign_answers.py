@@ -114,7 +114,7 @@ def strategies_coincide(rows: pd.DataFrame) -> list[str]:
         return []
     spreads = {
         "energy": _spread(strategies["energy_pj"]),
-        "latency": _spread(strategies["cycles"]),
+        "latency": _spread(strategies["bound_cycles"]),
         "area": _spread(strategies["area_mm2"]),
     }
     same = [name for name, spread in spreads.items() if spread <= COINCIDE]

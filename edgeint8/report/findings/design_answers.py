@@ -20,7 +20,9 @@ def balance(pareto: pd.DataFrame, level: str = "mid") -> pd.Series:
     A tenth less of any of the four objectives counts the same. Unlimited bandwidth has no price, so
     such designs are infinitely far unless all are.
     """
-    product = np.log(pareto["cycles"]) + np.log(pareto[LEVELS[level]]) + np.log(pareto["area_mm2"])
+    product = (
+        np.log(pareto["bound_cycles"]) + np.log(pareto[LEVELS[level]]) + np.log(pareto["area_mm2"])
+    )
     limited = pareto["bandwidth"].astype(str) != "unlimited"
     if not limited.any():
         return product
@@ -31,7 +33,7 @@ def balance(pareto: pd.DataFrame, level: str = "mid") -> pd.Series:
 def chosen_designs(pareto: pd.DataFrame) -> dict[str, int]:
     """Places in the table of the fastest, the most frugal and the most balanced design (knee)."""
     return {
-        "fastest": int(pareto["cycles"].idxmin()),
+        "fastest": int(pareto["bound_cycles"].idxmin()),
         "most frugal": int(pareto["energy_pj"].idxmin()),
         "knee": int(balance(pareto).idxmin()),
     }
@@ -60,13 +62,13 @@ def front_designs(pareto: pd.DataFrame) -> list[str]:
     else:
         ends = (
             f"The fastest is {design_text(fastest)}. The most frugal is {design_text(frugal)}: "
-            f"{frugal['cycles'] / fastest['cycles']:.2f}x the cycles for "
+            f"{frugal['bound_cycles'] / fastest['bound_cycles']:.2f}x the cycles for "
             f"{percent(1 - frugal['energy_pj'] / fastest['energy_pj'], 1)} less energy."
         )
     return [
         ends,
         f"The knee, where the product of all four is least, is {design_text(knee)}, bound by "
-        f"{CAUSES[knee['bound']]}.",
+        f"{CAUSES[knee['bound_by']]}.",
     ]
 
 
@@ -83,7 +85,7 @@ def number_formats(energy: pd.DataFrame, hardware: str) -> list[str]:
     text = (
         f"On `{hardware}` FP32 would need {cheaper} energy than INT8: {ratio['mid']:.2f}x at mid "
         f"constants ({ratio['low']:.2f}x at low, {ratio['high']:.2f}x at high), "
-        f"{fp32.loc['mid', 'cycles'] / int8.loc['mid', 'cycles']:.2f}x the cycles and "
+        f"{fp32.loc['mid', 'bound_cycles'] / int8.loc['mid', 'bound_cycles']:.2f}x the cycles and "
         f"{fp32.loc['mid', 'area_mm2'] / int8.loc['mid', 'area_mm2']:.2f}x the area."
     )
     same = (ratio > 1).all() or (ratio < 1).all()
@@ -152,7 +154,7 @@ def design_text(row: pd.Series) -> str:
     mid, low, high = (f"{scale * value:.3g}" for value in energies)
     return (
         f"`{row['dataflow']}` {row['rows']}x{row['cols']}, {kb} kB, "
-        f"{bandwidth_text(row['bandwidth'])}, {flags} ({int(row['cycles']):,} cycles, "
+        f"{bandwidth_text(row['bandwidth'])}, {flags} ({int(row['bound_cycles']):,} cycles, "
         f"{mid} {unit} [{low} to {high}], {row['area_mm2']:.2f} mm²)"
     )
 

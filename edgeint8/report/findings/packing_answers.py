@@ -17,7 +17,7 @@ def packing(tables: Tables, workload: str) -> list[str]:
     hardware = reference(dse)
     rows = rows[rows["hardware"] == hardware]
     count = f"{len(rows)} layer{'s' if len(rows) > 1 else ''}"
-    alone, packed = rows["cycles_alone"].sum(), rows["cycles_packed"].sum()
+    alone, packed = rows["bound_cycles_alone"].sum(), rows["bound_cycles_packed"].sum()
     head = (
         f"Group by group the {count} of this kind keep {_busy(rows, 'alone')} of the array's "
         f"cells at work on `{hardware}`. "
@@ -33,5 +33,5 @@ def packing(tables: Tables, workload: str) -> list[str]:
 
 def _busy(rows: pd.DataFrame, how: str) -> str:
     """Useful share of all cells and cycles over these layers, weighted by their cycles."""
-    cycles = rows[f"cycles_{how}"]
+    cycles = rows[f"bound_cycles_{how}"]
     return percent((rows[f"utilization_{how}"] * cycles).sum() / cycles.sum(), 1)

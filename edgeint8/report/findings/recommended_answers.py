@@ -22,8 +22,8 @@ def recommendation(best: pd.DataFrame) -> list[str]:
     sentences = [
         f"**Recommended** at {_bandwidth(first)}, with the least energy times delay of a "
         f"tile-by-tile schedule{f' within {limits}' if limits else ''}, is {design_text(first)}; "
-        f"its schedule takes {int(first['cycles_tile_by_tile']):,} cycles, and it is bound by "
-        f"{CAUSES[first['bound']]}."
+        f"its schedule takes {int(first['schedule_cycles']):,} cycles, and it is bound by "
+        f"{CAUSES[first['bound_by']]}."
     ]
     others = best[best["rank"] == 2]
     if len(others):
@@ -59,7 +59,7 @@ def _more_bandwidth(first: pd.Series) -> str:
 
 def scale_sim_choice(best: pd.DataFrame) -> list[str]:
     """What SCALE-Sim's cycles alone would take of the same candidates."""
-    chosen = best[best["scale_sim_choice"].astype(bool)] if len(best) else best
+    chosen = best[best["scalesim_choice"].astype(bool)] if len(best) else best
     if chosen.empty:
         return []
     row, first = chosen.iloc[0], best.iloc[0]
@@ -72,8 +72,8 @@ def scale_sim_choice(best: pd.DataFrame) -> list[str]:
     behind = (1 + row["behind_any"]) / (1 + first["behind_any"]) - 1
     return [
         f"{start} the design of rank {int(row['rank'])}, {percent(behind, 1)} more energy times "
-        f"delay: {design_text(row)}, {int(row['cycles_scale_sim']):,} USER cycles against "
-        f"{int(first['cycles_scale_sim']):,} of the recommended one."
+        f"delay: {design_text(row)}, {int(row['scalesim_cycles']):,} USER cycles against "
+        f"{int(first['scalesim_cycles']):,} of the recommended one."
     ]
 
 
@@ -124,9 +124,9 @@ def _witness(front_check: pd.DataFrame) -> list[str]:
     if "note" not in front_check:
         return []
     asked = front_check[front_check["quantity"] == "compute_cycles_serial"]
-    seen = asked[asked["scale_sim"].notna()] if "scale_sim" in asked else asked.iloc[:0]
+    seen = asked[asked["scalesim"].notna()] if "scalesim" in asked else asked.iloc[:0]
     names = enumeration([f"`{name}`" for name in seen["hardware"]]) if len(seen) else ""
-    wrong = int((seen["scale_sim_difference"] != 0).sum()) if len(seen) else 0
+    wrong = int((seen["scalesim_difference"] != 0).sum()) if len(seen) else 0
     if not len(seen):
         return [f"SCALE-Sim witnessed none of the {len(asked)} best designs, the table says why."]
     if wrong:

@@ -1,0 +1,202 @@
+"""Tables of Part D: the space of designs, what is recommended, and what formats cost."""
+
+from edgeint8.tables.part_d import AREA, BOUND_BY, ENERGY_BAND
+from edgeint8.tables.table import (
+    DATA_SOURCE,
+    HARDWARE,
+    WORKLOAD,
+    Table,
+    flag,
+    integer,
+    number,
+    text,
+)
+
+DESIGN = (
+    WORKLOAD,
+    HARDWARE,
+    integer("rows", "", "of the array"),
+    integer("cols", "", "of the array"),
+    text("dataflow", "`ws`, `os` or `is`"),
+    integer("ifmap_sram_kb", "KiB"),
+    integer("filter_sram_kb", "KiB"),
+    integer("ofmap_sram_kb", "KiB"),
+    text("bandwidth", "of DRAM, per port, or `unlimited`", "bytes per cycle"),
+    flag("pipelined", "whether the next fold loads while the present one computes"),
+    integer("bound_cycles", "cycles", "all layers: no machine of this kind is faster"),
+    number("model_ms", "ms", "`bound_cycles` at the clock"),
+    number("fps", "inferences a second", "by `model_ms`"),
+    *ENERGY_BAND,
+    AREA,
+    number("power_mw", "mW", "`energy_pj` over `model_ms`"),
+    integer("dram_bytes", "bytes"),
+    number("utilization", "share", "MACs over what the array could do in `bound_cycles`"),
+    BOUND_BY,
+)
+
+PARETO = Table(
+    "pareto",
+    "d",
+    "One row a design on the exact front of all designs walked (cycles, energy, area, bandwidth).",
+    DESIGN,
+    (
+        integer("designs", "", "walked"),
+        integer("feasible_designs", "", "of these, inside the constraints"),
+    ),
+)
+
+BEST = Table(
+    "best",
+    "d",
+    "The recommended design, those after it, and what SCALE-Sim alone would take, by the rule in "
+    "[physical_model.md](physical_model.md).",
+    (
+        *DESIGN,
+        integer("schedule_cycles", "cycles", "what a tile-by-tile schedule reaches"),
+        integer(
+            "rank",
+            "",
+            "by energy times delay, tile by tile, at the recommended bandwidth; 1 is recommended",
+        ),
+        number(
+            "behind_to_be_had",
+            "share",
+            "energy times delay above the least of the bandwidths that are to be had",
+        ),
+        number("behind_any", "share", "the same above the least of all, unlimited included"),
+        number(
+            "dram_gb_per_s",
+            "1e9 bytes a second",
+            "what the design asks for; the limit is `explore.dram_gb_per_s`",
+        ),
+        integer("scalesim_cycles", "cycles", "SCALE-Sim's USER cycles (the replica's)"),
+        flag("scalesim_choice", "true for the design that has fewest of them"),
+        text("constraints", "the limits of the study, in words"),
+    ),
+)
+
+BAND = Table(
+    "band",
+    "d",
+    "One row a (workload, level of the constants): what survives the energy band.",
+    (
+        WORKLOAD,
+        text("level", "`low`, `mid` or `high` constants"),
+        integer("front", "designs", "size of the front at this level"),
+        integer("shared_with_mid", "designs", "of it, what is on the front at mid too"),
+        number("share_of_mid", "share", "that as a share of the front at mid"),
+        text("best_hardware", "the design recommended at this level"),
+        integer("best_rank_mid", "", "its rank at mid (0: not ranked there)"),
+        number(
+            "rank_correlation",
+            "",
+            "Spearman's, of energy times delay at this level and at mid, over the designs on both "
+            "fronts",
+        ),
+    ),
+)
+
+FRONT_CHECK = Table(
+    "front_check",
+    "d",
+    "One row a (workload, design, quantity): every design of the front by the full model, and the "
+    "best few by SCALE-Sim.",
+    (
+        WORKLOAD,
+        HARDWARE,
+        text("quantity"),
+        number("sweep", "", "what the sweep found"),
+        number("full_model"),
+        number("difference", "", "sweep minus full model"),
+    ),
+    (
+        number(
+            "scalesim",
+            "cycles",
+            "for `compute_cycles_serial` (serial folds, all that SCALE-Sim can witness): its "
+            "cycles, one added for each run",
+        ),
+        number("scalesim_difference", "cycles", "from the full model"),
+        text("note", "why a design was not simulated"),
+    ),
+)
+
+CODESIGN = Table(
+    "codesign",
+    "d",
+    "One row a quantisation choice of a network that the study quantises, priced on one machine. "
+    "The base is the recommended strategy with 32-bit sums; every other axis changes one thing in "
+    "it. Prices: equations 39 to 45 of [physical_model.md](physical_model.md).",
+    (
+        WORKLOAD,
+        text(
+            "axis",
+            "`strategy` (every static one), `zero_point`, `requantizer`, `accumulator`, "
+            "`weight_bits`, `weights_and_accumulator` (fewer weight bits and sums as wide as these "
+            "weights can need)",
+        ),
+        text("choice"),
+        text(
+            "strategy",
+            "of the choice: the base, for `zero_point` the asymmetric one most like it",
+        ),
+        flag("base", "true for the row that the others start from"),
+        text(
+            "hardware",
+            "machine of the study most like the recommended design, with a limited bandwidth if "
+            "any has one",
+        ),
+        integer("weight_bits", "bits"),
+        integer("activation_bits", "bits", "9 where the zero-point is subtracted first"),
+        integer("accumulator_bits", "bits"),
+        text(
+            "zero_point",
+            "`none` (symmetric), `folded` (raw codes, the constant in the bias) or `subtracted`",
+        ),
+        text("requantizer", "as in `requantize.csv`"),
+        flag("per_channel", "whether each output channel has its scale"),
+        number("accuracy", "share", "bit-true on `images` test images; empty where not known"),
+        number("accuracy_delta", "share", "as in `quantization.csv`"),
+        number("sqnr_db", "dB"),
+        integer("images"),
+        *ENERGY_BAND,
+        AREA,
+        integer("bound_cycles", "cycles"),
+        number("model_ms", "ms", "`bound_cycles` at the machine's clock"),
+        integer("weight_bytes", "bytes", "packed weights"),
+        integer("scale_bytes", "bytes", "the requantisers' scales"),
+        integer("storage_bytes", "bytes", "both, with the biases"),
+        integer(
+            "compared_elements",
+            "",
+            "networks with narrow weights: integer executor against ONNX Runtime on the first "
+            "images",
+        ),
+        integer("mismatches"),
+        flag("pareto_low", "on the front of accuracy (SQNR without labels) and energy, low"),
+        flag("pareto", "the same at mid constants"),
+        flag("pareto_high", "the same at high constants"),
+        text("note", "widths that never overflow, what is not priced"),
+    ),
+    (DATA_SOURCE,),
+    needs="calibrated",
+)
+
+VALIDATION = Table(
+    "validation",
+    "d",
+    "One row a published figure against the physical model, the same in every study; "
+    "[validation.md](validation.md) shows them.",
+    (
+        text("source", "by whom"),
+        text("quantity", "what was published"),
+        text("unit"),
+        text("conditions", "under which"),
+        number("published", "`unit`"),
+        number("ours", "`unit`", "the model's"),
+        number("error", "share", "ours over published, less one"),
+        text("why", "what explains the error"),
+    ),
+)
+
+TABLES = (PARETO, FRONT_CHECK, BEST, BAND, VALIDATION, CODESIGN)

@@ -1,0 +1,264 @@
+"""Tables of Part B: which strategy, and why."""
+
+from edgeint8.tables.table import (
+    DATA_SOURCE,
+    LAYER,
+    STRATEGY,
+    WORKLOAD,
+    Table,
+    flag,
+    integer,
+    number,
+    text,
+)
+
+QUANTIZATION = Table(
+    "quantization",
+    "b",
+    "One row a (workload, strategy): the evidence on the whole test split.",
+    (
+        WORKLOAD,
+        STRATEGY,
+        text(
+            "symmetry",
+            "of activations: `symmetric` (int8, zero-point 0) or `asymmetric` (uint8); weights are "
+            "symmetric int8",
+        ),
+        text("granularity", "of weight scales: `channel` or `tensor`"),
+        text(
+            "calibration",
+            "`minmax`, `percentile`, `entropy`, `mse`, or `dynamic` (scales at run time, for "
+            "comparison only)",
+        ),
+        integer(
+            "bins",
+            "",
+            "histogram bins over [-t, t] that the calibration searched; empty for minmax and "
+            "dynamic",
+        ),
+        text("format", "`qoperator` or `qdq`"),
+        number("accuracy", "share", "top-1"),
+        number("accuracy_low", "share", "lower end of Wilson's 95 % interval"),
+        number("accuracy_high", "share", "upper end of it"),
+        number("accuracy_delta", "share", "accuracy minus that of FP32"),
+        number(
+            "mcnemar_p_fp32",
+            "",
+            "McNemar's mid-p against FP32, adjusted by Holm over the strategies of the workload",
+        ),
+        number(
+            "mcnemar_p_best",
+            "",
+            "the same against the most accurate strategy, which has none itself",
+        ),
+        number("sqnr_db", "dB", "of the logits against FP32's"),
+        number("agreement", "share", "images with the same decision as FP32"),
+        number(
+            "latency_ratio",
+            "",
+            "time over FP32's on x86, one thread, batch 1: median of block medians of interleaved "
+            "runs. **Not the ratio of an edge device**",
+        ),
+        flag("latency_resolved", "whether control and blocks repeat within 5 %"),
+        integer("size_bytes", "bytes", "of the quantised model file"),
+        integer("float_nodes", "", "nodes that compute in floating point in the graph that runs"),
+        text("note", "every trap that was met: avoided, repaired or accepted"),
+    ),
+    (
+        integer("batch", "images", "of a run; 1 for dynamic strategies"),
+        integer("calibration_samples", "images", "that calibrated it"),
+        number("percentile", "", "the strategy's option"),
+        integer("bias_bits", "bits", "the strategy's option"),
+        flag("power_of_two", "the strategy's option"),
+        integer("weight_bits", "bits", "the strategy's option"),
+        text(
+            "cpu_int8_flags",
+            "flags of the quantising processor under which unsigned-by-signed products are exact, "
+            "or `none`: then asymmetric strategies have 7-bit weights",
+        ),
+        integer("hardware_cost", "points", "what the recommendation counts"),
+        text("hardware_cost_reasons", "for what it counts"),
+        number("delta_low", "share", "lower end of Tango's 95 % interval of `accuracy_delta`"),
+        number("delta_high", "share", "upper end of it"),
+        number("margin", "share", "of non-inferiority"),
+        flag("non_inferior", "whether `delta_low` lies above minus the margin"),
+        number("latency_ms_median", "ms", "one inference on x86"),
+        number("latency_ms_mean", "ms", "the same"),
+        number("latency_ms_p95", "ms", "the same"),
+        number("latency_ratio_p5", "", "5th percentile of the block medians"),
+        number("latency_ratio_p95", "", "95th percentile of them"),
+        number("latency_control", "", "the same median for FP32 over FP32"),
+        integer("draws", "", "calibration draws of `draws.csv`"),
+        number("draws_sqnr_db_low", "dB", "least over the draws"),
+        number("draws_sqnr_db_high", "dB", "most over the draws"),
+        number("draws_accuracy_low", "share", "least over the draws"),
+        number("draws_accuracy_high", "share", "most over the draws"),
+        text("float_node_names", "separated by blanks"),
+        integer("images", "", "size of the test split"),
+        DATA_SOURCE,
+    ),
+)
+
+RECOMMENDATION = Table(
+    "recommendation",
+    "b",
+    "One row a (workload, static strategy), the recommended first: the rule of "
+    "`edgeint8/quant/evidence/recommend.py` on the hold-out.",
+    (
+        WORKLOAD,
+        STRATEGY,
+        flag("recommended", "true for one row a workload"),
+        integer(
+            "rank",
+            "",
+            "among the eligible, from 1; empty for those that may lose more than the margin",
+        ),
+        integer("holdout_images", "images"),
+        number("holdout_accuracy", "share"),
+        number("holdout_difference", "share", "paired difference to the most accurate strategy"),
+        number("holdout_difference_low", "share", "lower end of its 95 % interval"),
+        number("holdout_sqnr_db", "dB"),
+        number("margin", "share", "of non-inferiority"),
+        integer("hardware_cost", "points", "what the graph asks of hardware"),
+        text("cost_reasons", "for what points are counted"),
+        text("reasoning", "the argument in words, in the recommended row"),
+    ),
+    (DATA_SOURCE,),
+    needs="calibrated",
+)
+
+DRAWS = Table(
+    "draws",
+    "b",
+    "One row a (workload, static strategy, draw): the strategy calibrated on another set of "
+    "images, judged on the first images of the hold-out. Draw 0 is the set that all other tables "
+    "use.",
+    (
+        WORKLOAD,
+        STRATEGY,
+        integer("draw"),
+        integer("images", "", "judged on"),
+        number("sqnr_db", "dB"),
+        number("accuracy", "share"),
+    ),
+    (DATA_SOURCE,),
+    needs="calibrated",
+)
+
+SENSITIVITY = Table(
+    "sensitivity",
+    "b",
+    "Two rows a (workload, detail strategy, layer), on the first images of the hold-out.",
+    (
+        WORKLOAD,
+        STRATEGY,
+        text("layer", "a layer with weights, together with the activation behind it"),
+        text("mode", "`alone`: only this layer is quantised; `all_but`: every other layer is"),
+        number("sqnr_db", "dB", "of the logits"),
+        number("accuracy_drop", "share", "FP32's accuracy minus this network's"),
+    ),
+    (
+        number("noise", "", "error power over signal power, 10^(-SQNR/10)"),
+        integer("images", "", "judged on"),
+        DATA_SOURCE,
+    ),
+    needs="static_detail",
+)
+
+MIXED_PRECISION = Table(
+    "mixed_precision",
+    "b",
+    "One row a (workload, detail strategy): the fewest float layers found that win back half of "
+    "the loss. Both networks were run.",
+    (
+        WORKLOAD,
+        STRATEGY,
+        text("measure", "of the loss: `accuracy` where McNemar's test resolves it, else `noise`"),
+        text("float_layers", "names separated by blanks"),
+        integer("float_layer_count"),
+        number("loss_before", "share or power ratio", "with all layers quantised"),
+        number("loss_after", "share or power ratio", "with these in float"),
+    ),
+    (
+        number("sqnr_db_before", "dB"),
+        number("sqnr_db_after", "dB"),
+        number("accuracy_drop_before", "share"),
+        number("accuracy_drop_after", "share"),
+        integer("networks_tried"),
+        flag("exhaustive", "every smaller set was among them"),
+        integer("images", "", "judged on"),
+        DATA_SOURCE,
+    ),
+    needs="static_detail",
+)
+
+LAYER_TRAITS = Table(
+    "layer_traits",
+    "b",
+    "One row a (workload, layer with weights): what may explain its sensitivity.",
+    (
+        WORKLOAD,
+        LAYER,
+        text("op_type", "operator of ONNX"),
+        integer("k", "", "products summed for one output value"),
+        integer("channels", "", "output channels"),
+        integer("dead_channels", "", "those whose weights are all zero"),
+        number(
+            "weight_range_ratio",
+            "",
+            "largest over smallest magnitude maximum of the live channels: 2^b takes b bits from "
+            "the weakest under one scale per tensor",
+        ),
+        number(
+            "activation_outlier_ratio",
+            "",
+            "largest magnitude of the layer's input over its 99.9 % quantile",
+        ),
+    ),
+    (DATA_SOURCE,),
+    needs="calibrated",
+)
+
+LEVELS = Table(
+    "levels",
+    "b",
+    "One row a (workload, activation tensor, calibration).",
+    (
+        WORKLOAD,
+        text("tensor"),
+        text("made_by", "operator that writes the tensor; `input` for a graph input"),
+        text("calibration", "method"),
+        number("low", "of the tensor", "range under asymmetric activations"),
+        number("high", "of the tensor", "its other end"),
+        number("limit", "of the tensor", "range [-limit, limit] under symmetric ones"),
+        number("minimum", "of the tensor", "observed"),
+        number("maximum", "of the tensor", "observed"),
+        number("unused_asymmetric", "share", "of the 256 levels outside what was observed"),
+        number("unused_symmetric", "share", "the same"),
+    ),
+    (DATA_SOURCE,),
+    needs="calibrated",
+)
+
+HISTOGRAMS = Table(
+    "histograms",
+    "b",
+    "One row a bin, 64 bins a histogram over [-t, t], t the largest magnitude: activations of the "
+    "calibration images, and weights.",
+    (
+        WORKLOAD,
+        text("kind", "`activation` or `weight`"),
+        text("name", "tensor or layer"),
+        number("low", "of the tensor", "edge of the bin"),
+        number("high", "of the tensor", "edge of the bin"),
+        integer("count"),
+        number("share", "share", "of the histogram's values"),
+    ),
+    (DATA_SOURCE,),
+    needs="calibrated",
+)
+
+TABLES = (
+    *(QUANTIZATION, RECOMMENDATION, DRAWS, SENSITIVITY, MIXED_PRECISION),
+    *(LAYER_TRAITS, LEVELS, HISTOGRAMS),
+)

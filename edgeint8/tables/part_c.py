@@ -1,0 +1,160 @@
+"""Tables of Part C: what the integer hardware computes, and how wide."""
+
+from edgeint8.tables.table import (
+    DATA_SOURCE,
+    LAYER,
+    STRATEGY,
+    WORKLOAD,
+    Table,
+    flag,
+    integer,
+    number,
+    text,
+)
+
+GOLDEN = Table(
+    "golden",
+    "c",
+    "One row a (workload, strategy, witness): the integer executor against a runtime.",
+    (
+        WORKLOAD,
+        STRATEGY,
+        text("witness", "what the executor is compared with: `ort` is ONNX Runtime"),
+        integer("images", "", "test images"),
+        integer("tensors", "", "tensors of the graph"),
+        integer("elements", "", "compared over all images"),
+        integer("mismatches", "", "elements that differ"),
+        number(
+            "max_abs_diff",
+            "of the tensor",
+            "largest difference in a tensor that is compared exactly",
+        ),
+        integer(
+            "float_nodes",
+            "",
+            "nodes that stay in floating point, as in `quantization.csv`; they are executed and "
+            "compared too",
+        ),
+    ),
+    (
+        text("first_mismatch", "tensor"),
+        text("reference", "ONNX Runtime's optimisation level"),
+        flag(
+            "exact_u8s8_cpu",
+            "whether this processor multiplies unsigned by signed INT8 without saturation",
+        ),
+        DATA_SOURCE,
+        text(
+            "note",
+            "why the executor cannot run this graph; the columns before it are then empty",
+        ),
+    ),
+)
+
+BIT_GROWTH = Table(
+    "bit_growth",
+    "c",
+    "One row a (workload, static strategy, layer): accumulator width in bits.",
+    (
+        WORKLOAD,
+        STRATEGY,
+        LAYER,
+        integer("k", "", "products summed for one output"),
+        integer("bits_rule", "bits", "textbook: product width + ceil(log2 K)"),
+        integer("bits_exact", "bits", "largest reach of any input, from the weights, no bias"),
+        integer("bits_exact_with_bias", "bits", "the same with the bias"),
+        integer("bits_tile", "bits", "of one K-tile inside the array, `tile_rows` high"),
+        integer("bits_observed", "bits", "of final sums on the test images"),
+    ),
+    (
+        integer("bits_raw", "bits", "raw codes multiplied, the zero-point's share in the bias"),
+        integer("bits_raw_with_bias", "bits", "the same with the bias"),
+        integer("bits_raw_tile", "bits", "the same of one K-tile"),
+        integer("tile_rows", "", "height of the array"),
+        integer("bits_vertex", "bits", "reached by the vertex inputs, built and run"),
+        DATA_SOURCE,
+    ),
+    needs="static",
+)
+
+ACCUMULATOR = Table(
+    "accumulator",
+    "c",
+    "One row a (workload, static strategy): the accumulator to build.",
+    (
+        WORKLOAD,
+        STRATEGY,
+        integer("bits_guaranteed", "bits", "never overflow, for any input; zero-point subtracted"),
+        integer("bits_observed", "bits", "enough for the test images"),
+        integer("bits_tile", "bits", "inside the array"),
+        integer("bits_guaranteed_raw_codes", "bits", "as `bits_guaranteed`, for raw codes"),
+        integer("bits_tile_raw_codes", "bits", "as `bits_tile`, for raw codes"),
+        text("limiting_layer", "the layer that needs `bits_guaranteed`"),
+        *(
+            integer(
+                f"narrowest_{policy}",
+                "bits",
+                "narrowest accumulator under this policy that loses at most `tolerance` of "
+                "accuracy; empty where overflow was not studied",
+            )
+            for policy in ("wrap", "saturate_final", "saturate_step", "saturate_tile")
+        ),
+    ),
+    (
+        number("tolerance", "share", "accuracy that an accumulator may lose"),
+        integer("overflow_images", "", "images of the overflow study"),
+        DATA_SOURCE,
+    ),
+    needs="static",
+)
+
+OVERFLOW = Table(
+    "overflow",
+    "c",
+    "One row a (workload, detail strategy, width, policy): the whole network on narrow "
+    "accumulators.",
+    (
+        WORKLOAD,
+        STRATEGY,
+        integer("accumulator_bits", "bits"),
+        text("policy", "`wrap`, `saturate_final`, `saturate_step` or `saturate_tile`"),
+        integer("images"),
+        number("accuracy", "share", "top-1 of the network with this accumulator"),
+        number("overflow_rate", "share", "of accumulators that the policy changed"),
+        number("max_error", "accumulator", "against the exact sum of the same inputs"),
+        number("mean_error", "accumulator", "the same"),
+    ),
+    (
+        number("agreement", "share", "decisions as with exact sums"),
+        number("clamps_per_image"),
+        integer("tile_rows", "", "height of the array, for `saturate_tile`"),
+        integer("sufficient_bits", "bits", "no policy acts from here on"),
+        DATA_SOURCE,
+    ),
+    needs="detail",
+)
+
+REQUANTIZE = Table(
+    "requantize",
+    "c",
+    "One row a (workload, detail strategy, scheme, `fed`).",
+    (
+        WORKLOAD,
+        STRATEGY,
+        text("scheme", "of rounding"),
+        integer("elements", "", "outputs that ONNX Runtime's scheme does not clamp"),
+        integer("differing", "", "of these, codes that differ"),
+        integer("max_lsb", "steps", "by how many at most"),
+        integer("logits_differing", "images", "with any other output value"),
+        integer("top1_changed", "images", "with another decision"),
+    ),
+    (
+        text("fed", "`reference`: every layer reads ONNX Runtime's tensors; `own`: its own"),
+        integer("images"),
+        integer("clamped_elements"),
+        DATA_SOURCE,
+    ),
+    needs="detail",
+)
+
+TABLES = (GOLDEN, BIT_GROWTH, ACCUMULATOR, OVERFLOW, REQUANTIZE)
