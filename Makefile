@@ -8,7 +8,7 @@ TORCH_INDEX ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint envs/lock.txt
 SNAKEMAKE := $(BIN)/snakemake
 # After the targets: --configfile takes every word that follows.
 OPTIONS := --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG))
@@ -67,7 +67,7 @@ clean:
 	rm -rf $(VENV) docs/site .snakemake .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 	find edgeint8 -name __pycache__ -prune -exec rm -rf {} +
 
-$(VENV)/run.stamp: envs/requirements.txt pyproject.toml
+$(VENV)/run.stamp: envs/requirements.txt envs/lock.txt pyproject.toml
 	@command -v $(PYTHON) > /dev/null || { echo "error: no interpreter $(PYTHON) @ PYTHON; allowed: Python 3.11 to 3.13" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "error: $(PYTHON) is Python " + sys.version.split()[0] + " @ PYTHON; allowed: Python 3.11 to 3.13")'
 	$(PYTHON) -m venv $(VENV)

@@ -10,6 +10,7 @@ from edgeint8.errors import DataError, ModelError
 from edgeint8.fixed_point.arithmetic.graph import with_subgraphs
 from edgeint8.fixed_point.arithmetic.requantize import Array, Scheme
 from edgeint8.fixed_point.executor import ALL_TENSORS, Executor, float_nodes, floating_types
+from edgeint8.fixed_point.operators.context import Accumulate
 from edgeint8.fixed_point.operators.floating import BITWISE
 
 Tensors = Mapping[str, Array]
@@ -134,9 +135,13 @@ def compare_model(
     model: onnx.ModelProto,
     batches: Iterable[tuple[Tensors, Tensors]],
     scheme: Scheme = Scheme.ORT_FLOAT32,
+    accumulate: Accumulate | None = None,
 ) -> Comparison:
-    """Compare a model on batches of (feeds, reference tensors); memory holds one batch."""
-    executor = Executor(model, scheme)
+    """Compare a model on batches of (feeds, reference tensors); memory holds one batch.
+
+    `accumulate` replaces the sum of products, as in `Executor`.
+    """
+    executor = Executor(model, scheme, accumulate=accumulate)
     totals: dict[str, TensorDifference] = {}
     images = 0
     for feeds, reference in batches:

@@ -72,6 +72,27 @@ class Strategy:
             self._require("symmetric", not self.symmetric, "false: dynamic activations are uint8")
 
     @classmethod
+    def from_name(cls, name: str) -> Self:
+        """A strategy from a name of the usual form: ``asym_channel_minmax``, ``dynamic_channel``.
+
+        >>> Strategy.from_name("sym_tensor_mse").description
+        'symmetric activations, weights per tensor, mse'
+        """
+        kind, _, rest = name.partition("_")
+        granularity, _, calibration = rest.partition("_")
+        forms = {"asym": "", "sym": "symmetric", "pow2": "power_of_two", "dynamic": "dynamic"}
+        fits = kind in forms and granularity in ("channel", "tensor")
+        if not fits or (kind == "dynamic") == bool(calibration):
+            raise ConfigError(
+                f"strategy {name!r}",
+                allowed=f"(asym|sym|pow2)_(channel|tensor)_({'|'.join(CALIBRATION_METHODS)}), "
+                "dynamic_(channel|tensor)",
+            )
+        options: dict[str, Any] = {forms[kind]: True} if forms[kind] else {}
+        options |= {"calibration": calibration} if calibration else {}
+        return cls(name=name, per_channel=granularity == "channel", **options)
+
+    @classmethod
     def from_mapping(cls, name: str, mapping: Mapping[str, Any]) -> Self:
         """A strategy from its entry in the study file; unknown keys are refused."""
         known = [field.name for field in fields(cls) if field.name != "name"]

@@ -17,6 +17,7 @@ import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
+from edgeint8.data import STUDY_SCHEMA
 from edgeint8.errors import ConfigError
 from edgeint8.study.schema_words import listed, refusal, resolved
 
@@ -149,6 +150,17 @@ def hardware_ids(hardware: Mapping[str, Any]) -> tuple[str, ...]:
         )
     )
     return tuple(dict.fromkeys([*grid, *hardware["points"], *hardware["presets"]]))
+
+
+def section_of(name: str, entries: Mapping[str, Any]) -> dict[str, Any]:
+    """One section of a study file, such as ``explore``, checked and with its defaults."""
+    schema = yaml.safe_load(STUDY_SCHEMA.read_text(encoding="utf-8"))
+    section = schema["properties"][name] | {"$defs": schema["$defs"]}
+    values: dict[str, Any] = with_defaults(section, entries, schema)
+    error = best_match(Draft202012Validator(section).iter_errors(values))
+    if error is not None:
+        raise refusal(error, section)
+    return values
 
 
 def with_defaults(schema: Mapping[str, Any], value: Any, root: Mapping[str, Any]) -> Any:

@@ -8,7 +8,7 @@ from edgeint8.arch.network.layers import Layer
 from edgeint8.data import HARDWARE
 from edgeint8.errors import HardwareError, ModelError
 
-OWN_PRESETS = Path("config") / "hardware"  # of the working folder
+PRESET_FOLDERS = (Path("config") / "hardware", HARDWARE)  # of the working folder, of the package
 
 
 def read_layers(model: str, shapes: Sequence[str] = ()) -> tuple[Layer, ...]:
@@ -39,6 +39,11 @@ def _input_shape(text: str) -> tuple[str, tuple[int, ...]]:
     return name, tuple(map(int, parts))
 
 
+def preset_names() -> list[str]:
+    """Names of all presets, sorted."""
+    return sorted({path.stem for folder in PRESET_FOLDERS for path in folder.glob("*.yaml")})
+
+
 def find_hardware(text: str, where: str = "--hardware") -> Hardware:
     """A YAML file, a preset by name, or an id.
 
@@ -47,8 +52,7 @@ def find_hardware(text: str, where: str = "--hardware") -> Hardware:
     """
     if text.endswith((".yaml", ".yml")):
         return load_preset(text)
-    folders = (OWN_PRESETS, HARDWARE)
-    for folder in folders:
+    for folder in PRESET_FOLDERS:
         if (folder / f"{text}.yaml").is_file():
             return load_preset(folder / f"{text}.yaml")
     if is_hardware_id(text):
@@ -57,9 +61,8 @@ def find_hardware(text: str, where: str = "--hardware") -> Hardware:
         except HardwareError as error:
             what = f"{error.what} in {text}" if text not in error.what else error.what
             raise HardwareError(what, where=where, allowed=error.allowed) from None
-    names = sorted({path.stem for folder in folders for path in folder.glob("*.yaml")})
     raise HardwareError(
         f"unknown hardware {text!r}",
         where=where,
-        allowed=f"{', '.join(names)}, a .yaml file, or an id such as ws_16x16_64kB_16Bpc",
+        allowed=f"{', '.join(preset_names())}, a .yaml file, or an id such as ws_16x16_64kB_16Bpc",
     )

@@ -153,6 +153,7 @@ class LayerWidth:
 
     bits_vertex is the width that vertex inputs need when they are built and run: equal to
     bits_exact, which proves that bound tight; None where no window lies inside the image.
+    bits_observed is None where no data were given.
     """
 
     layer: str
@@ -161,7 +162,7 @@ class LayerWidth:
     bits_exact: int
     bits_exact_with_bias: int
     bits_tile: int
-    bits_observed: int
+    bits_observed: int | None
     bits_raw: int
     bits_raw_with_bias: int
     bits_raw_tile: int
@@ -238,6 +239,16 @@ def model_widths(
     ]
 
 
+def exact_widths(
+    model: onnx.ModelProto, feeds: Mapping[str, Array], tile_rows: int = DEFAULT_TILE_ROWS
+) -> list[LayerWidth]:
+    """Widths of every layer for any input, nothing observed.
+
+    Weights, biases and code ranges decide them; `feeds` only carries shapes through the graph.
+    """
+    return [replace(width, bits_observed=None) for width in model_widths(model, [feeds], tile_rows)]
+
+
 @dataclass(frozen=True)
 class Recommendation:
     """Accumulator width of a whole network, in bits.
@@ -266,7 +277,7 @@ def recommend(widths: Iterable[LayerWidth], raw_codes: bool = False) -> Recommen
     widest = max(rows, key=lambda row: getattr(row, attribute))
     return Recommendation(
         guaranteed=getattr(widest, attribute),
-        observed=max(row.bits_observed for row in rows),
+        observed=max(row.bits_observed or 1 for row in rows),
         tile=max(row.bits_raw_tile if raw_codes else row.bits_tile for row in rows),
         limiting_layer=widest.layer,
     )

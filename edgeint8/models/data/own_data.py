@@ -51,7 +51,7 @@ def read_own_data(
     quantized
         The network came quantised: nothing is calibrated and nothing chosen, so all inputs report.
     """
-    arrays = _read(path)
+    arrays = read_arrays(path)
     keys = {role: _keys(role, specs, arrays) for role in ("inputs", "calibration")}
     known = {*keys["inputs"], *keys["calibration"], "labels"}
     if unknown := sorted(set(arrays) - known):
@@ -153,7 +153,8 @@ def data_provenance(
     }
 
 
-def _read(path: str | Path) -> dict[str, NDArray[Any]]:
+def read_arrays(path: str | Path) -> dict[str, NDArray[Any]]:
+    """All arrays of an NPZ file."""
     try:
         if not is_zipfile(path):
             raise ValueError("no archive of arrays")
@@ -199,7 +200,7 @@ def _samples(
                 where=str(path),
                 allowed=f"{key}: {spec.described}",
             )
-        _check(path, key, arrays[key], spec)
+        check_array(f"{path}: {key}", arrays[key], spec)
     inputs = {spec.name: arrays[key] for key, spec in zip(keys, specs, strict=True)}
     counts = {key: len(arrays[key]) for key in keys}
     if len(set(counts.values())) > 1:
@@ -207,8 +208,8 @@ def _samples(
     return Samples("own", inputs, None, batch)
 
 
-def _check(path: str | Path, key: str, array: NDArray[Any], spec: InputSpec) -> None:
-    where = f"{path}: {key}"
+def check_array(where: str, array: NDArray[Any], spec: InputSpec) -> None:
+    """Refuse an array that the input cannot read, that is empty, or that holds NaN or infinity."""
     expected = spec.shape[1:]
     if array.dtype != spec.dtype or array.ndim != len(spec.shape) or array.shape[1:] != expected:
         raise DataError(

@@ -1,0 +1,8 @@
+"""``python -m edgeint8``: the command `edgeint8`."""
+
+import sys
+
+from edgeint8.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,284 @@
+"""The public face: one call a question; see ``import edgeint8 as e8``.
+
+Files are ONNX (or, where said, a SCALE-Sim topology ``.csv``). `shape` fixes sizes that a network
+leaves open: ``{"x": [1, 3, 224, 224]}``, None keeps the batch free. Bad input raises an
+`EdgeInt8Error` of one line: what is wrong, where, and what is allowed.
+"""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from edgeint8.answers import (
+    Cost,
+    Front,
+    Layers,
+    Prediction,
+    Quantized,
+    Row,
+    Vectors,
+    Verification,
+    Widths,
+)
+from edgeint8.arch.cost.energy import area_mm2
+from edgeint8.arch.cost.physical import Options, network_cost
+from edgeint8.arch.cost.roofline import network_bound, roofline_rows
+from edgeint8.arch.cost.schedule import scheduled_cycles
+from edgeint8.arch.explore.design_space import constraints, design_space
+from edgeint8.arch.explore.explore import explore as explore_space
+from edgeint8.arch.explore.front import design_row, front_rows
+from edgeint8.arch.explore.recommended import recommend
+from edgeint8.arch.machine.hardware import Hardware
+from edgeint8.arch.network.inputs import find_hardware, preset_names, read_layers
+from edgeint8.arch.questions.advice import changes
+from edgeint8.arch.questions.summary import network_totals, summary
+from edgeint8.errors import ModelError
+from edgeint8.fixed_point.arithmetic.graph import Node
+from edgeint8.fixed_point.arithmetic.operands import Operands
+from edgeint8.fixed_point.arithmetic.requantize import Array
+from edgeint8.fixed_point.compare import compare_model
+from edgeint8.fixed_point.executor import exact_accumulate, pieces
+from edgeint8.fixed_point.studies.bit_growth import DEFAULT_TILE_ROWS, exact_widths, model_widths
+from edgeint8.fixed_point.vectors.vectors import write_vectors
+from edgeint8.given import Arrays, Shape, arrays_of, float_network, integer_network
+from edgeint8.quant.ort.reference import LARGEST_BATCH, batches
+from edgeint8.quant.prepare.prepare import prepare_model
+from edgeint8.quant.ptq import calibrate
+from edgeint8.quant.ptq import quantize as quantize_model
+from edgeint8.quant.session import cpu_flags, has_exact_u8s8
+from edgeint8.quant.strategy import Strategy
+from edgeint8.scale_sim.predict import check_rows, predicted_rows
+from edgeint8.study.config import section_of
+
+VECTOR_IMAGES = 1
+
+
+def hardware(name: str | Hardware) -> Hardware:
+    """A machine: a preset's name, an id such as ``ws_16x16_64kB_16Bpc``, or a YAML file."""
+    return _machine(name)
+
+
+def hardware_names() -> tuple[str, ...]:
+    """Names of the presets: real machines, each with its source in its file."""
+    return tuple(preset_names())
+
+
+def layers(network: str | Path, *, shape: Shape | None = None) -> Layers:
+    """The layers of a network: what each asks of a systolic array."""
+    return Layers(read_layers(str(network), _shapes(shape)))
+
+
+def cost(
+    network: str | Path,
+    hardware: str | Hardware = "gemmini",
+    *,
+    shape: Shape | None = None,
+    fused: bool = False,
+    on_chip: bool = False,
+) -> Cost:
+    """Cycles, DRAM bytes, energy and what binds them, layer by layer and for one inference.
+
+    fused
+        Pools and element-wise layers work on the way out.
+    on_chip
+        Tensors that fit stay on chip between layers.
+    """
+    found, machine = read_layers(str(network), _shapes(shape)), _machine(hardware)
+    options = Options(on_chip=on_chip, fused=fused)
+    costs = network_cost(found, machine, options)
+    totals = network_totals(costs, machine)
+    low, mid, high = (1e9 * energy for energy in totals.energy_mj)
+    return Cost(
+        hardware=machine,
+        costs=tuple(costs),
+        bound_cycles=totals.cycles,
+        schedule_cycles=None if on_chip else sum(scheduled_cycles(found, machine, options)),
+        model_ms=totals.milliseconds,
+        fps=totals.frames_per_second,
+        macs=totals.macs,
+        utilization=totals.utilization,
+        dram_bytes=totals.dram_bytes,
+        energy_pj=(low, mid, high),
+        area_mm2=area_mm2(machine),
+        bound_by=network_bound(costs),
+        advice=tuple(change.sentence for change in changes(found, machine, options)),
+        text=summary(found, machine, options),
+        layer_rows=tuple(_without_workload(roofline_rows("", found, machine, options))),
+    )
+
+
+def explore(
+    network: str | Path,
+    rows: tuple[int, int] = (4, 256),
+    cols: tuple[int, int] = (4, 256),
+    *,
+    shape: Shape | None = None,
+    **options: Any,
+) -> Front:
+    """The exact front of cycles, energy, area and bandwidth over every array in the ranges.
+
+    `options` are the keys of ``explore`` in a study file, with its defaults: ``sram_kb``,
+    ``bandwidth``, ``dataflows``, ``pipelined``, ``constraints``, ``dram_gb_per_s`` and so on.
+    """
+    chosen = section_of("explore", {"rows": list(rows), "cols": list(cols), **options})
+    found = read_layers(str(network), _shapes(shape))
+    front = explore_space(found, design_space(chosen), constraints(chosen))
+    best = recommend(found, front, chosen["dram_gb_per_s"])
+    return Front(
+        designs=front.designs,
+        feasible=front.feasible,
+        front=tuple(_without_workload(front_rows("", found, front))),
+        best=None
+        if best is None
+        else _without_workload([design_row("", found, best.designs[0].hardware)])[0],
+    )
+
+
+def quantize(
+    network: str | Path,
+    calibration: Arrays = None,
+    strategy: str | Mapping[str, Any] | Strategy = "asym_channel_minmax",
+    *,
+    shape: Shape | None = None,
+) -> Quantized:
+    """A float network quantised to INT8 by ONNX Runtime with our ranges; `save` writes it.
+
+    calibration
+        Inputs whose ranges the scales shall cover; the first ``calibration_samples`` are used.
+    strategy
+        ``(asym|sym|pow2)_(channel|tensor)_(minmax|percentile|entropy|mse)``, or options as in a
+        study file, or a `Strategy`.
+    """
+    chosen = _strategy(strategy)
+    model = prepare_model(float_network(network, shape))
+    if chosen.dynamic:
+        return Quantized(quantize_model(model, None, chosen))
+    if calibration is None:
+        raise ModelError(
+            "nothing to calibrate with", where="calibration", allowed="arrays or an NPZ file"
+        )
+    inputs = arrays_of(model, calibration, "calibration", chosen.calibration_samples)
+    ranges = calibrate(
+        model, inputs, chosen.calibration, bins=chosen.bins, percentile=chosen.percentile
+    )
+    return Quantized(quantize_model(model, ranges, chosen))
+
+
+def verify(
+    network: str | Path,
+    inputs: Arrays = None,
+    *,
+    shape: Shape | None = None,
+    most: int | None = None,
+) -> Verification:
+    """Every tensor of a quantised network, our integers against ONNX Runtime's.
+
+    A QDQ file is verified as the integer graph that ONNX Runtime makes of it. Raises `ModelError`
+    if no integer layer ran: then nothing has been verified.
+
+    inputs
+        Arrays, by input name where there are several, or an NPZ file with the array ``inputs``;
+        None takes random ones.
+    most
+        At most so many images.
+    """
+    model = integer_network(network, shape)
+    feeds = arrays_of(model, inputs, "inputs", most)
+    ran: dict[str, None] = {}
+
+    def note_layer(node: Node, operands: Operands) -> Array:
+        ran[node.name] = None
+        return exact_accumulate(node, operands)
+
+    dynamic = any(node.op_type == "DynamicQuantizeLinear" for node in model.graph.node)
+    compared = compare_model(
+        model, batches(model, feeds, batch=1 if dynamic else None), accumulate=note_layer
+    )
+    if not ran:
+        raise ModelError(
+            "no integer layer ran, so nothing is verified",
+            where=str(network),
+            allowed="at least one Conv, Gemm or MatMul in integers",
+        )
+    return Verification("ort", compared, tuple(ran), has_exact_u8s8(cpu_flags()))
+
+
+def accumulator_widths(
+    network: str | Path,
+    inputs: Arrays = None,
+    *,
+    shape: Shape | None = None,
+    tile_rows: int = DEFAULT_TILE_ROWS,
+    most: int | None = None,
+) -> Widths:
+    """How wide the sums of every integer layer can get; exact for any input, and seen on `inputs`.
+
+    Exact bounds need no data: they come from weights, biases and code ranges.
+    """
+    model = integer_network(network, shape)
+    if inputs is None:
+        found = exact_widths(model, arrays_of(model, None, most=1), tile_rows)
+    else:
+        feeds = arrays_of(model, inputs, "inputs", most)
+        found = model_widths(model, pieces(feeds, LARGEST_BATCH), tile_rows)
+    if not found:
+        raise ModelError(
+            "no integer layer", where=str(network), allowed="at least one with constant weights"
+        )
+    return Widths(tuple(found))
+
+
+def predict_scalesim(
+    network: str | Path,
+    hardware: str | Hardware,
+    check: bool = False,
+    *,
+    shape: Shape | None = None,
+) -> Prediction:
+    """What SCALE-Sim 3.0.0 reports of every layer, without running it; with `check` it is run.
+
+    Checking needs the extra ``scalesim`` and, for large layers, time.
+    """
+    found, machine = read_layers(str(network), _shapes(shape)), _machine(hardware)
+    rows = tuple(predicted_rows(found, machine))
+    if not check:
+        return Prediction(machine, rows)
+    with tempfile.TemporaryDirectory() as folder:
+        checked = check_rows(found, machine, folder)
+    differing = tuple(row for row in checked if row["difference"])
+    return Prediction(machine, rows, len(checked), differing)
+
+
+def vectors(
+    network: str | Path,
+    folder: str | Path,
+    inputs: Arrays = None,
+    *,
+    shape: Shape | None = None,
+    images: int = VECTOR_IMAGES,
+) -> Vectors:
+    """Test vectors of every integer layer for the first `images` of `inputs`, with a manifest."""
+    model = integer_network(network, shape)
+    feeds = arrays_of(model, inputs, "inputs", images)
+    return Vectors(Path(folder), write_vectors(model, feeds, folder))
+
+
+def _machine(name: str | Hardware) -> Hardware:
+    return name if isinstance(name, Hardware) else find_hardware(name, where="hardware")
+
+
+def _strategy(given: str | Mapping[str, Any] | Strategy) -> Strategy:
+    if isinstance(given, Strategy):
+        return given
+    if isinstance(given, str):
+        return Strategy.from_name(given)
+    return Strategy.from_mapping("own", given)
+
+
+def _shapes(shape: Shape | None) -> Sequence[str]:
+    return [f"{name}={','.join(map(str, sizes))}" for name, sizes in (shape or {}).items()]
+
+
+def _without_workload(rows: Sequence[Row]) -> list[Row]:
+    return [{name: value for name, value in row.items() if name != "workload"} for row in rows]

@@ -1,0 +1,98 @@
+"""What a caller gives, as types: a network from a file, arrays from memory or a file."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from edgeint8.errors import DataError, ModelError
+from edgeint8.models.data.own_data import InputSpec, check_array, random_data, read_arrays
+from edgeint8.quant.prequantized.adopted import adopt
+from edgeint8.quant.prequantized.came_quantized import is_quantized
+from edgeint8.quant.prequantized.own_network import input_specs, read_network, sort_nodes
+
+Shape = Mapping[str, Sequence[int | None]]
+Arrays = NDArray[Any] | Mapping[str, NDArray[Any]] | str | Path | None
+"""One array for a network with one input, arrays by input name, an NPZ file, or None: random."""
+
+
+def float_network(path: str | Path, shape: Shape | None = None) -> onnx.ModelProto:
+    """A network that has not been quantised yet."""
+    model = read_network(path, shape or {})
+    if is_quantized(model):
+        raise ModelError(
+            "a network that came quantised", where=str(path), allowed="one in floating point"
+        )
+    return model
+
+
+def integer_network(path: str | Path, shape: Shape | None = None) -> onnx.ModelProto:
+    """The graph that runs in integers of a quantised network: of a QDQ file ONNX Runtime's own."""
+    model = read_network(path, shape or {})
+    if not is_quantized(model):
+        raise ModelError(
+            "no integer layer: the network is in floating point",
+            where=str(path),
+            allowed="a quantised network, QDQ or QOperator: see edgeint8.quantize",
+        )
+    sort_nodes(model.graph)
+    return adopt(model)[0]
+
+
+def arrays_of(
+    model: onnx.ModelProto, given: Arrays, role: str = "inputs", most: int | None = None
+) -> dict[str, NDArray[Any]]:
+    """Arrays by input name, each of the network's type and shape; the first `most` rows.
+
+    `role` is the name of the array in an NPZ file with one input, its prefix with several.
+    """
+    specs = [InputSpec(name, *spec) for name, spec in input_specs(model).items()]
+    if given is None:
+        arrays = dict(random_data(specs, seed=0)["test"].inputs)
+    elif isinstance(given, str | Path):
+        arrays = _from_file(Path(given), specs, role)
+    elif isinstance(given, Mapping):
+        arrays = {name: np.asarray(value) for name, value in given.items()}
+    else:
+        arrays = {spec.name: np.asarray(given) for spec in specs[:1]}
+    names = [spec.name for spec in specs]
+    if sorted(arrays) != sorted(names):
+        raise DataError(
+            f"arrays for {', '.join(map(str, arrays)) or 'no input'}",
+            where=role,
+            allowed=f"one for each input: {', '.join(names)}",
+        )
+    fitted = {spec.name: _fitted(arrays[spec.name], spec, role) for spec in specs}
+    return {name: array[: _whole(len(array), most, specs)] for name, array in fitted.items()}
+
+
+def _from_file(path: Path, specs: Sequence[InputSpec], role: str) -> dict[str, NDArray[Any]]:
+    arrays = read_arrays(path)
+    if len(specs) == 1 and role in arrays:
+        return {specs[0].name: arrays[role]}
+    prefix = f"{role}."
+    return {
+        name.removeprefix(prefix): array
+        for name, array in arrays.items()
+        if name.startswith(prefix)
+    }
+
+
+def _fitted(array: NDArray[Any], spec: InputSpec, role: str) -> NDArray[Any]:
+    """Floats of another precision become the network's; anything else must be of its type."""
+    if array.dtype.kind == "f" and spec.dtype.kind == "f":
+        array = array.astype(spec.dtype, copy=False)
+    check_array(f"{role}: {spec.name}", array, spec)
+    return array
+
+
+def _whole(rows: int, most: int | None, specs: Sequence[InputSpec]) -> int:
+    """Rows that are used: at most `most`, and whole batches where the batch is fixed."""
+    batch = specs[0].shape[0] or 1
+    used = max(batch, min(rows, most or rows) // batch * batch)
+    if rows < used:
+        raise DataError(f"{rows} samples", where="inputs", allowed=f"{batch} or more: the batch")
+    return used
