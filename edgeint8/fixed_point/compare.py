@@ -21,7 +21,8 @@ class TensorDifference:
     """One tensor over all images: how many elements differ and by how much.
 
     Integer tensors, and float tensors of bitwise operators, are compared exactly. Other float
-    tensors are listed with `exact` False; a mismatch there is more than 1e-5 of the largest value.
+    tensors are listed with `exact` False; a mismatch there is more than 1e-5 of the largest finite
+    value. An infinity equals itself and nothing else.
     """
 
     name: str
@@ -92,8 +93,11 @@ def difference(
         )
     if np.array_equal(got, want):
         return TensorDifference(name, op_type, exact, got.size, 0, 0.0)
-    distance = np.abs(got.astype(np.float64) - want.astype(np.float64))
-    tolerance = 0.0 if exact else 1e-5 * float(np.abs(want).max(initial=0))
+    left, right = got.astype(np.float64), want.astype(np.float64)
+    with np.errstate(invalid="ignore"):  # of two infinities, which are equal
+        distance = np.where(left == right, 0.0, np.abs(left - right))
+    largest = np.abs(right[np.isfinite(right)]).max(initial=0)
+    tolerance = 0.0 if exact else 1e-5 * float(largest)
     wrong = int(np.count_nonzero(~(distance <= tolerance)))
     return TensorDifference(name, op_type, exact, got.size, wrong, float(distance.max()))
 

@@ -37,6 +37,17 @@ class WeightLayer:
     weights: NDArray[np.float32]
     bias: NDArray[np.float32] | None
     axis: int
+    groups: int = 1
+
+    @property
+    def one_scale(self) -> bool:
+        """Whether ONNX Runtime can give these weights no scale per channel.
+
+        Its axis of MatMul is 1 whatever the rank, and the channels of a grouped ConvTranspose,
+        weights (C, M / groups, ...), lie on two axes.
+        """
+        matrix = self.op_type != "MatMul" or self.weights.ndim == 2
+        return not matrix or (self.op_type == "ConvTranspose" and self.groups > 1)
 
     @property
     def channels_first(self) -> NDArray[np.float32]:
@@ -115,10 +126,10 @@ def weight_layers(model: onnx.ModelProto) -> tuple[WeightLayer, ...]:
             continue
         weights = values[node.input[1]]
         bias = values.get(node.input[2]) if len(node.input) > 2 else None
+        axis %= max(weights.ndim, 1)
+        groups = int(attribute(node, "group", 1))
         layers.append(
-            WeightLayer(
-                node.name, node.op_type, node.input[1], weights, bias, axis % max(weights.ndim, 1)
-            )
+            WeightLayer(node.name, node.op_type, node.input[1], weights, bias, axis, groups)
         )
     return tuple(layers)
 

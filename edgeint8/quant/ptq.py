@@ -14,7 +14,12 @@ import onnx
 
 from edgeint8.errors import ModelError
 from edgeint8.quant.calibrate.calibration import Calibration, calibrate
-from edgeint8.quant.graph import float_nodes, shift_only_multipliers, widest_bias_bits
+from edgeint8.quant.graph import (
+    float_nodes,
+    shift_only_multipliers,
+    weight_layers,
+    widest_bias_bits,
+)
 from edgeint8.quant.ort.ort_quantizer import (
     FULL_LEVELS,
     NARROW_LEVELS,
@@ -26,6 +31,7 @@ from edgeint8.quant.ort.ort_quantizer import (
     quantize_static,
 )
 from edgeint8.quant.prepare.prepare import prepare_model
+from edgeint8.quant.prepare.roles import copies_of
 from edgeint8.quant.session import DEFAULT_BATCH, cpu_flags, has_exact_u8s8, run_onnx
 from edgeint8.quant.strategy import Strategy
 
@@ -102,6 +108,7 @@ def quantize(
         result = quantize_static(model, calibration, strategy, selection)
     remaining = float_nodes(result.executable)
     notes = [
+        *_weight_notes(model, strategy),
         *_numeric_notes(strategy, calibration, selection, result),
         *_float_notes(result, remaining),
     ]
@@ -124,6 +131,16 @@ def _matching(calibration: Calibration | None, strategy: Strategy) -> Calibratio
     raise ModelError(
         described, where=f"strategy {strategy.name}", allowed=f"(method, bins, percentile) {wanted}"
     )
+
+
+def _weight_notes(model: onnx.ModelProto, strategy: Strategy) -> list[str]:
+    """Weights that were copied, and weights that have one scale where others have many."""
+    copies = copies_of(model)
+    notes = [f"{copies} copies of weights or biases in several roles"] if copies else []
+    coarse = [layer.name for layer in weight_layers(model) if layer.one_scale]
+    if coarse and strategy.per_channel:
+        notes.append(f"one weight scale in {', '.join(coarse)}: ONNX Runtime has no other there")
+    return notes
 
 
 def _numeric_notes(

@@ -200,6 +200,16 @@ def test_a_nan_is_a_mismatch():
     assert got.mismatches == 1
 
 
+@pytest.mark.parametrize("exact", [True, False])
+def test_an_infinity_equals_itself_and_forgives_nobody(exact):
+    """Where it stood in the largest value, the tolerance of all others was infinite."""
+    want = np.array([np.inf, -np.inf, 5.0, np.inf], F32)
+    assert difference("t", want.copy(), want, exact=exact).mismatches == 0
+    got = np.array([np.inf, -np.inf, 1.0, -np.inf], F32)
+    assert difference("t", got, want, exact=exact).mismatches == 2
+    assert difference("t", got + F32(0), want + F32(0), exact=exact).max_abs_diff == np.inf
+
+
 def test_types_and_shapes_must_agree():
     with pytest.raises(ModelError, match="tensor t"):
         difference("t", np.zeros(3, np.int8), np.zeros(3, np.uint8))

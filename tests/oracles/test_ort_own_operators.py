@@ -363,3 +363,19 @@ def test_constants_of_a_branch_do_not_leak():
     model.graph.initializer.append(value)
     feeds = {"x": np.ones((1, 3), F32), "y": np.ones((1, 3), F32)}
     np.testing.assert_array_equal(Executor(model).run(feeds)["z"], np.full((1, 3), 3.25, F32))
+
+
+@pytest.mark.parametrize("include", [0, 1])
+@pytest.mark.parametrize("ceil", [0, 1])
+@pytest.mark.parametrize("pad", [0, 1])
+def test_integer_pools_divide_by_the_whole_window_in_ceil_mode(include, ceil, pad):
+    """Of all flag pairs, ceil_mode with count_include_pad counts what lies beyond the padding."""
+    feeds = {"x": np.random.default_rng(3).integers(0, 256, (2, 3, 8, 8)).astype(np.uint8)}
+    constants = {
+        "xs": F32(0.04), "xz": np.uint8(7), "ys": F32(0.03), "yz": np.uint8(19),
+    }  # fmt: skip
+    model = model_of(
+        "QLinearAveragePool", feeds, constants, domain="com.microsoft", kernel_shape=[3, 3],
+        strides=[2, 2], pads=[pad] * 4, ceil_mode=ceil, count_include_pad=include,
+    )  # fmt: skip
+    np.testing.assert_array_equal(*both(model, feeds), strict=True)

@@ -360,8 +360,7 @@ def test_a_strategy_that_onnx_runtime_cannot_apply_is_named(monkeypatch):
     def fail(*_, **__):
         raise AttributeError("'NoneType' object has no attribute 'data_type'")
 
-    monkeypatch.setattr(ort_quantizer.ONNXQuantizer, "quantize_model", fail)
-    monkeypatch.setattr(ort_quantizer, "quantize_dynamic", fail)
+    monkeypatch.setattr(ort_quantizer.OperatorQuantizer, "quantize_model", fail)
     for strategy in (Strategy("plain"), Strategy("runtime", dynamic=True)):
         with pytest.raises(ModelError, match=f"not quantisable .* @ strategy {strategy.name}"):
             quantize(prepared, calibration, strategy)

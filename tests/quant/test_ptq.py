@@ -610,8 +610,9 @@ def test_evaluation_is_bit_identical_to_the_reference_level(
     assert np.array_equal(evaluate(quantized.executable, inputs)["dense_out"], reference)
     twin = unsigned_twin(quantized.executable)
     assert (twin is not None) == strategy.symmetric
-    if twin is not None:
+    if twin is not None and has_exact_u8s8(cpu_flags()):
         assert np.array_equal(run_onnx(twin, inputs)["dense_out"], reference)
+    if twin is not None:
         values = initializer_values(twin)
         zeros = [values[n.input[2]] for n in twin.graph.node if n.op_type == "QLinearConv"]
         assert all(zero.dtype == np.uint8 and zero == 128 for zero in zeros)

@@ -70,7 +70,13 @@ def qlinear_matmul(
     y_scale: Array,
     y_zero_point: Array,
 ) -> Array:
-    """Matrix product of codes, requantised; b's parameters per tensor or per column."""
+    """Matrix product of codes, requantised; b's parameters per tensor or per column.
+
+    A vector on the right is a matrix of one column, which the result loses.
+    """
+    if b.ndim == 1:
+        parts = (a, a_scale, a_zero_point, b[:, None], b_scale, b_zero_point)
+        return qlinear_matmul(context, *parts, y_scale, y_zero_point)[..., 0]
     acc = context.accumulate(context.node, Operands(a, b, scalar(a_zero_point), b_zero_point))
     scale = combined_scale(context.scheme, a_scale.reshape(()), b_scale, y_scale.reshape(()))
     return requantize(acc, scale, scalar(y_zero_point), y_zero_point.dtype, context.scheme)
@@ -85,6 +91,8 @@ def matmul_integer(
 ) -> Array:
     """Matrix product of codes, the int32 accumulators themselves."""
     b_zero = NO_ZERO_POINT if b_zero_point is None else b_zero_point
+    if b.ndim == 1:
+        return matmul_integer(context, a, b[:, None], a_zero_point, b_zero_point)[..., 0]
     operands = Operands(a, b, scalar(a_zero_point), b_zero)
     return context.accumulate(context.node, operands).astype(np.int32)
 

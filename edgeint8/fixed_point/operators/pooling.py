@@ -47,14 +47,19 @@ def nhwc_max_pool(context: Context, x: Array) -> Array:
     return np.moveaxis(max_pool(context, np.moveaxis(x, -1, 1)), 1, -1)
 
 
-def _counted_positions(context: Context, geometry: ConvGeometry, spatial: tuple[int, ...]) -> Array:
+def _counted_positions(
+    context: Context, geometry: ConvGeometry, spatial: tuple[int, ...], whole: bool
+) -> Array:
     """1 where a padded position counts in the divisor, (1, *padded, 1).
 
-    The image counts; with count_include_pad its pads do too, but never what ceil_mode adds.
+    The image counts; with count_include_pad its pads do too, but what ceil_mode adds only if
+    `whole`.
     """
     image = np.ones((1, *spatial, 1), F32)
     if not context.attribute("count_include_pad", 0):
         return geometry.pad(image, 0, channels_last=True)
+    if whole:
+        return geometry.pad(image, 1, channels_last=True)
     attributes = {**context.node.attributes, "ceil_mode": 0}
     declared = ConvGeometry.from_attributes(attributes, geometry.kernel, spatial)
     with_pads = declared.pad(image, 1, channels_last=True)
@@ -64,16 +69,17 @@ def _counted_positions(context: Context, geometry: ConvGeometry, spatial: tuple[
     return np.pad(with_pads, [(0, 0), *extra, (0, 0)])
 
 
-def window_sum(context: Context, x: Array) -> tuple[Array, Array]:
+def window_sum(context: Context, x: Array, whole: bool = False) -> tuple[Array, Array]:
     """float32 sum of every window of `x` (N, C, *S), one tap after the other, and its divisor.
 
-    The divisor counts the taps inside the image, or the whole window with count_include_pad.
+    The divisor counts the taps inside the image, or with count_include_pad those inside the padded
+    image; if `whole`, also those beyond it, where ceil_mode starts a window that is not full.
     """
     last = np.moveaxis(x, 1, -1)
     spatial = last.shape[1:-1]
     geometry = pool_geometry(context, spatial)
     sizes = geometry.output_size(spatial)
-    counted = _counted_positions(context, geometry, spatial)
+    counted = _counted_positions(context, geometry, spatial, whole)
     counts = sum(tap for _, tap in geometry.taps(counted, sizes))
     total = np.zeros((len(last), *sizes, last.shape[-1]), F32)
     for _, tap in geometry.taps(geometry.pad(last, 0, channels_last=True), sizes):
@@ -128,14 +134,17 @@ def qlinear_global_average_pool(
 def qlinear_average_pool(
     context: Context, x: Array, x_scale: Array, x_zp: Array, y_scale: Array, y_zp: Array
 ) -> Array:
-    """Average of codes; over the whole image it is the global rule, else float32 arithmetic."""
+    """Average of codes; over the whole image it is the global rule, else float32 arithmetic.
+
+    Unlike the float pool, ORT's counts the whole window under ceil_mode and count_include_pad.
+    """
     channels_last = bool(context.attribute("channels_last", 0))
     first = np.moveaxis(x, -1, 1) if channels_last else x
     kernel = tuple(context.node.attributes["kernel_shape"])
     if kernel == first.shape[2:] and not any(context.attribute("pads", (0,))):
         return qlinear_global_average_pool(context, x, x_scale, x_zp, y_scale, y_zp)
     real = (first.astype(np.int32) - scalar(x_zp)).astype(F32) * x_scale.reshape(())
-    total, count = window_sum(context, real)
+    total, count = window_sum(context, real, whole=True)
     level = np.rint(total / count / y_scale.reshape(()) + F32(scalar(y_zp)))
     y = np.clip(level, *code_range(x.dtype)).astype(x.dtype)
     return np.moveaxis(y, 1, -1) if channels_last else y

@@ -9,17 +9,21 @@ from typing import Any
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnxruntime.quantization import QuantType, quantize_dynamic
+from onnxruntime.quantization import QuantType
 from onnxruntime.quantization.calibrate import TensorData
-from onnxruntime.quantization.onnx_quantizer import ONNXQuantizer
 from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 from onnxruntime.quantization.quant_utils import QuantizationMode
-from onnxruntime.quantization.registry import QDQRegistry, QLinearOpsRegistry
+from onnxruntime.quantization.registry import (
+    IntegerOpsRegistry,
+    QDQRegistry,
+    QLinearOpsRegistry,
+)
 
 from edgeint8.errors import EdgeInt8Error, model_error
 from edgeint8.quant.calibrate.calibration import ASYMMETRIC, SYMMETRIC, Calibration
-from edgeint8.quant.graph import widest_bias_bits
+from edgeint8.quant.graph import attribute, weight_layers, widest_bias_bits
 from edgeint8.quant.ort.activations import Quantizer, wrongly_removed
+from edgeint8.quant.ort.quantizers import OperatorQuantizer
 from edgeint8.quant.ort.scales import bias_floors, power_of_two_range, weight_overrides
 from edgeint8.quant.session import make_session
 from edgeint8.quant.strategy import Strategy
@@ -98,22 +102,34 @@ def quantize_at_run_time(
     model: onnx.ModelProto, strategy: Strategy, selection: Selection
 ) -> Result:
     """ONNX Runtime's dynamic quantisation: integer products, scales from each batch."""
-    with tempfile.TemporaryDirectory() as directory:
-        path = Path(directory) / "dynamic.onnx"
-        try:
-            quantize_dynamic(
-                model,
-                path,
-                per_channel=strategy.per_channel,
-                reduce_range=selection.reduce_range,
-                weight_type=QuantType.QInt8,
-                nodes_to_quantize=list(selection.nodes),
-                nodes_to_exclude=list(selection.exclude),
-            )
-            quantized = onnx.load(path)
-        except Exception as error:  # on an odd graph it raises nearly anything
-            raise _not_quantisable(strategy, error) from error
+    copied = onnx.ModelProto()
+    copied.CopyFrom(model)
+    try:
+        quantizer = OperatorQuantizer(
+            one_scale_weights(model),
+            copied,
+            strategy.per_channel,
+            selection.reduce_range,
+            QuantizationMode.IntegerOps,
+            False,  # not static
+            QuantType.QInt8,
+            QuantType.QUInt8,
+            None,  # no ranges
+            list(selection.nodes),
+            list(selection.exclude),
+            sorted(IntegerOpsRegistry),
+            {"MatMulConstBOnly": True},
+        )
+        quantizer.quantize_model()
+    except Exception as error:  # on an odd graph it raises nearly anything
+        raise _not_quantisable(strategy, error) from error
+    quantized = quantizer.model.model
     return Result(quantized, quantized)
+
+
+def one_scale_weights(model: onnx.ModelProto) -> tuple[str, ...]:
+    """Names of the weights that can have no scale per channel."""
+    return tuple(layer.weight_name for layer in weight_layers(model) if layer.one_scale)
 
 
 def _ranges(calibration: Calibration, strategy: Strategy) -> dict[str, TensorData]:
@@ -177,7 +193,8 @@ def _run(
     head = (copied, strategy.per_channel, selection.reduce_range)
     try:
         if strategy.format == "qoperator":
-            quantizer = ONNXQuantizer(*head, QuantizationMode.QLinearOps, True, *common)
+            mode = QuantizationMode.QLinearOps
+            quantizer = OperatorQuantizer(one_scale_weights(model), *head, mode, True, *common)
         else:
             quantizer = QDQQuantizer(*head, *common)
         quantizer.quantize_model()
@@ -187,12 +204,24 @@ def _run(
 
 
 def float_only(model: onnx.ModelProto) -> tuple[str, ...]:
-    """Nodes that ONNX Runtime quantises and then cannot run: cubic Resize, made for floats."""
+    """Nodes that ONNX Runtime quantises into something else: they stay float.
+
+    Cubic Resize, which has no integer form. AveragePool with ceil_mode and count_include_pad: the
+    integer pool divides by the whole window also where it reaches beyond the padding, the float
+    one does not.
+    """
     return tuple(
         node.name
         for node in model.graph.node
-        if node.op_type == "Resize"
-        and any(entry.name == "mode" and entry.s == b"cubic" for entry in node.attribute)
+        if (
+            node.op_type == "Resize"
+            and any(entry.name == "mode" and entry.s == b"cubic" for entry in node.attribute)
+        )
+        or (
+            node.op_type == "AveragePool"
+            and attribute(node, "ceil_mode", 0)
+            and attribute(node, "count_include_pad", 0)
+        )
     )
 
 

@@ -57,6 +57,8 @@ def power_of_two_range(
     """
     parameters = parameters_from_range(low, high, grid, symmetric=symmetric)
     step = float(power_of_two(parameters.scale))
+    while step * (grid.qmax - grid.qmin) > np.finfo(np.float32).max:  # rather clip than overflow
+        step /= 2
     if symmetric:
         return -step * grid.qmax, step * grid.qmax
     zero = int(np.clip(np.rint(grid.qmin - min(low, 0.0) / step), grid.qmin, grid.qmax))
@@ -81,12 +83,15 @@ def weight_overrides(
     """
     overrides: dict[str, list[dict[str, Any]]] = {}
     for layer in weight_layers(model):
-        scale = natural_scale(layer, per_channel=per_channel, levels=levels)
-        narrow = natural_scale(layer, per_channel=per_channel, levels=min(levels, largest_level))
+        fine = per_channel and not layer.one_scale
+        scale = natural_scale(layer, per_channel=fine, levels=levels)
+        narrow = natural_scale(layer, per_channel=fine, levels=min(levels, largest_level))
         wanted = np.maximum(narrow, floors.get(layer.weight_name, 0.0))
         wanted = power_of_two(wanted) if shift_only else wanted
-        if not (wanted == scale).all():
+        if fine != per_channel or not (wanted == scale).all():
             overrides[layer.weight_name] = _scale_override(layer, wanted, levels)
+    if per_channel:
+        overrides.update(_left_overrides(model))
     if shift_only:
         overrides.update(_constant_overrides(model, constants))
     return overrides
@@ -110,12 +115,13 @@ def bias_floors(
     """
     largest = (2.0 ** (bits - 1) - 1) * (1 - 1e-6)  # margin for rounding the scales to float32
     biases = {layer.weight_name: layer.bias for layer in weight_layers(model)}
-    floors = {}
+    floors: dict[str, NDArray[np.float64]] = {}
     for layer in integer_layers(executable):
         bias = biases.get(layer.weight_name)
         if bias is not None:
             needed = np.abs(bias.astype(np.float64)) / (layer.input_scale * largest)
-            floors[layer.weight_name] = needed if layer.weight_scale.size > 1 else needed.max()
+            needed = needed if layer.weight_scale.size > 1 else needed.max()
+            floors[layer.weight_name] = np.maximum(needed, floors.get(layer.weight_name, 0.0))
     return floors
 
 
@@ -127,6 +133,20 @@ def _scale_override(
     if scale.ndim:
         entries[0]["axis"] = layer.axis
     return entries
+
+
+def _left_overrides(model: onnx.ModelProto) -> dict[str, list[dict[str, Any]]]:
+    """One range for every constant on the left of a product, whose rows are no channels.
+
+    ONNX Runtime's QDQ quantiser would take scales along axis 1, which no kernel can run.
+    """
+    values = initializer_values(model)
+    left = [node.input[0] for node in model.graph.node if node.op_type == "MatMul"]
+    return {
+        name: [{"rmin": float(values[name].min()), "rmax": float(values[name].max())}]
+        for name in left
+        if name in values and values[name].size
+    }
 
 
 def _constant_overrides(

@@ -8,14 +8,18 @@ changes no difference q - z, and accumulators, requantisation and saturation see
 
 That holds for convolutions, matrix products, global averages, pooling, Q and DQ. It does not hold
 bit for bit where a float expression contains the zero-point itself (QLinearAdd, QLinearMul, ...).
+Where a product reads stored levels on its left, or levels of activations on its right (attention,
+computed weights), both sides would have to be shifted: such networks have no twin.
 """
+
+from collections.abc import Mapping
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from edgeint8.quant.graph import initializer_values
+from edgeint8.quant.graph import initializer_values, reads_of
 
 SHIFT = 128
 # Where activation zero-points stand among the inputs of operators that see differences only.
@@ -28,6 +32,7 @@ ZERO_POINT_INPUTS: dict[str, tuple[int, ...]] = {
     "QLinearGlobalAveragePool": (2, 4),
 }
 # Move or compare levels without looking at their zero-point.
+WEIGHTS = {"QLinearConv": 3, "QLinearMatMul": 3, "QGemm": 3}  # where they stand
 TRANSPARENT = frozenset({"MaxPool", "Flatten", "Reshape", "Transpose", "Squeeze", "Unsqueeze"})
 
 
@@ -42,7 +47,9 @@ def unsigned_twin(model: onnx.ModelProto) -> onnx.ModelProto | None:
     integer: set[str] = set()
     shifted: dict[str, str] = {}
     for node in twin.graph.node:
-        reads_levels = bool(integer.intersection(node.input))
+        reads_levels = bool(integer.intersection(reads_of(node)))
+        if node.op_type in WEIGHTS and not _shifts_left_side_only(node, integer, values):
+            return None
         if node.op_type in ZERO_POINT_INPUTS and (reads_levels or node.op_type == "QuantizeLinear"):
             for index in ZERO_POINT_INPUTS[node.op_type]:
                 name = node.input[index] if index < len(node.input) else ""
@@ -62,6 +69,13 @@ def unsigned_twin(model: onnx.ModelProto) -> onnx.ModelProto | None:
     )
     del twin.graph.value_info[:]  # it states the old types
     return twin
+
+
+def _shifts_left_side_only(
+    node: onnx.NodeProto, integer: set[str], values: Mapping[str, NDArray]
+) -> bool:
+    """Whether a product reads activations on its left and stored weights on its right."""
+    return node.input[0] in integer and node.input[WEIGHTS[node.op_type]] in values
 
 
 def _plus_shift(zero_point: NDArray[np.int8]) -> NDArray[np.uint8]:

@@ -2,10 +2,12 @@
 
 1. Opsets below 13 lose per-channel weights or become invalid: converted to 13.
 2. Weights in Constant nodes are taken for activations: made initializers.
-3. BatchNormalization behind a Conv is folded into it by ONNX Runtime; one that follows a ReLU
-   cannot be, and would stay float: it becomes the 1x1 depthwise Conv that computes the same.
-4. A bias that something else reads too is made int32 for both, which no other operator takes: each
-   layer gets a bias of its own.
+3. BatchNormalization behind a Conv is folded into it by ONNX Runtime; behind a Gemm it is folded
+   here; one that follows a ReLU cannot be, and would stay float: it becomes the 1x1 depthwise Conv
+   that computes the same.
+4. A stored tensor in several roles (weights along two axes, a shared bias, an embedding that is
+   also the output layer) gets one integer form for all of them: each role gets a copy. A Gemm's
+   bias of shape [1, N] becomes a vector.
 5. A ReduceMean over the image, torch's newer way to write a global average, would stay float: it
    becomes a GlobalAveragePool.
 6. Nodes without a name could not be listed or excluded: named after their operator.
@@ -20,8 +22,9 @@ from onnx import version_converter
 from onnxruntime.quantization.quant_utils import add_pre_process_metadata
 
 from edgeint8.errors import ModelError, model_error
-from edgeint8.quant.graph import opset_of
-from edgeint8.quant.prepare.rewrites import rewrite_for_quantizer, unshare_biases
+from edgeint8.quant.graph import opset_of, reads_of
+from edgeint8.quant.prepare.rewrites import rewrite_for_quantizer
+from edgeint8.quant.prepare.roles import note_copies, separate_roles, straighten_biases
 from edgeint8.quant.session import make_session
 
 MINIMUM_OPSET = 13
@@ -44,8 +47,10 @@ def prepare_model(model: onnx.ModelProto) -> onnx.ModelProto:
     prepared = _fold(prepared)
     if rewrite_for_quantizer(prepared):
         prepared = _fold(prepared)
-    unshare_biases(prepared.graph)
     name_nodes(prepared.graph)
+    straighten_biases(prepared.graph)
+    note_copies(prepared, separate_roles(prepared))
+    _drop_unread(prepared.graph)
     add_pre_process_metadata(prepared)
     return prepared
 
@@ -81,6 +86,14 @@ def drop_initializers_from_inputs(graph: onnx.GraphProto) -> None:
     stored = {tensor.name for tensor in graph.initializer}
     for value in [value for value in graph.input if value.name in stored]:
         graph.input.remove(value)
+
+
+def _drop_unread(graph: onnx.GraphProto) -> None:
+    """Forget stored tensors that the rewrites have left without a reader."""
+    read = {name for node in graph.node for name in reads_of(node)}
+    read |= {output.name for output in graph.output}
+    for tensor in [tensor for tensor in graph.initializer if tensor.name not in read]:
+        graph.initializer.remove(tensor)
 
 
 def _fold(model: onnx.ModelProto) -> onnx.ModelProto:

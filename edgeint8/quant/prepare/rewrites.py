@@ -8,13 +8,13 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from edgeint8.quant.graph import attribute, initializer_values, replace_nodes
+from edgeint8.quant.graph import attribute, initializer_values, reads_of, replace_nodes
 
-WITH_BIAS = frozenset({"Conv", "ConvTranspose", "Gemm"})
+BATCH_NORM = "BatchNormalization"
 
 
 def rewrite_for_quantizer(model: onnx.ModelProto) -> int:
-    """Apply both rewrites in place; returns how many nodes changed. Shapes must be known."""
+    """Apply all rewrites in place; returns how many nodes changed. Shapes must be known."""
     values = initializer_values(model)
     known = (*model.graph.value_info, *model.graph.input, *model.graph.output)
     ranks = {value.name: len(value.type.tensor_type.shape.dim) for value in known}
@@ -23,7 +23,7 @@ def rewrite_for_quantizer(model: onnx.ModelProto) -> int:
     for node in model.graph.node:
         rank = ranks.get(node.input[0], 0) if node.input else 0
         replacement: list[onnx.NodeProto] = []
-        if node.op_type == "BatchNormalization" and rank >= 3:
+        if node.op_type == BATCH_NORM and rank >= 3:
             replacement = _depthwise_conv(model.graph, node, rank, values)
         elif node.op_type == "ReduceMean" and rank >= 3:
             replacement = _global_average(node, rank, values)
@@ -31,24 +31,58 @@ def rewrite_for_quantizer(model: onnx.ModelProto) -> int:
         nodes += replacement or [node]
     if changed:
         replace_nodes(model.graph, nodes)
-    return changed
+    return changed + _fold_behind_gemm(model.graph, values)
 
 
-def unshare_biases(graph: onnx.GraphProto) -> int:
-    """Copy every stored bias that another node reads too, in place; returns how many."""
-    stored = {tensor.name: tensor for tensor in graph.initializer}
-    reads = Counter(name for node in graph.node for name in node.input)
-    biases = [
-        node
-        for node in graph.node
-        if node.op_type in WITH_BIAS and len(node.input) > 2 and node.input[2] in stored
-    ]
-    shared = [node for node in biases if reads[node.input[2]] > 1]
-    for index, node in enumerate(shared):
-        copy = graph.initializer.add()
-        copy.CopyFrom(stored[node.input[2]])
-        copy.name = node.input[2] = f"{node.input[2]}_of_layer_{index}"
-    return len(shared)
+def _fold_behind_gemm(graph: onnx.GraphProto, values: Mapping[str, NDArray]) -> int:
+    """BatchNormalization behind a Gemm that nothing else reads becomes part of it, in place."""
+    makers = {name: node for node in graph.node for name in node.output}
+    reads = Counter(name for node in graph.node for name in reads_of(node))
+    reads.update(output.name for output in graph.output)
+    folded: set[str] = set()
+    for node in graph.node:
+        gemm = makers.get(node.input[0]) if node.op_type == BATCH_NORM else None
+        if gemm is None or gemm.op_type != "Gemm" or reads[gemm.output[0]] > 1:
+            continue
+        if all(name in values for name in [*gemm.input[1:], *node.input[1:]] if name):
+            _fold_into(graph, gemm, node, values)
+            folded.add(node.output[0])
+    if folded:
+        left = [n for n in graph.node if n.op_type != BATCH_NORM or n.output[0] not in folded]
+        replace_nodes(graph, left)
+    return len(folded)
+
+
+def _fold_into(
+    graph: onnx.GraphProto,
+    gemm: onnx.NodeProto,
+    node: onnx.NodeProto,
+    values: Mapping[str, NDArray],
+) -> None:
+    """w (alpha A W + beta C) + b = alpha A (W w) + (beta C w + b), both computed in float64."""
+    weight, shift = _affine(node, values)
+    matrix = values[gemm.input[1]].astype(np.float64)
+    matrix = matrix * (weight[:, None] if attribute(gemm, "transB", 0) else weight)
+    if len(gemm.input) > 2 and gemm.input[2]:
+        bias = values[gemm.input[2]].astype(np.float64)
+        shift = attribute(gemm, "beta", 1.0) * bias * weight + shift
+    names = [f"{node.output[0]}_weight", f"{node.output[0]}_bias"]
+    for array, name in zip((matrix, shift), names, strict=True):
+        graph.initializer.append(numpy_helper.from_array(array.astype(np.float32), name))
+    gemm.input[:] = [gemm.input[0], *names]
+    gemm.output[0] = node.output[0]
+    for entry in gemm.attribute:
+        if entry.name == "beta":
+            entry.f = 1.0
+
+
+def _affine(
+    node: onnx.NodeProto, values: Mapping[str, NDArray]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """BatchNormalization as w x + b per channel, in float64: gamma / sqrt(var + epsilon)."""
+    gamma, beta, mean, variance = (values[name].astype(np.float64) for name in node.input[1:])
+    weight = gamma / np.sqrt(variance + attribute(node, "epsilon", 1e-5))
+    return weight, beta - mean * weight
 
 
 def _depthwise_conv(
@@ -61,9 +95,7 @@ def _depthwise_conv(
     """
     if not all(name in values for name in node.input[1:]):
         return []
-    gamma, beta, mean, variance = (values[name].astype(np.float64) for name in node.input[1:])
-    weight = gamma / np.sqrt(variance + attribute(node, "epsilon", 1e-5))
-    bias = beta - mean * weight
+    weight, bias = _affine(node, values)
     names = [f"{node.output[0]}_weight", f"{node.output[0]}_bias"]
     arrays = [weight.reshape(-1, *[1] * (rank - 1)), bias]
     graph.initializer.extend(
