@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from edgeint8.errors import DataError
 from edgeint8.quant.session import DEFAULT_BATCH, chunks, make_session, outputs_of
 
+SMALLEST, LARGEST = 2.0**-100, float(np.finfo(np.float32).max) / 2  # of limits in float32
 CHUNK_BYTES = 256 * 1024 * 1024  # activations held at a time
 
 
@@ -90,12 +91,19 @@ def observe(
 
 def count(values: NDArray[np.float32], limit: float, bins: int) -> NDArray[np.int64]:
     """Counts of `values` in `bins` equal bins over [-limit, limit], by NumPy's rule at edges."""
-    return np.histogram(values.ravel(), bins, range=_range(limit))[0].astype(np.int64)
+    ends = _range(limit)
+    values = values.ravel().astype(type(ends[0]), copy=False)
+    return np.histogram(values, bins, range=ends)[0].astype(np.int64)
 
 
 def _range(limit: float) -> tuple[Any, Any]:
-    """Bounds as float32 scalars: NumPy then computes the edges in float32, not only stores them."""
-    return np.float32(-limit), np.float32(limit)
+    """Bounds as float32 scalars: NumPy then computes the edges in float32, not only stores them.
+
+    Where the width of the range overflows float32 (a mask of its smallest number), or a bin would
+    be narrower than its normal numbers, they are float64.
+    """
+    kind = np.float32 if SMALLEST <= limit <= LARGEST else np.float64
+    return kind(-limit), kind(limit)
 
 
 def _affordable_batch(model: onnx.ModelProto, inputs: Mapping[str, NDArray]) -> int:

@@ -30,7 +30,8 @@ def draw_rows(
     """One row per (strategy, draw): SQNR and accuracy on `judged`, which is (inputs, labels).
 
     `train` are the images that calibration sets are drawn from, in multiples of `batch`. The images
-    of a draw are observed once; every calibration method and strategy reads the same histograms.
+    of a draw are observed once; every calibration method and strategy reads the same histograms,
+    and nothing is counted where only extremes are asked for.
     Where a strategy takes all images, every draw would be the same: there is one.
     """
     output = model.graph.output[0].name
@@ -39,11 +40,14 @@ def draw_rows(
     total = len(next(iter(train.values())))
     wanted = {s.calibration_samples: -(-s.calibration_samples // batch) * batch for s in strategies}
     draws = draws if max(wanted.values(), default=0) < total else 1
+    counted = {s.calibration_samples: s.bins for s in strategies if s.calibration != "minmax"}
     rows = []
     for draw in range(draws):
         seen: dict[tuple[int, int], Mapping[str, TensorHistogram]] = {}
         for strategy in strategies:
-            key = (strategy.calibration_samples, strategy.bins)
+            samples = strategy.calibration_samples
+            extremes = strategy.calibration == "minmax"
+            key = (samples, counted.get(samples, 0) if extremes else strategy.bins)
             if key not in seen:
                 count = min(wanted[key[0]], total)
                 chosen = calibration_draws(total, count, seed=seed, draws=draws)[draw]

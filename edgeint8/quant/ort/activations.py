@@ -40,7 +40,11 @@ def wrongly_removed(model: onnx.ModelProto, quantizer: Quantizer) -> tuple[str, 
         if value is None:
             continue
         value = getattr(value, "original", value)  # QDQ keeps a second, converted value beside it
-        low, high = activation_bounds(node, constants)
+        bounds = activation_bounds(node, constants)
+        if bounds is None:
+            wrong.append(node.name)
+            continue
+        low, high = bounds
         scale, zero = scales[value.scale_name], scales[value.zp_name]
         first, last = _represented(scale, zero)
         if first < low - scale / 2 or last > high + scale / 2:
@@ -50,11 +54,16 @@ def wrongly_removed(model: onnx.ModelProto, quantizer: Quantizer) -> tuple[str, 
 
 def activation_bounds(
     node: onnx.NodeProto, constants: Mapping[str, NDArray]
-) -> tuple[float, float]:
-    """Smallest and largest output of a Relu or Clip (opset 11 and later: bounds are inputs)."""
+) -> tuple[float, float] | None:
+    """Smallest and largest output of a Relu or Clip (opset 11 and later: bounds are inputs).
+
+    None where a limit is computed: no range that was chosen beforehand is equal to it.
+    """
     if node.op_type == "Relu":
         return 0.0, float("inf")
     names = [*node.input[1:], "", ""]
+    if any(name and name not in constants for name in names):
+        return None
     low = float(constants[names[0]].item()) if names[0] else -np.inf
     high = float(constants[names[1]].item()) if names[1] else np.inf
     return low, high
