@@ -1,5 +1,8 @@
 """The errors a user can meet. Every message says what is wrong, where, and what is allowed."""
 
+INTERNAL = "internal error"
+"""How the reason begins where a part was left out by a fault of this program."""
+
 
 class EdgeInt8Error(Exception):
     """Base class of all errors that bad input can cause.

@@ -51,8 +51,8 @@ class Project:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The scripts of the copy import the package of the copy."""
-        return {**os.environ, "PYTHONPATH": str(self.root)}
+        """The scripts of the copy import the package of the copy, and raise their own faults."""
+        return {"EDGEINT8_STRICT": "1", **os.environ, "PYTHONPATH": str(self.root)}
 
 
 def copy_project(target: Path) -> None:

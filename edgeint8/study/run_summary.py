@@ -37,13 +37,22 @@ def _failed_jobs(text: str) -> Iterator[tuple[str, str]]:
 
 
 def last_lines(log: str | Path) -> list[str]:
-    """How a job's log ends: with the one line of bad input alone, or with a few."""
+    """The cause in a job's log: the line of bad input, what was raised, or how the log ends.
+
+    Warnings that a library prints while a job ends come after the cause, and are none.
+    """
     if not log or not Path(log).is_file():
         return []
     lines = Path(log).read_text(encoding="utf-8", errors="replace").splitlines()
     filled = [line for line in lines if line.strip()]
-    bad_input = filled[-1:] if filled and filled[-1].startswith("error: ") else []
-    return bad_input or filled[-LAST_LINES:]
+    if bad_input := [line for line in filled if line.startswith("error: ")]:
+        return bad_input[-1:]
+    starts = [k for k, line in enumerate(filled) if line.startswith("Traceback (most recent call")]
+    if starts:
+        raised = next((k for k in range(starts[-1] + 1, len(filled)) if filled[k][0] != " "), None)
+        if raised is not None:
+            return filled[max(raised - LAST_LINES + 1, starts[-1] + 1) : raised + 1]
+    return filled[-LAST_LINES:]
 
 
 def busy_summary(started: float, cores: int) -> str:

@@ -14,10 +14,12 @@ from typing import Any
 
 import yaml
 
-from edgeint8.errors import DataError
+from edgeint8.errors import INTERNAL, DataError
 from edgeint8.files import absence, write_json
 
 OK, FAILED, LEFT_OUT = "ok", "failed", "left_out"
+STATUS = "status.json"
+STUDY = "study"  # stands for the workload where a table or a figure of all of them is left out
 
 
 def write_status(path: str | Path, kind: str, reason: str | None = None) -> None:
@@ -30,12 +32,15 @@ def write_status(path: str | Path, kind: str, reason: str | None = None) -> None
 
 
 def status_rows(
-    statuses: Mapping[str, Mapping[str, Any]], parts: Iterable[tuple[str, str, str, str | Path]]
+    statuses: Mapping[str, Mapping[str, Any]],
+    parts: Iterable[tuple[str, str, str, str | Path]],
+    gathered: Iterable[str | Path] = (),
 ) -> list[dict[str, Any]]:
     """Rows of ``status.csv``: one a workload, then one a reason for which parts were left out.
 
     statuses: the content of every status.json by workload; parts: (workload, strategy or "", name
-    of the part, its file). A reason that the workload itself has is not repeated.
+    of the part, its file); gathered: tables and figures of the whole study. A reason that the
+    workload itself has is not repeated.
     """
     reasons: dict[tuple[str, str, str], list[str]] = {}
     for workload, strategy, part, path in parts:
@@ -53,13 +58,19 @@ def status_rows(
             for (name, strategy, why), names in reasons.items()
             if name == workload
         ]
-    return rows
+    return rows + [
+        {"workload": STUDY, "kind": STUDY, "strategy": None, "status": LEFT_OUT}
+        | {"parts": Path(path).stem, "reason": why}
+        for path in gathered
+        if (why := absence(path)) is not None
+    ]
 
 
 def failures(results_dir: str | Path) -> list[str]:
     """One line for each workload of the last study in a results folder that could not run.
 
-    A built-in network that had to leave something out counts: nothing of it may be missing.
+    A built-in network that had to leave something out counts: nothing of it may be missing. So does
+    whatever was left out by a fault of this program.
     """
     path = Path(results_dir) / "tables" / "status.csv"
     if not path.is_file():
@@ -68,14 +79,20 @@ def failures(results_dir: str | Path) -> list[str]:
         return [
             f"error: {row['workload']} {_what(row)}: {row['reason']}"
             for row in csv.DictReader(file)
-            if row["status"] == FAILED or (row["status"], row["kind"]) == (LEFT_OUT, "trained")
+            if row["status"] == FAILED or (row["status"] == LEFT_OUT and _counts(row))
         ]
+
+
+def _counts(row: Mapping[str, str]) -> bool:
+    """Whether what was left out is an error: of a built-in network, or by our fault."""
+    return row["kind"] in ("trained", STUDY) or row["reason"].startswith(INTERNAL)
 
 
 def _what(row: Mapping[str, str]) -> str:
     if row["status"] == FAILED:
         return "could not run"
-    return f"left out {row['parts']} of {row['strategy'] or 'all strategies'}"
+    whole = "all workloads" if row["kind"] == STUDY else "all strategies"
+    return f"left out {row['parts']} of {row['strategy'] or whole}"
 
 
 def results_dir_of(study_files: Sequence[str | Path]) -> Path:

@@ -89,8 +89,9 @@ def read_table(path: str | Path) -> pd.DataFrame:
 
 
 def with_absent(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
-    """`tables`, and an empty one with its promised columns for each that this study has not."""
-    return {name: tables.get(name, pd.DataFrame(columns=columns_of(name))) for name in TABLES}
+    """`tables`, and an empty one with its promised columns for each that there is not."""
+    empty = {name: pd.DataFrame(columns=pd.Index(columns_of(name))) for name in TABLES}
+    return empty | {name: frame for name, frame in tables.items() if len(frame.columns)}
 
 
 def concatenate(paths: Sequence[str | Path]) -> list[dict[str, Any]]:

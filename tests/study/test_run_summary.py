@@ -46,3 +46,15 @@ def test_busy_cores_count_what_was_computed():
     jobs, own, own_share, busy = (float(number) for number in found.groups())
     assert own_share == pytest.approx(100 * own / (own + jobs), rel=0.1)
     assert busy == pytest.approx((own + jobs) / 4, abs=1)
+
+
+def test_the_cause_stands_before_the_warnings_that_follow_it(tmp_path):
+    log = tmp_path / "job.log"
+    warning = "numpy/core.py:12: RuntimeWarning: overflow encountered in multiply\n  x * y\n"
+    log.write_text("begun\nerror: bad network @ node a\n" + warning * 4)
+    assert last_lines(log) == ["error: bad network @ node a"]
+    trace = 'Traceback (most recent call last):\n  File "a.py", line 1, in <module>\n    f()\n'
+    log.write_text(warning * 3 + trace + "ZeroDivisionError: division by zero\n" + warning * 4)
+    assert last_lines(log) == [
+        '  File "a.py", line 1, in <module>', "    f()", "ZeroDivisionError: division by zero"
+    ]  # fmt: skip

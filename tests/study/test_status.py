@@ -1,13 +1,22 @@
 """A network that cannot run leaves its reason, hands it on, and ends the run with status 1."""
 
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from edgeint8.errors import DataError, ModelError, ResourceError, SimulationError, model_error
+from edgeint8.errors import (
+    ConfigError,
+    DataError,
+    HardwareError,
+    ModelError,
+    ResourceError,
+    SimulationError,
+    model_error,
+)
 from edgeint8.files import absence, write_absence
-from edgeint8.study.job import job
+from edgeint8.study.job import STRICT, job
 from edgeint8.study.status import failures, main, status_rows, write_status
 from edgeint8.tables.files import concatenate, read_table, write_table
 
@@ -88,13 +97,63 @@ def test_a_library_that_ran_out_of_memory_or_disk_says_nothing_of_the_network(er
     assert type(model_error(error, f"it fails ({error})", where="graph")) is kind
 
 
-def test_other_bad_input_and_jobs_of_no_workload_fail(tmp_path, capfd):
-    assert run(snakemake(tmp_path), refuse(DataError)) == 1
+@pytest.mark.parametrize("kind", [DataError, ConfigError, HardwareError])
+def test_whatever_a_workload_cannot_do_stops_no_other(tmp_path, kind):
+    assert run(snakemake(tmp_path), refuse(kind)) == 0
+    assert absence(tmp_path / "table.csv") == "bad network"
+
+
+def test_bad_input_of_no_workload_fails(tmp_path, capfd):
     assert run(snakemake(tmp_path, workload=False), refuse(ModelError)) == 1
-    assert capfd.readouterr().err.count("error: bad") == 2
-    with pytest.raises(ZeroDivisionError):
-        run(snakemake(tmp_path), lambda: 1 / 0)
+    assert capfd.readouterr().err.count("error: bad") == 1
     assert not (tmp_path / "table.csv").exists()
+
+
+def divide():
+    return 1 / 0
+
+
+def test_a_fault_of_ours_leaves_its_name_and_its_log(tmp_path, monkeypatch):
+    monkeypatch.delenv(STRICT, raising=False)
+    script = snakemake(tmp_path)
+    assert run(script, divide) == 0
+    reason = f"internal error: ZeroDivisionError: division by zero @ {script.log[0]}"
+    assert absence(tmp_path / "table.csv") == absence(tmp_path / "vectors") == reason
+    log = Path(script.log[0]).read_text()
+    assert "Traceback" in log and log.endswith(f"left out: {reason}\n")
+    assert run(snakemake(tmp_path), refuse(FileNotFoundError, "no such thing")) == 0
+    assert "FileNotFoundError: no such thing" in absence(tmp_path / "table.csv")
+
+
+def test_a_fault_in_a_table_of_all_workloads_leaves_it_out_and_in_the_report_none(
+    tmp_path, monkeypatch
+):
+    monkeypatch.delenv(STRICT, raising=False)
+    script = snakemake(tmp_path, workload=False)
+    script.output = [str(tmp_path / "golden.csv")]
+    assert run(script, divide) == 0
+    assert "internal error" in absence(tmp_path / "golden.csv")
+    script.output = [str(tmp_path / "report.md")]
+    with pytest.raises(ZeroDivisionError):
+        run(script, divide)
+    assert not (tmp_path / "report.md").exists()
+
+
+def test_a_fault_of_ours_is_raised_where_the_tests_ask_for_it(tmp_path, monkeypatch):
+    monkeypatch.setenv(STRICT, "1")
+    with pytest.raises(ZeroDivisionError):
+        run(snakemake(tmp_path), divide)
+    with pytest.raises(FileNotFoundError):
+        run(snakemake(tmp_path), refuse(FileNotFoundError))
+    assert not (tmp_path / "table.csv").exists()
+
+
+def test_a_workload_that_cannot_be_prepared_says_so_in_its_status(tmp_path):
+    script = snakemake(tmp_path)
+    script.output, script.params = [str(tmp_path / "status.json")], SimpleNamespace(kind="onnx")
+    assert run(script, refuse(ModelError)) == 0
+    status = json.loads((tmp_path / "status.json").read_text())
+    assert status == {"kind": "onnx", "status": "failed", "reason": "bad network"}
 
 
 def test_a_reason_is_handed_on_without_running_the_job(tmp_path):
@@ -151,6 +210,24 @@ def test_the_table_of_what_ran_groups_parts_by_reason(tmp_path):
     assert failures(tmp_path) == [
         "error: bad could not run: no rows",
         "error: own left out golden of s: no operator",
+    ]
+
+
+def test_a_fault_of_ours_and_a_table_that_is_missing_end_the_run_with_status_1(tmp_path):
+    statuses = {"net": {"kind": "onnx", "status": "ok", "reason": None}}
+    for name, reason in (("golden", "internal error: KeyError: 'a' @ log"), ("draws", "no data")):
+        write_absence(tmp_path / f"{name}.csv", reason)
+    parts = [("net", "s", name, tmp_path / f"{name}.csv") for name in ("golden", "draws")]
+    tables = [tmp_path / "golden.csv", tmp_path / "whole.csv"]
+    rows = status_rows(statuses, parts, tables)
+    assert rows[-1] == {
+        "workload": "study", "kind": "study", "strategy": None, "status": "left_out",
+        "parts": "golden", "reason": "internal error: KeyError: 'a' @ log",
+    }  # fmt: skip
+    write_table(tmp_path / "tables/status.csv", rows)
+    assert failures(tmp_path) == [
+        "error: net left out golden of s: internal error: KeyError: 'a' @ log",
+        "error: study left out golden of all workloads: internal error: KeyError: 'a' @ log",
     ]
 
 

@@ -27,6 +27,7 @@ rule prepare_network:
         runtime=growing(30),
     params:
         code=code("prepare_network"),
+        kind="onnx",
         seed=STUDY.seed,
         shape=lambda wildcards: options_of(wildcards).get("shape", {}),
     script:
@@ -53,6 +54,7 @@ rule prepare_topology:
         runtime=growing(5),
     params:
         code=code("prepare_topology"),
+        kind="topology",
     script:
         "../scripts/prepare_topology.py"
 
@@ -62,6 +64,12 @@ rule status_table:
     input:
         status=expand(f"{NETWORK}/status.json", workload=STUDY.names),
         parts=[path for *_, path in parts_of_study()],
+        tables=[f"{TABLES}/{name}.csv" for name in STUDY_TABLES if name != "status"],
+        figures=[
+            f"{FIGURES}/{name}.png"
+            for name in STUDY_FIGURES
+            if "status" not in FIGURE_TABLES[name]
+        ],
     output:
         table=f"{TABLES}/status.csv",
     log:

@@ -46,6 +46,7 @@ rule export:
         mem_mb=growing(3000),
     params:
         code=code("export"),
+        kind="trained",
         options=options_of,
     script:
         "../scripts/export.py"

@@ -14,4 +14,4 @@ with job(snakemake):
     export_onnx(model, snakemake.output.model)
     difference = torch_ort_max_abs_diff(model, snakemake.output.model, inputs)
     write_json(snakemake.output.facts, export_facts(model, snakemake.output.model, difference))
-    write_status(snakemake.output.status, "trained")
+    write_status(snakemake.output.status, snakemake.params.kind)

@@ -1,16 +1,16 @@
-"""Rule prepare_network: one's own ONNX file and data, checked and made ready; it never fails."""
+"""Rule prepare_network: one's own ONNX file and data, checked and made ready."""
 
 from dataclasses import replace
 from pathlib import Path
 
 import onnx
 
-from edgeint8.errors import DataError, ModelError
-from edgeint8.files import atomic_path, write_absence, write_json
+from edgeint8.files import atomic_path, write_json
 from edgeint8.models.data import own_data
 from edgeint8.models.memory import peak_memory_bytes
 from edgeint8.quant.prequantized import own_network
 from edgeint8.quant.prequantized.came_quantized import is_quantized
+from edgeint8.study.child import in_child
 from edgeint8.study.job import job
 from edgeint8.study.status import write_status
 
@@ -37,24 +37,23 @@ def prepare(given, data_file):
     return prepared, splits
 
 
+def prepare_and_write():
+    """All outputs but the status."""
+    given, data_file = snakemake.input.network, str(snakemake.input.data or "") or None
+    prepared, splits = prepare(given, data_file)
+    facts = {
+        "parameters": own_network.parameter_count(prepared.model),
+        "size_bytes": Path(given).stat().st_size,
+        "peak_memory_bytes": peak_memory_bytes(prepared.model),
+        "torch_ort_max_abs_diff": prepared.moved,
+    }
+    with atomic_path(snakemake.output.model) as temporary:
+        onnx.save(prepared.model, temporary)
+    files, name = snakemake.output, snakemake.wildcards.workload
+    own_data.save_own_data(files.arrays, files.provenance, name, splits, data_file)
+    write_json(snakemake.output.facts, facts)
+
+
 with job(snakemake):
-    data_file = str(snakemake.input.data) if snakemake.input.data else None
-    try:
-        prepared, splits = prepare(snakemake.input.network, data_file)
-        facts = {
-            "parameters": own_network.parameter_count(prepared.model),
-            "size_bytes": Path(snakemake.input.network).stat().st_size,
-            "peak_memory_bytes": peak_memory_bytes(prepared.model),
-            "torch_ort_max_abs_diff": prepared.moved,
-        }
-    except (ModelError, DataError) as error:
-        for path in snakemake.output:
-            write_absence(path, str(error))
-        write_status(snakemake.output.status, "onnx", str(error))
-    else:
-        with atomic_path(snakemake.output.model) as temporary:
-            onnx.save(prepared.model, temporary)
-        files, name = snakemake.output, snakemake.wildcards.workload
-        own_data.save_own_data(files.arrays, files.provenance, name, splits, data_file)
-        write_json(snakemake.output.facts, facts)
-        write_status(snakemake.output.status, "onnx")
+    in_child(prepare_and_write, where=snakemake.input.network)
+    write_status(snakemake.output.status, snakemake.params.kind)

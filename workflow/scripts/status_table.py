@@ -11,4 +11,5 @@ with job(snakemake):
     statuses = {Path(path).parent.name: read_json(path) for path in snakemake.input.status}
     named = zip(snakemake.params.parts, snakemake.input.parts, strict=True)
     parts = [(*part, path) for part, path in named]
-    write_table(snakemake.output.table, status_rows(statuses, parts))
+    rows = status_rows(statuses, parts, [*snakemake.input.tables, *snakemake.input.figures])
+    write_table(snakemake.output.table, rows)
