@@ -7,11 +7,12 @@ import numpy as np
 import onnx
 
 from edgeint8.errors import DataError, ModelError
-from edgeint8.fixed_point.arithmetic.graph import with_subgraphs
+from edgeint8.fixed_point.arithmetic.graph import Node, with_subgraphs
 from edgeint8.fixed_point.arithmetic.requantize import Array, Scheme
 from edgeint8.fixed_point.executor import ALL_TENSORS, Executor, float_nodes, floating_types
 from edgeint8.fixed_point.operators.context import Accumulate
 from edgeint8.fixed_point.operators.floating import BITWISE
+from edgeint8.fixed_point.operators.resizing import approximates
 
 Tensors = Mapping[str, Array]
 
@@ -105,8 +106,12 @@ def difference(
 def _exact_tensors(executor: Executor) -> dict[str, tuple[str, bool]]:
     """Operator type of every tensor, and whether its float result must equal in every bit."""
     inexact = floating_types() - BITWISE
+
+    def exact(node: Node) -> bool:
+        return node.op_type not in inexact and not approximates(node)
+
     return {
-        name: (node.op_type, inexact.isdisjoint(n.op_type for n in with_subgraphs([node])))
+        name: (node.op_type, all(exact(n) for n in with_subgraphs([node])))
         for node in executor.graph.nodes
         for name in node.outputs
     }

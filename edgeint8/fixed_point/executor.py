@@ -22,6 +22,7 @@ from edgeint8.fixed_point.operators import (
     floating,
     fused,
     normalising,
+    recurrent,
     resizing,
 )
 from edgeint8.fixed_point.operators.context import Accumulate, Context
@@ -183,7 +184,7 @@ def _makes_integers(node: Node, integers: set[str]) -> bool:
 
 def floating_types() -> frozenset[str]:
     """Operator types that do float arithmetic."""
-    families = (floating, activations, normalising, fused, resizing)
+    families = (floating, activations, normalising, fused, resizing, recurrent)
     names = {name for family in families for name in family.OPERATORS}
     return frozenset(names | {"AveragePool", "GlobalAveragePool"})
 

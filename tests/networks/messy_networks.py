@@ -188,6 +188,16 @@ def resize_cubic() -> onnx.ModelProto:
     return _resized("cubic")
 
 
+def cumulative_sum() -> onnx.ModelProto:
+    """An operator that the integer executor does not have."""
+    stored = {**weights(9, w=(4, 3, 3, 3)), "last": np.array(3)}
+    body = [
+        node("Conv", ["input", "w"], ["a"]),
+        node("CumSum", ["a", "last"], ["features"]),
+    ]
+    return with_head(body, stored, 4)
+
+
 def depth_to_space() -> onnx.ModelProto:
     """Super-resolution's last step."""
     body = [
@@ -360,6 +370,7 @@ MESSY: dict[str, Callable[[], onnx.ModelProto]] = {
         old_softmax,
         resize,
         resize_cubic,
+        cumulative_sum,
         depth_to_space,
         if_constant,
         if_by_data,

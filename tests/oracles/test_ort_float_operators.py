@@ -84,7 +84,6 @@ def test_resize_of_opset_10_equals_ort(case, mode):
 @pytest.mark.parametrize(
     ("attributes", "words"),
     [
-        ({"mode": "cubic"}, "mode cubic @|mode cubic"),
         ({"coordinate_transformation_mode": "half_pixel_symmetric"}, "half_pixel_symmetric"),
         ({"nearest_mode": "sideways"}, "nearest_mode sideways"),
         ({"mode": "linear", "antialias": 1}, "antialias 1"),

@@ -18,6 +18,7 @@ from edgeint8.fixed_point.operators import (
     normalising,
     pooling,
     quantization,
+    recurrent,
     reshaping,
     resizing,
 )
@@ -27,6 +28,6 @@ Operator = Callable[..., Any]
 OPERATORS: dict[str, Operator] = {}
 for _family in (
     *(quantization, linear, elementwise, pooling, reshaping, indexing, resizing),
-    *(floating, activations, normalising, fused, deciding),
+    *(floating, activations, normalising, fused, deciding, recurrent),
 ):
     OPERATORS.update(_family.OPERATORS)

@@ -37,7 +37,23 @@ def scatter_nd(context: Context, x: Array, indices: Array, updates: Array) -> Ar
     return result
 
 
+def top_k(context: Context, x: Array, count: Array) -> tuple[Array, Array]:
+    """The largest or smallest elements along an axis in order, and where they stood.
+
+    Of equal ones the first comes first.
+    """
+    if not context.attribute("sorted", 1):
+        raise ModelError("TopK that is not sorted, whose order is free", allowed="sorted")
+    axis = context.attribute("axis", -1)
+    order = x if x.dtype.kind == "f" else x.astype(np.int64)
+    order = -order if context.attribute("largest", 1) else order
+    index = np.argsort(order, axis=axis, kind="stable")
+    index = np.take(index, np.arange(int(count.item())), axis=axis)
+    return np.take_along_axis(x, index, axis), index.astype(np.int64)
+
+
 OPERATORS = {
+    "TopK": top_k,
     "Gather": gather,
     "GatherElements": gather_elements,
     "GatherND": gather_nd,

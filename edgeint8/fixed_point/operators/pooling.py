@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from edgeint8.errors import ModelError
 from edgeint8.fixed_point.arithmetic.geometry import ConvGeometry
 from edgeint8.fixed_point.arithmetic.requantize import Array, code_range, requantize
 from edgeint8.fixed_point.operators.context import Context, scalar
@@ -29,8 +30,10 @@ def pool_geometry(context: Context, spatial: tuple[int, ...]) -> ConvGeometry:
     )
 
 
-def max_pool(context: Context, x: Array) -> Array:
-    """Largest element of every window; padding never wins."""
+def max_pool(context: Context, x: Array) -> Array | tuple[Array, Array]:
+    """Largest element of every window; padding never wins. With a second output, where it stood."""
+    if len([name for name in context.node.outputs if name]) > 1:
+        return _max_pool_with_indices(context, x)
     channels_last = np.moveaxis(x, 1, -1)
     geometry = pool_geometry(context, channels_last.shape[1:-1])
     sizes = geometry.output_size(channels_last.shape[1:-1])
@@ -42,9 +45,28 @@ def max_pool(context: Context, x: Array) -> Array:
     return np.moveaxis(result, -1, 1)
 
 
+def _max_pool_with_indices(context: Context, x: Array) -> tuple[Array, Array]:
+    """The largest elements, and their places in the flattened (N, C, *S); of equals the first."""
+    if context.attribute("storage_order", 0):
+        raise ModelError("MaxPool with storage_order 1", allowed="0")
+    last = np.moveaxis(x, 1, -1)
+    spatial = last.shape[1:-1]
+    geometry = pool_geometry(context, spatial)
+    sizes = geometry.output_size(spatial)
+    lowest = -np.inf if x.dtype.kind == "f" else code_range(x.dtype)[0]
+    flat = np.moveaxis(np.arange(x.size, dtype=np.int64).reshape(x.shape), 1, -1)
+    values = geometry.taps(geometry.pad(last, lowest, channels_last=True), sizes)
+    places = geometry.taps(geometry.pad(flat, -1, channels_last=True), sizes)
+    best, where = np.copy(values[0][1]), np.copy(places[0][1])
+    for (_, value), (_, place) in zip(values[1:], places[1:], strict=True):
+        better = (place >= 0) & ((value > best) | (where < 0))
+        best, where = np.where(better, value, best), np.where(better, place, where)
+    return np.moveaxis(best, -1, 1), np.moveaxis(where, -1, 1)
+
+
 def nhwc_max_pool(context: Context, x: Array) -> Array:
     """com.microsoft NhwcMaxPool: MaxPool on (N, *S, C)."""
-    return np.moveaxis(max_pool(context, np.moveaxis(x, -1, 1)), 1, -1)
+    return np.moveaxis(np.asarray(max_pool(context, np.moveaxis(x, -1, 1))), 1, -1)
 
 
 def _counted_positions(

@@ -114,6 +114,33 @@ def _linear(x: Array, places: Sequence[Array], axes: Sequence[int], fixed_point:
     return np.trunc(total).astype(x.dtype) if x.dtype.kind in "iu" else total
 
 
+def _cubic(context: Context, x: Array, places: Sequence[Array], axes: Sequence[int]) -> Array:
+    """Weighted sum of four neighbours on each axis (Keys 1981); float64, rounded once.
+
+    Beyond the border the last element stands for the missing ones, or with exclude_outside they
+    count nothing and the others more.
+    """
+    a, total = float(context.attribute("cubic_coeff_a", -0.75)), x.astype(np.float64)
+    for axis in axes:
+        place, size = places[axis].astype(np.float64), x.shape[axis]
+        first, parts, weights = np.floor(place).astype(np.int64), [], []
+        for k in range(-1, 3):
+            distance = np.abs(place - (first + k))
+            near = ((a + 2) * distance - (a + 3)) * distance**2 + 1
+            far = ((a * distance - 5 * a) * distance + 8 * a) * distance - 4 * a
+            inside = (first + k >= 0) & (first + k < size)
+            counted = inside if context.attribute("exclude_outside", 0) else True
+            weights.append(np.where(counted, np.where(distance <= 1, near, far), 0.0))
+            parts.append(np.take(total, np.clip(first + k, 0, size - 1), axis=axis))
+        shares = np.stack(weights) / np.sum(weights, axis=0)
+        shape = (-1, *(1,) * (x.ndim - 1 - axis))
+        total = sum(
+            (part * share.reshape(shape) for part, share in zip(parts, shares, strict=True)),
+            np.zeros(()),
+        )
+    return total.astype(x.dtype)
+
+
 def resize(
     context: Context,
     x: Array,
@@ -121,7 +148,7 @@ def resize(
     scales: Array | None = None,
     sizes: Array | None = None,
 ) -> Array:
-    """Nearest or linear; before opset 11 the scales are the second input, coordinates asymmetric.
+    """Nearest, linear or cubic; before opset 11 scales come second, coordinates are asymmetric.
 
     ORT interpolates the last two axes, all three of a tensor (C, H, W) or (N, C, W), the last
     three of (N, C, D, H, W), and the middle two of (N, H, W, C).
@@ -132,8 +159,8 @@ def resize(
     old = context.opset < 11
     factors, lengths = _targets(context, x, roi if old else scales, sizes)
     kind = context.attribute("mode", "nearest")
-    if kind not in ("nearest", "linear"):
-        raise _refuse(f"mode {kind}", "nearest, linear")
+    if kind not in ("nearest", "linear") and not (kind == "cubic" and x.dtype == F32):
+        raise _refuse(f"mode {kind} of {x.dtype}", "nearest, linear, cubic of float32")
     coordinates = context.attribute(
         "coordinate_transformation_mode", "asymmetric" if old else "half_pixel"
     )
@@ -143,6 +170,8 @@ def resize(
     if kind == "nearest":
         mode = context.attribute("nearest_mode", "simple" if old else "round_prefer_floor")
         return _nearest(mode, x, places, factors)
+    if kind == "cubic":
+        return _cubic(context, x, places, [k for k in range(x.ndim) if lengths[k] != x.shape[k]])
     channels_last = x.ndim == 4 and factors[1] != 1 and factors[3] == 1
     count = 3 if x.ndim in (3, 5) else 2
     axes = (1, 2) if channels_last else range(max(x.ndim - count, 0), x.ndim)
@@ -152,6 +181,11 @@ def resize(
 def only_moves(node: Node) -> bool:
     """Whether a node is a Resize that computes no new values."""
     return node.op_type == "Resize" and node.attribute("mode", "nearest") == "nearest"
+
+
+def approximates(node: Node) -> bool:
+    """Whether a node is a Resize that is close to ORT's, but not in every bit."""
+    return node.op_type == "Resize" and node.attribute("mode", "nearest") == "cubic"
 
 
 OPERATORS = {"Resize": resize}

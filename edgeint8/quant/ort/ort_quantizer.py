@@ -29,6 +29,7 @@ from edgeint8.quant.session import make_session
 from edgeint8.quant.strategy import Strategy
 
 QUANTIZABLE = sorted({*QLinearOpsRegistry, *QDQRegistry})
+DYNAMIC = sorted(set(IntegerOpsRegistry) - {"LSTM"})  # whose cells would go on in float
 ACTIVATIONS = {True: SYMMETRIC, False: ASYMMETRIC}
 FULL_LEVELS = SYMMETRIC.qmax
 NARROW_LEVELS = 64  # ONNX Runtime's reduced range for int8 weights: 2 * 255 * 64 < 2^15
@@ -117,7 +118,7 @@ def quantize_at_run_time(
             None,  # no ranges
             list(selection.nodes),
             list(selection.exclude),
-            sorted(IntegerOpsRegistry),
+            DYNAMIC,
             {"MatMulConstBOnly": True},
         )
         quantizer.quantize_model()
