@@ -353,6 +353,18 @@ def test_a_network_without_float32_weights_is_refused():
             prepared_network(model, some(model))
 
 
+def test_a_network_without_inputs_is_refused(tmp_path):
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["a", "a"], ["y"], "product")],
+        "constant",
+        [],
+        [onnx.ValueInfoProto(name="y")],
+        [numpy_helper.from_array(np.eye(3, dtype=np.float32), "a")],
+    )
+    with pytest.raises(ModelError, match=r"a graph without inputs.*net\.onnx"):
+        read_network(saved(tmp_path, helper.make_model(graph, ir_version=8)), {})
+
+
 def test_a_strategy_that_onnx_runtime_cannot_apply_is_named(monkeypatch):
     prepared = prepared_network(opset_21(), some(opset_21())).model
     calibration = calibrate(prepared, some(prepared), "minmax")

@@ -52,6 +52,12 @@ def read_network(path: str | Path, shapes: Mapping[str, Sequence[int | None]]) -
         raise ModelError(
             "a graph without nodes or outputs", where=str(path), allowed="at least one of each"
         )
+    if not model.graph.input:
+        raise ModelError(
+            "a graph without inputs, whose answer is always the same",
+            where=str(path),
+            allowed="at least one input, (N, ...)",
+        )
     _fix_shapes(model.graph, shapes, str(path))
     return model
 
