@@ -63,6 +63,7 @@ class Study:
     calibration_draws: Mapping[str, Any]
     sensitivity: Mapping[str, Any]
     golden: Mapping[str, Any]
+    latency: Mapping[str, Any]
     requantize: Mapping[str, Any]
     codesign: Mapping[str, Any]
     overflow: Mapping[str, Any]
@@ -134,6 +135,7 @@ def load_study(config: Mapping[str, Any], schema_path: str | Path) -> Study:
         calibration_draws=values["calibration_draws"],
         sensitivity=values["sensitivity"],
         golden=values["golden"],
+        latency=values["latency"],
         requantize=values["requantize"],
         codesign=values["codesign"],
         overflow=values["overflow"],

@@ -15,6 +15,7 @@ import numpy as np
 
 from edgeint8.errors import ConfigError
 
+FEWEST_RUNS = 3
 WARM_UPS = 10
 RUNS = 100
 BLOCKS = 7
@@ -54,6 +55,48 @@ class LatencyRatio:
     def spread(self) -> float:
         """(p95 - p5) / ratio of the block medians."""
         return (self.p95 - self.p5) / self.ratio
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How often a network is run to time it; `blocks` of 0: there is no time for a ratio."""
+
+    warm_ups: int
+    runs: int
+    blocks: int
+    pairs: int
+
+    def seconds(self, call: float, reference: float) -> float:
+        """What `measure` and `compare` take where one call and one of the reference take this."""
+        pair = call + 3 * reference  # (A, B) and (A, A)
+        compared = self.warm_ups * (call + reference) + self.blocks * self.pairs * pair
+        return (self.warm_ups + self.runs) * call + (compared if self.blocks else 0.0)
+
+
+def affordable(call: float, reference: float, seconds: float) -> Effort:
+    """The whole protocol, or as much of it as `seconds` allow: fewer runs, pairs, then blocks.
+
+    call, reference: seconds of one call. A network so slow that not even one block of two pairs
+    fits is timed `FEWEST_RUNS` times whatever that takes, and gets no ratio.
+    """
+    for pairs in range(PAIRS, 1, -2):
+        share = pairs / PAIRS
+        effort = Effort(
+            round(WARM_UPS * share), max(FEWEST_RUNS, round(RUNS * share)), BLOCKS, pairs
+        )
+        if effort.seconds(call, reference) <= seconds:
+            return effort
+    for blocks in range(BLOCKS - 1, 0, -1):
+        effort = Effort(1, FEWEST_RUNS, blocks, 2)
+        if effort.seconds(call, reference) <= seconds:
+            return effort
+    return Effort(0, FEWEST_RUNS, 0, 0)
+
+
+def seconds_of(call: Call, clock: Clock = time.perf_counter_ns) -> float:
+    """How long one call takes, roughly: the second of two."""
+    call()
+    return _elapsed(call, clock) / 1e9
 
 
 def measure(

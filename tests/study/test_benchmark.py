@@ -5,7 +5,17 @@ from collections.abc import Callable
 import pytest
 
 from edgeint8.errors import ConfigError
-from edgeint8.study.latency import compare, measure, summarise
+from edgeint8.study.latency import (
+    BLOCKS,
+    FEWEST_RUNS,
+    PAIRS,
+    RUNS,
+    affordable,
+    compare,
+    measure,
+    seconds_of,
+    summarise,
+)
 
 
 class FakeMachine:
@@ -88,3 +98,28 @@ def test_protocol_refuses_what_it_cannot_do() -> None:
         compare(lambda: None, lambda: None, pairs=3)
     with pytest.raises(ConfigError, match="1 or more"):
         measure(lambda: None, runs=0)
+
+
+@pytest.mark.parametrize("call", [1e-5, 1e-3, 0.02, 0.2, 1.0, 5.0])
+@pytest.mark.parametrize("seconds", [1.0, 10.0])
+def test_a_budget_of_seconds_is_kept_by_what_the_clock_says(call: float, seconds: float) -> None:
+    """Run on a machine whose calls take so long, the protocol takes no longer than it may."""
+    machine = FakeMachine()
+    tested = machine.call("b", lambda _: call * 1e9)
+    reference = machine.call("a", lambda _: 1.5 * call * 1e9)
+    effort = affordable(call, 1.5 * call, seconds)
+    measured = measure(tested, warm_ups=effort.warm_ups, runs=effort.runs, clock=machine.clock)
+    assert measured.median_ms == pytest.approx(call * 1e3)
+    if effort.blocks:
+        options = {"blocks": effort.blocks, "pairs": effort.pairs, "warm_ups": effort.warm_ups}
+        compare(reference, tested, clock=machine.clock, **options)
+        assert machine.now / 1e9 <= seconds * 1.001
+    assert machine.now / 1e9 == pytest.approx(effort.seconds(call, 1.5 * call), rel=1e-3)
+
+
+def test_a_fast_network_gets_the_whole_protocol_and_a_slow_one_three_runs() -> None:
+    fast = affordable(1e-4, 1e-4, 30)
+    assert (fast.runs, fast.blocks, fast.pairs) == (RUNS, BLOCKS, PAIRS)
+    assert affordable(20, 20, 30).runs == FEWEST_RUNS and affordable(20, 20, 30).blocks == 0
+    machine = FakeMachine()
+    assert seconds_of(machine.call("a", lambda k: 1e9 * k), machine.clock) == 2

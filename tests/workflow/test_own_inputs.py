@@ -1,5 +1,6 @@
 """One's own networks through a whole study: float and quantised, with data and without, broken."""
 
+import re
 import subprocess
 import sys
 
@@ -35,6 +36,7 @@ STUDY = {
         "odd": {"onnx": "odd.onnx"},  # an operator that the executor does not have
     },
     "hardware": {"arrays": [], "points": []},
+    "latency": {"run": False},
     "calibration_draws": {"count": 2, "images": 20},
     "golden": {"images": 20},
     "overflow": {"bits": [14, 16], "images": 5},
@@ -112,6 +114,24 @@ def test_the_float_network_has_its_accuracy_on_what_did_not_choose(own):
     assert baseline.loc[["unlabelled", "dataless"], "accuracy"].isna().all()
     assert list(baseline["data_source"]) == ["own", "own", "random", "random"]
     assert (baseline["torch_ort_max_abs_diff"] < 1e-4).all()
+
+
+def test_nothing_is_timed_where_nobody_asked(own):
+    table, baseline = read(own, "quantization"), read(own, "baseline")
+    assert table["latency_ratio"].isna().all() and table["latency_ms_median"].isna().all()
+    assert baseline["latency_ms_median"].isna().all()
+    assert not (own.run_dir / "results/figures/latency.svg").exists()
+    assert "### Latency" not in (own.run_dir / "results/report.md").read_text()
+
+
+def test_the_reports_last_line_works_where_the_study_stands(own):
+    text = (own.run_dir / "results/report.md").read_text()
+    (command,) = re.findall(r"```sh\n(snakemake .*)\n```", text)
+    result = subprocess.run(
+        [sys.executable, "-m", *command.split(), "--dry-run"], cwd=own.run_dir,
+        capture_output=True, text=True, env=own.environment,
+    )  # fmt: skip
+    assert result.returncode == 0 and "nothing to be done" in result.stdout.lower(), result.stderr
 
 
 def test_strategies_have_what_their_data_allow(own):

@@ -187,7 +187,12 @@ TABLES_OF_PART = tables_of_study(
     hardware=bool(STUDY.names and STUDY.hardware),
 )
 STUDY_TABLES = sum(TABLES_OF_PART.values(), ())
-STUDY_FIGURES = [name for name, tables in FIGURE_TABLES.items() if set(tables) <= set(STUDY_TABLES)]
+TIMED = ("latency", "accuracy_latency")  # figures of what `latency: {run: false}` leaves out
+STUDY_FIGURES = [
+    name
+    for name, tables in FIGURE_TABLES.items()
+    if set(tables) <= set(STUDY_TABLES) and (STUDY.latency["run"] or name not in TIMED)
+]
 
 
 def calibration_of(wildcards):
@@ -253,12 +258,13 @@ def parts_of_study():
 
 
 def study_command():
-    """The command of this study; its study files relative to the project, or by name."""
-    files = [os.path.relpath(path, workflow.basedir) for path in workflow.overwrite_configfiles]
-    names = [os.path.basename(path) if path.startswith("..") else path for path in files]
-    if len(names) > 1:
-        return f"make run CONFIG='{' '.join(names)}'"
-    return " ".join(["make run", *(f"CONFIG={name}" for name in names)])
+    """The command of this study, to be given where it was started: paths are relative to that."""
+    files = [os.path.relpath(path) for path in workflow.overwrite_configfiles]
+    if os.path.samefile(os.getcwd(), workflow.basedir):
+        command = ["make run"] + ([f"CONFIG='{' '.join(files)}'"] if len(files) > 1 else [])
+        return " ".join(command + ([f"CONFIG={files[0]}"] if len(files) == 1 else []))
+    command = ["snakemake --cores 2 --snakefile", os.path.relpath(workflow.main_snakefile)]
+    return " ".join(command + (["--configfile", *files] if files else []))
 
 
 CATEGORIES = {

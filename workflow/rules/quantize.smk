@@ -125,6 +125,7 @@ rule latency:
         mem_mb=growing(2000),
     params:
         code=code("latency"),
+        options=STUDY.latency,
         strategies=lambda wildcards: strategies_of(wildcards.workload),
     script:
         "../scripts/latency.py"

@@ -7,8 +7,9 @@ from edgeint8.files import absence, write_csv
 from edgeint8.models.data.samples import load_samples
 from edgeint8.quant.session import make_session, outputs_of
 from edgeint8.study.job import job
-from edgeint8.study.latency import compare, measure
+from edgeint8.study.latency import affordable, compare, measure, seconds_of
 
+TIMES = ("latency_ms_median", "latency_ms_mean", "latency_ms_p95")
 RATIOS = (
     *("latency_ratio", "latency_ratio_p5", "latency_ratio_p95"),
     *("latency_control", "latency_resolved"),
@@ -22,28 +23,22 @@ def runner(path, feeds):
     return lambda: session.run(None, feeds)
 
 
-def row(strategy, call, fp32):
+def row(strategy, call, fp32, seconds):
     """One row of latency.csv; the float network, where there is one, is compared with itself."""
-    latency = measure(call)
-    times = {
-        "strategy": strategy,
-        "latency_ms_median": latency.median_ms,
-        "latency_ms_mean": latency.mean_ms,
-        "latency_ms_p95": latency.p95_ms,
-    }
-    if fp32 is None:
+    effort = affordable(seconds_of(call), seconds_of(fp32 or call), seconds)
+    latency = measure(call, warm_ups=effort.warm_ups, runs=effort.runs)
+    values = (latency.median_ms, latency.mean_ms, latency.p95_ms)
+    times = {"strategy": strategy} | dict(zip(TIMES, values, strict=True))
+    if fp32 is None or not effort.blocks:
         return times | dict.fromkeys(RATIOS)
-    ratio = compare(fp32, call)
-    return times | {
-        "latency_ratio": ratio.ratio,
-        "latency_ratio_p5": ratio.p5,
-        "latency_ratio_p95": ratio.p95,
-        "latency_control": ratio.control,
-        "latency_resolved": ratio.resolved,
-    }
+    options = {"blocks": effort.blocks, "pairs": effort.pairs, "warm_ups": effort.warm_ups}
+    found = compare(fp32, call, **options)
+    values = (found.ratio, found.p5, found.p95, found.control, found.resolved)
+    return times | dict(zip(RATIOS, values, strict=True))
 
 
 with job(snakemake):
+    options = snakemake.params.options
     feeds = load_samples(snakemake.input.dataset, "test").first(1).inputs
     fp32 = runner(snakemake.input.fp32, feeds) if snakemake.input.fp32 else None
     calls = {"fp32": fp32} if fp32 else {}
@@ -51,4 +46,11 @@ with job(snakemake):
         if absence(path) is None:
             with suppress(ModelError):  # its evaluation says why
                 calls[name] = runner(path, feeds)
-    write_csv(snakemake.output.table, [row(name, call, fp32) for name, call in calls.items()])
+    share = options["seconds"] / max(len(calls), 1)
+    rows = [
+        row(name, call, fp32, share)
+        if options["run"]
+        else {"strategy": name} | dict.fromkeys((*TIMES, *RATIOS))
+        for name, call in calls.items()
+    ]
+    write_csv(snakemake.output.table, rows)
