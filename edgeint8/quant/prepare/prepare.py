@@ -41,7 +41,7 @@ def prepare_model(model: onnx.ModelProto) -> onnx.ModelProto:
     prepared = onnx.ModelProto()
     prepared.CopyFrom(model)
     if opset_of(prepared) < MINIMUM_OPSET:
-        prepared = _convert_opset(prepared)
+        prepared = with_raised_opset(prepared)
     _constants_to_initializers(prepared.graph)
     drop_initializers_from_inputs(prepared.graph)
     prepared = _fold(prepared)
@@ -55,7 +55,8 @@ def prepare_model(model: onnx.ModelProto) -> onnx.ModelProto:
     return prepared
 
 
-def _convert_opset(model: onnx.ModelProto) -> onnx.ModelProto:
+def with_raised_opset(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model converted to `MINIMUM_OPSET`, by onnx."""
     try:
         return version_converter.convert_version(model, MINIMUM_OPSET)
     except Exception as error:  # the converter raises RuntimeError and its own types

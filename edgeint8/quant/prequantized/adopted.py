@@ -11,8 +11,9 @@ from typing import Any
 
 import onnx
 
-from edgeint8.quant.graph import float_nodes, reads_of, replace_nodes
+from edgeint8.quant.graph import float_nodes, opset_of, reads_of, replace_nodes
 from edgeint8.quant.ort.ort_quantizer import optimised_graph
+from edgeint8.quant.prepare.prepare import with_raised_opset
 from edgeint8.quant.prequantized.own_network import sort_nodes
 from edgeint8.quant.session import DEFAULT_BATCH, EXACT_U8S8_FLAGS, cpu_flags
 
@@ -23,6 +24,7 @@ LAYERS = frozenset(
 )
 # Each output element is one of the inputs, or a limit that it passed; monotone in every input.
 SELECTIONS = frozenset({"Relu", "Clip", "MaxPool", "Flatten", "Reshape", "Transpose", "Identity"})
+OLDEST_FILLED = 11  # below it ONNX Runtime quantises biases with a Round that is not there yet
 Readers = Mapping[str, Sequence[onnx.NodeProto]]
 
 
@@ -31,7 +33,11 @@ def adopt(model: onnx.ModelProto) -> tuple[onnx.ModelProto, dict[str, Any]]:
     kinds = {node.op_type for node in model.graph.node}
     dynamic = "DynamicQuantizeLinear" in kinds
     executable, note, pairs = model, "came quantised", is_qdq(model)
-    if pairs:
+    if pairs and "QuantizeLinear" not in kinds:
+        note += "; weights only, every layer computes in floating point"
+    elif pairs:
+        if opset_of(model) < OLDEST_FILLED:
+            model = with_raised_opset(model)
         moved, quantized = quantized_in_front(model)
         executable = optimised_graph(quantized, fill_gaps=True)
         note += f"; layers quantised in front of what follows them: {moved}" if moved else ""

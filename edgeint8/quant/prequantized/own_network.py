@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnx.inliner
 from numpy.typing import NDArray
 from onnx import helper
 
@@ -25,7 +26,7 @@ from edgeint8.quant.prepare.prepare import (
     name_nodes,
     prepare_model,
 )
-from edgeint8.quant.prequantized.came_quantized import is_quantized
+from edgeint8.quant.prequantized.came_quantized import is_quantized, refuse_other_codes
 from edgeint8.quant.prequantized.external_data import load_external_data, tensors_of
 from edgeint8.quant.session import DEFAULT_BATCH, run_onnx
 
@@ -45,6 +46,7 @@ def read_network(path: str | Path, shapes: Mapping[str, Sequence[int | None]]) -
     load_external_data(model, Path(path))
     if model.ByteSize() > LARGEST_BYTES:
         raise ModelError(f"{model.ByteSize():,} bytes", where=str(path), allowed="below 2 GiB")
+    model = _inlined(model, str(path))
     model.ir_version = min(max(model.ir_version, OLDEST_IR), NEWEST_IR)
     drop_initializers_from_inputs(model.graph)
     name_nodes(model.graph)
@@ -60,6 +62,18 @@ def read_network(path: str | Path, shapes: Mapping[str, Sequence[int | None]]) -
         )
     _fix_shapes(model.graph, shapes, str(path))
     return model
+
+
+def _inlined(model: onnx.ModelProto, where: str) -> onnx.ModelProto:
+    """The network with the bodies of its own functions in the place of their calls."""
+    if not model.functions:
+        return model
+    try:
+        return onnx.inliner.inline_local_functions(model)
+    except Exception as error:  # the inliner raises its own types
+        raise model_error(
+            error, f"functions cannot be inlined ({error})", where=where, allowed=ALLOWED_FILE
+        ) from None
 
 
 def input_specs(model: onnx.ModelProto) -> dict[str, tuple[np.dtype[Any], tuple[int | None, ...]]]:
@@ -95,6 +109,7 @@ def prepared_network(model: onnx.ModelProto, feeds: Feeds) -> Prepared:
     """
     model = _with_working_batch(model, feeds)
     if is_quantized(model):
+        refuse_other_codes(model)
         prepared = onnx.ModelProto()
         prepared.CopyFrom(model)
         sort_nodes(prepared.graph)
