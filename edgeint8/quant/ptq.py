@@ -30,6 +30,8 @@ from edgeint8.quant.ort.ort_quantizer import (
     quantize_at_run_time,
     quantize_static,
 )
+from edgeint8.quant.prepare.exclusion import excluded
+from edgeint8.quant.prepare.masks import LOWEST, with_clamped
 from edgeint8.quant.prepare.prepare import prepare_model
 from edgeint8.quant.prepare.roles import copies_of
 from edgeint8.quant.session import DEFAULT_BATCH, cpu_flags, has_exact_u8s8, run_onnx
@@ -99,8 +101,10 @@ def quantize(
     """
     if exact_u8s8 is None:
         exact_u8s8 = has_exact_u8s8(cpu_flags())
+    model = with_clamped(model, calibration.clamped if calibration else ())
+    left = excluded(model, strategy)
     levels = FULL_LEVELS if strategy.symmetric or exact_u8s8 else NARROW_LEVELS
-    selection = Selection(tuple(nodes or ()), (*exclude, *float_only(model)), levels)
+    selection = Selection(tuple(nodes or ()), (*exclude, *left, *float_only(model)), levels)
     if strategy.dynamic:
         result = quantize_at_run_time(model, strategy, selection)
     else:
@@ -108,6 +112,7 @@ def quantize(
         result = quantize_static(model, calibration, strategy, selection)
     remaining = float_nodes(result.executable)
     notes = [
+        *_graph_notes(calibration, strategy, left),
         *_weight_notes(model, strategy),
         *_numeric_notes(strategy, calibration, selection, result),
         *_float_notes(result, remaining),
@@ -131,6 +136,19 @@ def _matching(calibration: Calibration | None, strategy: Strategy) -> Calibratio
     raise ModelError(
         described, where=f"strategy {strategy.name}", allowed=f"(method, bins, percentile) {wanted}"
     )
+
+
+def _graph_notes(
+    calibration: Calibration | None, strategy: Strategy, left: tuple[str, ...]
+) -> list[str]:
+    """Masks that were clamped, and nodes that the strategy keeps out of the integers."""
+    masks = calibration.clamped if calibration else ()
+    notes = [f"masks clamped to {LOWEST:g}: {', '.join(masks)}"] if masks else []
+    why = [word for word, asked in (("excluded", strategy.exclude),) if asked]
+    why += ["outputs split"] if strategy.split_outputs else []
+    if why:
+        notes.append(f"{' and '.join(why)}: {', '.join(left) or 'nothing that there is'}")
+    return notes
 
 
 def _weight_notes(model: onnx.ModelProto, strategy: Strategy) -> list[str]:

@@ -35,6 +35,13 @@ class Strategy:
         Activation scales computed at run time from each batch; calibration is not used.
     power_of_two
         Every scale is a power of two, chosen at calibration, so that requantisation is a shift.
+    exclude
+        What stays float: node names, patterns of them (``/head/*``) or operators (``Softmax``).
+    split_outputs
+        An output that is joined of several tensors keeps a scale for each: the Concat and what only
+        moves its elements stay out of the integers. Before the Concat all may be integer.
+    clamp_masks
+        Constants below -100 that only a Softmax sees become -100, before anything is calibrated.
     weight_bits
         Weights use the levels of this many bits, -(2^(b-1) - 1) to 2^(b-1) - 1, held in int8.
     """
@@ -51,9 +58,13 @@ class Strategy:
     dynamic: bool = False
     power_of_two: bool = False
     weight_bits: int = 8
+    exclude: tuple[str, ...] = ()
+    split_outputs: bool = False
+    clamp_masks: bool = True
 
     def __post_init__(self) -> None:
-        for flag in ("symmetric", "per_channel", "dynamic", "power_of_two"):
+        flags = ("symmetric", "per_channel", "dynamic", "power_of_two")
+        for flag in (*flags, "split_outputs", "clamp_masks"):
             self._require(flag, isinstance(getattr(self, flag), bool), "true or false")
         methods, formats = ", ".join(CALIBRATION_METHODS), ", ".join(FORMATS)
         self._require("calibration", self.calibration in CALIBRATION_METHODS, methods)
@@ -100,7 +111,9 @@ class Strategy:
             raise ConfigError(
                 f"unknown key {unknown[0]}", where=f"$.strategies.{name}", allowed=", ".join(known)
             )
-        return cls(name=name, **mapping)
+        options = dict(mapping)
+        options["exclude"] = tuple(options.get("exclude", ()))
+        return cls(name=name, **options)
 
     @property
     def symmetry(self) -> str:
@@ -118,6 +131,7 @@ class Strategy:
         parts = [self.calibration, str(self.calibration_samples)]
         parts += [] if self.calibration == "minmax" else [str(self.bins)]
         parts += [f"{self.percentile:g}"] if self.calibration == "percentile" else []
+        parts += [] if self.clamp_masks else ["unclamped"]
         return "_".join(parts)
 
     @property
@@ -128,6 +142,9 @@ class Strategy:
         extras += ["power-of-two scales"] if self.power_of_two else []
         extras += [f"bias in {self.bias_bits} bits"] if self.bias_bits is not None else []
         extras += [f"{self.weight_bits}-bit weights"] if self.weight_bits < 8 else []
+        extras += ["a scale per output branch"] if self.split_outputs else []
+        extras += [f"float: {' '.join(self.exclude)}"] if self.exclude else []
+        extras += [] if self.clamp_masks else ["masks as they are"]
         return ", ".join(
             [f"{self.symmetry} activations", f"weights per {self.granularity}", source, *extras]
         )

@@ -20,5 +20,6 @@ with job(snakemake):
         options["calibration"],
         bins=options["bins"],
         percentile=options["percentile"],
+        clamp_masks=options["clamp_masks"],
     )
     write_json(snakemake.output.calibration, calibration.to_json())

@@ -11,7 +11,7 @@ depends on the grid, so both optima are kept.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from edgeint8.errors import ConfigError, DataError
 from edgeint8.quant.affine import IntegerGrid
 from edgeint8.quant.calibrate.histogram import TensorHistogram, observe
+from edgeint8.quant.prepare.masks import clampable, with_clamped
 from edgeint8.quant.strategy import CALIBRATION_METHODS, DEFAULT_BINS, DEFAULT_PERCENTILE
 
 # Levels that the entropy search merges its bins into: those of 8 bits. Set before any result.
@@ -67,7 +68,8 @@ class TensorRange:
 class Calibration:
     """The ranges of every tensor, and where they came from: computed once, used by many strategies.
 
-    bins and quantized_bins are None where the method has none.
+    bins and quantized_bins are None where the method has none; clamped: the stored masks that were
+    limited to -100 before anything was observed, and must be when these ranges are used.
     """
 
     method: str
@@ -76,6 +78,7 @@ class Calibration:
     bins: int | None = None
     quantized_bins: int | None = None
     percentile: float | None = None
+    clamped: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.method not in CALIBRATION_METHODS:
@@ -94,7 +97,7 @@ class Calibration:
         """The inverse of `to_json`; a malformed value is a `DataError`."""
         try:
             ranges = {name: TensorRange(**entry) for name, entry in value["ranges"].items()}
-            return cls(**{**value, "ranges": ranges})
+            return cls(**{**value, "ranges": ranges, "clamped": tuple(value.get("clamped", ()))})
         except (KeyError, TypeError, AttributeError) as error:
             raise DataError(f"not a calibration ({error})") from error
 
@@ -108,13 +111,17 @@ def calibrate(
     percentile: float = DEFAULT_PERCENTILE,
     quantized_bins: int = QUANTIZED_BINS,
     batch: int | None = None,
+    clamp_masks: bool = True,
 ) -> Calibration:
     """Run the float `model` over `inputs` (N, ...) and choose a range for every activation."""
+    clamped = clampable(model, inputs) if clamp_masks else ()
+    model = with_clamped(model, clamped)
     seen = observe(model, inputs, bins=0 if method == "minmax" else bins, batch=batch)
     images = len(next(iter(inputs.values())))
-    return calibrate_from(
+    found = calibrate_from(
         seen, method, images=images, percentile=percentile, quantized_bins=quantized_bins
     )
+    return replace(found, clamped=clamped)
 
 
 def calibrate_from(

@@ -1,6 +1,7 @@
 """How much a strategy depends on which images calibrated it: every strategy on several draws."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import onnx
@@ -12,6 +13,7 @@ from edgeint8.quant.calibrate.draws import calibration_draws
 from edgeint8.quant.calibrate.histogram import TensorHistogram, observe
 from edgeint8.quant.evidence.evaluation import evaluate
 from edgeint8.quant.evidence.statistics import accuracy, correct_answers
+from edgeint8.quant.prepare.masks import clampable, with_clamped
 from edgeint8.quant.ptq import quantize
 from edgeint8.quant.strategy import Strategy
 
@@ -41,19 +43,23 @@ def draw_rows(
     wanted = {s.calibration_samples: -(-s.calibration_samples // batch) * batch for s in strategies}
     draws = draws if max(wanted.values(), default=0) < total else 1
     counted = {s.calibration_samples: s.bins for s in strategies if s.calibration != "minmax"}
+    clamped = clampable(model, train)
     rows = []
     for draw in range(draws):
-        seen: dict[tuple[int, int], Mapping[str, TensorHistogram]] = {}
+        seen: dict[tuple[int, int, bool], Mapping[str, TensorHistogram]] = {}
         for strategy in strategies:
             samples = strategy.calibration_samples
             extremes = strategy.calibration == "minmax"
-            key = (samples, counted.get(samples, 0) if extremes else strategy.bins)
+            bins = counted.get(samples, 0) if extremes else strategy.bins
+            key = (samples, bins, strategy.clamp_masks)
+            masks = clamped if strategy.clamp_masks else ()
             if key not in seen:
                 count = min(wanted[key[0]], total)
                 chosen = calibration_draws(total, count, seed=seed, draws=draws)[draw]
                 feeds = {name: array[chosen] for name, array in train.items()}
-                seen[key] = observe(model, feeds, bins=key[1])
-            quantized = quantize(model, _calibration(seen[key], strategy), strategy)
+                seen[key] = observe(with_clamped(model, masks), feeds, bins=bins)
+            calibration = replace(_calibration(seen[key], strategy), clamped=masks)
+            quantized = quantize(model, calibration, strategy)
             logits = evaluate(quantized.executable, inputs, batch=quantized.batch)[output]
             right = (
                 None if labels is None else correct_answers(logits.reshape(len(labels), -1), labels)

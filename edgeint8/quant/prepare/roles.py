@@ -77,7 +77,7 @@ def straighten_biases(graph: onnx.GraphProto) -> int:
     """Give every Gemm a bias (N,) or none, in place; returns how many changed.
 
     The quantiser takes a bias of shape [1, N] for a matrix and fails per channel. What has a value
-    a row becomes a sum behind the product.
+    a row, or is computed, becomes a sum behind the product.
     """
     values, changed = initializer_values(onnx.ModelProto(graph=graph)), 0
     nodes: list[onnx.NodeProto] = []
@@ -86,25 +86,35 @@ def straighten_biases(graph: onnx.GraphProto) -> int:
         if node.op_type != "Gemm" or len(node.input) < 3 or node.input[1] not in values:
             continue
         bias, width = values.get(node.input[2]), _width(node, values[node.input[1]].shape)
-        if bias is None or bias.shape == (width,):
+        if bias is not None and bias.shape == (width,):
             continue
-        changed += 1
-        name = f"{node.output[0]}_bias"
-        scaled = np.float32(attribute(node, "beta", 1.0)) * bias
-        if bias.size in (1, width) and bias.shape[-1:] in ((), (1,), (width,)):
-            vector = np.broadcast_to(bias.reshape(-1), (width,))
-            graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(vector), name))
+        beta, name = np.float32(attribute(node, "beta", 1.0)), f"{node.output[0]}_bias"
+        if bias is None:
+            if not node.input[2] or beta != 1:
+                continue
+            name = node.input[2]  # computed: a sum has an integer form, such a bias has none
+        elif bias.size in (1, width) and bias.shape[-1:] in ((), (1,), (width,)):
+            vector = np.ascontiguousarray(np.broadcast_to(bias.reshape(-1), (width,)))
+            graph.initializer.append(numpy_helper.from_array(vector, name))
             node.input[2] = name
+            changed += 1
             continue
-        product = f"{node.output[0]}_product"
-        graph.initializer.append(numpy_helper.from_array(scaled, name))
-        total = helper.make_node("Add", [product, name], [node.output[0]], f"{node.name}_bias")
-        del node.input[2]
-        node.output[0] = product
-        nodes.append(total)
+        else:
+            graph.initializer.append(numpy_helper.from_array(beta * bias, name))
+        nodes.append(_sum_behind(node, name))
+        changed += 1
     if changed:
         replace_nodes(graph, nodes)
     return changed
+
+
+def _sum_behind(gemm: onnx.NodeProto, bias: str) -> onnx.NodeProto:
+    """Take the bias from a Gemm; returns the Add that joins it behind the product."""
+    product = f"{gemm.output[0]}_product"
+    total = helper.make_node("Add", [product, bias], [gemm.output[0]], f"{gemm.name}_bias")
+    del gemm.input[2]
+    gemm.output[0] = product
+    return total
 
 
 def _width(node: onnx.NodeProto, shape: tuple[int, ...]) -> int:
