@@ -8,6 +8,7 @@ from edgeint8.arch.cost.energy import count_accesses
 from edgeint8.arch.cost.physical import LayerCost, Options, dram_bytes_per_cycle, network_cost
 from edgeint8.arch.cost.tile_space import ElementBytes
 from edgeint8.arch.machine.hardware import Hardware
+from edgeint8.arch.network.fusion import chained
 from edgeint8.arch.network.layers import Layer, LayerShape
 
 # ---------------------------------------------------------------- TPU v1
@@ -91,8 +92,8 @@ def nvdla_second_memory() -> list[Check]:
     spatial = [layer for layer in layers if not layer.name.startswith("fc")]
     dense = [_batched(layer, 16) for layer in layers if layer.name.startswith("fc")]
     options = Options(on_chip=True)
-    time = milliseconds(network_cost(spatial, hardware, options), hardware)
-    time += milliseconds(network_cost(dense, hardware, options), hardware) / 16
+    time = milliseconds(network_cost(chained(spatial), hardware, options), hardware)
+    time += milliseconds(network_cost(chained(dense), hardware, options), hardware) / 16
     return [
         Check(
             "NVDLA performance sheet",
@@ -114,6 +115,7 @@ def _batched(layer: Layer, batch: int) -> Layer:
     return replace(
         layer,
         shape=shape,
+        input_hw=None,
         ifmap_bytes=layer.ifmap_bytes * batch,
         ofmap_bytes=layer.ofmap_bytes * batch,
     )

@@ -17,7 +17,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; 0 on success, 2 after one line on stderr for bad input."""
     options = _parser().parse_args(arguments)
     try:
-        layers = read_layers(options.model, options.shape)
+        layers = read_layers(
+            options.model,
+            options.shape,
+            batch=options.batch,
+            constants=options.constant,
+            batch_axis=options.batch_axis,
+        )
         hardware = find_hardware(options.hardware)
         text = summary(layers, hardware, Options(on_chip=options.on_chip, fused=options.fused))
     except EdgeInt8Error as error:
@@ -46,7 +52,21 @@ def _parser() -> argparse.ArgumentParser:
         help="the shape of an input that the model leaves open; can be given again",
     )
     parser.add_argument(
-        "--fused", action="store_true", help="pools and element-wise layers work on the way out"
+        "--constant",
+        action="append",
+        default=[],
+        metavar="INPUT=16000",
+        help="the value of an input that is a setting; can be given again",
+    )
+    parser.add_argument("--batch", type=int, help="images at once (as many as the file has)")
+    parser.add_argument(
+        "--batch-axis", type=int, default=0, help="which axis of the inputs is it (%(default)s)"
+    )
+    parser.add_argument(
+        "--fused",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="pools, additions and element-wise layers work on the way out (they do)",
     )
     parser.add_argument(
         "--on-chip", action="store_true", help="tensors that fit stay on chip between layers"

@@ -27,6 +27,6 @@ def replica_cycles(layers: Sequence[Layer], machine: Hardware) -> tuple[int, int
     for layer in layers:
         if layer.shape is not None:
             report = predict(layer.shape, machine).compute
-            cycles += layer.repeats * report.total_cycles
-            stalls += layer.repeats * report.stall_cycles
+            cycles += layer.separate_runs * report.total_cycles
+            stalls += layer.separate_runs * report.stall_cycles
     return cycles, stalls

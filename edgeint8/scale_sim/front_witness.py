@@ -19,6 +19,7 @@ from edgeint8.arch.explore.front import best_places
 from edgeint8.arch.explore.recommended import Recommendation
 from edgeint8.arch.machine.hardware import Hardware
 from edgeint8.arch.network.layers import Layer
+from edgeint8.arch.network.repeated import one_by_one
 from edgeint8.scale_sim.simulator.adapter import SimulationLimits
 from edgeint8.scale_sim.simulator.cache import simulate_cached
 
@@ -92,7 +93,7 @@ def _sweep_cycles(layers: Sequence[Layer], serial: Hardware) -> int:
     """The same cycles from the tables that the sweep looks up."""
     rows, cols = np.array([serial.rows]), np.array([serial.cols])
     total = 0
-    for entry in distinct_layers(layers):
+    for entry in distinct_layers(list(map(one_by_one, layers))):
         if entry.layer.shape is not None:
             folding = fold_layer(entry.layer, serial.dataflow, rows, cols)
             folds = folding.row_folds * folding.col_folds
@@ -118,5 +119,5 @@ def _simulated(
         result = simulate_cached(layer.shape, machine, cache, limits)
         if result.reports is None:
             return {"note": f"{layer.name}: {result.reason}"}
-        total += layer.repeats * (result.reports.compute.total_cycles + 1)
+        total += layer.separate_runs * (result.reports.compute.total_cycles + 1)
     return {"scalesim": total, "scalesim_difference": total - lines, "note": ""}

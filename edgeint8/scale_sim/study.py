@@ -30,12 +30,12 @@ def simulate_network(
     crosscheck: list[Row] = []
     for layer in layers:
         row: Row = {"workload": workload, "layer": layer.name, "hardware": hardware.id}
-        row |= {"operator": layer.operator, "macs": layer.macs, "repeats": layer.repeats}
+        row |= {"operator": layer.operator, "macs": layer.macs, "repeats": layer.separate_runs}
         if layer.shape is None:
             rows.append(row | {"shape": "", "status": "not on the array", "reason": layer.reason})
             continue
         result = simulate_cached(layer.shape, hardware, cache, limits)
-        rows.append(row | {"shape": layer.shape.id} | _outcome(result, layer.repeats))
+        rows.append(row | {"shape": layer.shape.id} | _outcome(result, layer.separate_runs))
         crosscheck += [
             {"workload": workload, **asdict(check)}
             for check in crosscheck_rows(layer, hardware, result)

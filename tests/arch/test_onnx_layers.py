@@ -61,7 +61,8 @@ def only(layers: tuple[Layer, ...]) -> Layer:
         ({"dilations": [2, 3]}, (1, 2, 12, 12), (5, 2, 3, 3), "conv",
          "h10w8_r3s3_c2_m5_u1v1", 1),
         ({}, ("N", 3, 8, 8), (4, 3, 1, 1), "conv", "h8w8_r1s1_c3_m4_u1v1", 1),
-        ({}, (5, 3, 8, 8), (4, 3, 1, 1), "conv", "h8w8_r1s1_c3_m4_u1v1", 5),
+        ({}, (5, 3, 8, 8), (4, 3, 1, 1), "conv", "h40w8_r1s1_c3_m4_u1v1", 1),
+        ({}, (5, 3, 8, 8), (4, 3, 3, 3), "conv", "h8w8_r3s3_c3_m4_u1v1", 1),
         ({"auto_pad": "SAME_UPPER", "strides": [2, 2]}, (1, 3, 7, 7), (4, 3, 3, 3), "conv",
          "h9w9_r3s3_c3_m4_u2v2", 1),
     ],
@@ -201,15 +202,16 @@ def test_folded_constants_are_no_layers() -> None:
 
 def test_what_cannot_be_mapped_is_listed() -> None:
     nodes = [
-        helper.make_node("Conv", ["x", "w"], ["c"], name="conv3d"),
+        helper.make_node("Conv", ["x", "w"], ["c"], name="conv4d"),
         helper.make_node("NonZero", ["c"], ["n"], name="nonzero"),
         helper.make_node("Relu", ["n"], ["y"], name="relu"),
     ]
-    network = model(nodes, {"x": (1, 1, 4, 4, 4)}, {"w": np.zeros((2, 1, 3, 3, 3), np.float32)})
-    layers = layers_from_onnx(network)
+    weights = {"w": np.zeros((2, 1, 3, 3, 3, 3), np.float32)}
+    layers = layers_from_onnx(model(nodes, {"x": (1, 1, 4, 4, 4, 4)}, weights))
     assert [layer.shape for layer in layers] == [None] * 3
-    assert layers[0].reason == "3-D convolution has no mapping here"
-    assert layers[1].reason == "unknown shape of n"
+    assert layers[0].reason == "Conv of 4 dimensions has no mapping"
+    assert layers[0].unmapped_macs == 2 * 2**4 * 3**4
+    assert layers[1].reason == "unknown shape of n" and not layers[1].unknown
 
 
 def test_input_shapes_may_be_given() -> None:

@@ -37,7 +37,9 @@ def conv(size: int, channels: int, filters: int) -> Layer:
     """3x3, stride 1, padding 1: size x size in and out."""
     shape = LayerShape.from_output((size, size), (3, 3), channels, filters)
     tensors = (size * size * channels, 9 * channels * filters, size * size * filters)
-    return Layer("conv", "conv", shape, 1, *tensors, "test")
+    return Layer(
+        "conv", "conv", shape, 1, *tensors, "test", input_hw=(size, size), pads=(1, 1, 1, 1)
+    )
 
 
 @st.composite
@@ -52,7 +54,12 @@ def layers(draw: st.DrawFn) -> Layer:
         (output, output), (window, window), channels, filters, (stride, stride)
     )
     tensors = (size**2 * channels, shape.window * filters, output**2 * filters)
-    return Layer("l", "grouped", shape, repeats, *(repeats * size for size in tensors), "test")
+    images = draw(st.integers(1, 2))
+    sizes = (repeats * images * tensors[0], repeats * tensors[1], repeats * images * tensors[2])
+    return Layer(
+        "l", "grouped", shape, repeats, *sizes, "test", images=images,
+        input_hw=(size, size), pads=(pad,) * 4,
+    )  # fmt: skip
 
 
 @st.composite
@@ -95,7 +102,7 @@ def test_terms_add_up(layer: Layer, machine: Hardware) -> None:
     }
     for account in layer_accounts(layer, machine):
         simulated, physical = ends[account.quantity]
-        assert account.scalesim == layer.repeats * simulated
+        assert account.scalesim == layer.separate_runs * simulated
         assert account.physics == physical
         assert account.scalesim == account.physics + sum(account.terms.values())
 
@@ -173,7 +180,7 @@ def test_waits_once(layer: Layer, machine: Hardware, bandwidth_bpc: int) -> None
         assert single == literal_single_wait(mapping, reads)
         assert single <= walked_cycles(mapping, final_outputs(mapping), never_full, reads)
     moved = Bytes(in_order[0].reads, in_order[1].reads, 0)
-    assert spread_cycles(replace(layer, repeats=1), machine, moved) <= single
+    assert spread_cycles(replace(layer, repeats=1, images=1), machine, moved) <= single
 
 
 @given(mappings, st.integers(2, 300))
@@ -206,13 +213,15 @@ def test_real_inputs_are_brute_force(layer: Layer) -> None:
             for s in range(shape.filter_w)
         }
         inside = [1 for y, x in touched if 0 <= y - front < real[0] and 0 <= x - front < real[1]]
-        assert real_bytes_touched(shape, real) == len(inside) * shape.channels
+        changed = replace(layer, input_hw=real, pads=(front,) * 4)
+        assert real_bytes_touched(changed) == len(inside) * shape.channels
 
 
 def test_overhanging_windows() -> None:
     """56 x 56 inputs, 1x1 windows, stride 2, as SCALE-Sim rounds: the 29th reads beyond the end."""
     shape = LayerShape.from_output((29, 29), (1, 1), 64, 128, (2, 2))
-    layer = Layer("l", "conv", shape, 1, 56 * 56 * 64, 64 * 128, 29 * 29 * 128, "test")
+    tensors = (56 * 56 * 64, 64 * 128, 29 * 29 * 128)
+    layer = Layer("l", "conv", shape, 1, *tensors, "test", input_hw=(56, 56))
     assert of(layer, uniform_hardware("ws", 16, 16, 256), "ifmap_dram_bytes").terms == {
         "padding": (29 * 29 - 28 * 28) * 64,
         "skipped_inputs": (28 * 28 - 56 * 56) * 64,

@@ -3,14 +3,12 @@
 docs/physical_model.md, equations 18 and 19.
 """
 
-import math
 from dataclasses import replace
 
 from edgeint8.arch.cost.folds import compute_cycles
 from edgeint8.arch.cost.physical import (
     DEFAULT,
     Options,
-    dram_bytes_per_cycle,
     exposed_cycles,
     streamed_bytes,
     transfer_cycles,
@@ -21,19 +19,19 @@ from edgeint8.arch.network.layers import Layer
 
 def lower_bound(layer: Layer, hardware: Hardware, options: Options = DEFAULT) -> tuple[int, int]:
     """(cycles, bytes) that no schedule can beat: full array, every tensor moved once. Eq. 18."""
-    moved = streamed_bytes(layer, options.elements, "dram", ofmap_stays=False)
-    ideal = math.ceil(layer.macs / hardware.processing_elements)
-    bandwidth = dram_bytes_per_cycle(hardware)
-    return max(ideal, math.ceil(sum(moved) / bandwidth)), sum(moved)
+    moved = streamed_bytes(layer, options.elements)
+    ideal = -(-layer.mapped_macs // hardware.processing_elements)
+    bus = replace(hardware, shared_bus=True)  # all ports busy all the time
+    return max(ideal, transfer_cycles((sum(moved), 0, 0), bus)), sum(moved)
 
 
 def upper_bound(layer: Layer, hardware: Hardware, options: Options = DEFAULT) -> tuple[int, int]:
     """(cycles, bytes) without any reuse or overlap and with serial folds. Equation 19."""
     elements = options.elements
     if layer.shape is None:
-        moved = sum(streamed_bytes(layer, elements, "dram", ofmap_stays=False))
-        return math.ceil(moved / dram_bytes_per_cycle(hardware)), moved
-    shape, runs = layer.shape, layer.repeats
+        moved = sum(streamed_bytes(layer, elements))
+        return transfer_cycles((moved, 0, 0), replace(hardware, shared_bus=True)), moved
+    shape, runs = layer.shape, layer.separate_runs
     inputs = max(shape.macs * runs, layer.ifmap_bytes * shape.filters) + runs
     sums = shape.output_pixels * shape.filters * runs * 2 * elements.accumulator
     ports = (

@@ -60,10 +60,10 @@ def count_accesses(cost: LayerCost, hardware: Hardware, elements: ElementBytes =
     if layer.shape is None:
         buffered = (2 * cost.ifmap_bytes, 2 * cost.filter_bytes, 2 * cost.ofmap_bytes)
         return Accesses(0, *buffered, cost.dram_bytes)
-    mapping = map_layer(layer.shape, hardware)
-    ifmap, filter_, sums = (count * layer.repeats for count in sram_accesses(mapping))
+    mapping = map_layer(layer.shape, hardware, layer.images)
+    ifmap, filter_, sums = (count * layer.runs for count in sram_accesses(mapping))
     return Accesses(
-        layer.macs,
+        layer.mapped_macs,
         ifmap * elements.ifmap + cost.ifmap_bytes,
         filter_ * elements.filter + cost.filter_bytes,
         2 * sums * elements.accumulator + cost.psum_bytes,
@@ -143,7 +143,7 @@ def dse_row(
     costs = network_cost(layers, hardware, options)
     pipelined = replace(hardware, pipelined_folds=True, name=hardware.name or "pipelined")
     energy = energy_band_pj(costs, hardware)
-    macs = sum(layer.macs for layer in layers)
+    macs = sum(layer.mapped_macs for layer in layers)
     bound, elements = total_cycles(costs), hardware.processing_elements
     kb = hardware.sram_kb
     return {

@@ -67,8 +67,8 @@ def compute_cycles(layer: Layer, hardware: Hardware) -> ComputeCycles:
     """Equation 4. A layer that is not on the array costs the array nothing."""
     if layer.shape is None:
         return ComputeCycles(0.0, 0.0, 0)
-    mapping = map_layer(layer.shape, hardware)
-    total = compute_lines(mapping, layer.repeats, hardware.pipelined_folds)
-    streaming = mapping.folds * layer.repeats * mapping.temporal
-    ideal = layer.macs / hardware.processing_elements
+    mapping = map_layer(layer.shape, hardware, layer.images)
+    total = compute_lines(mapping, layer.runs, hardware.pipelined_folds)
+    streaming = mapping.folds * layer.runs * mapping.temporal
+    ideal = layer.mapped_macs / hardware.processing_elements
     return ComputeCycles(ideal, streaming - ideal, total - streaming)

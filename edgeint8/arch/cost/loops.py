@@ -1,9 +1,9 @@
 """One run of a layer as the loops around the array, with the sizes of its real tensors."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 
-from edgeint8.arch.network.layers import Layer, LayerShape
+from edgeint8.arch.network.layers import LARGEST_EXTENT, Layer, LayerShape
+from edgeint8.arch.network.repeated import is_matrix_product
 from edgeint8.errors import ModelError
 
 
@@ -11,7 +11,8 @@ from edgeint8.errors import ModelError
 class Loops:
     """One run of a layer as loops, with its real (unpadded) tensors in elements.
 
-    `ifmap_bytes`, `filter_bytes`, `ofmap_bytes` count elements of one byte.
+    `ifmap_bytes`, `filter_bytes`, `ofmap_bytes` count elements of one byte, those of all `images`
+    that share the weights of the run. Extents and pads are one image's.
     """
 
     output_h: int
@@ -29,20 +30,32 @@ class Loops:
     ifmap_bytes: int
     filter_bytes: int
     ofmap_bytes: int
+    images: int = 1
+    dilation_h: int = 1
+    dilation_w: int = 1
+
+    @property
+    def reach_h(self) -> int:
+        """Input rows from the first tap of a window to the last."""
+        return (self.filter_h - 1) * self.dilation_h + 1
+
+    @property
+    def reach_w(self) -> int:
+        """Input columns from the first tap of a window to the last."""
+        return (self.filter_w - 1) * self.dilation_w + 1
+
+    @property
+    def pixels(self) -> int:
+        """Outputs of one filter, all images together."""
+        return self.images * self.output_h * self.output_w
 
 
 def layer_loops(layer: Layer) -> Loops:
-    """The loops of one of the layer's `repeats` runs; tensor sizes are rounded up per run."""
+    """The loops of one of the layer's `runs`; tensor sizes are rounded up per run."""
     if layer.shape is None:
         raise ModelError("the layer is not on the array", where=layer.name)
-    shape = layer.shape
-    ifmap, filter_, ofmap = (
-        -(-size // layer.repeats)
-        for size in (layer.ifmap_bytes, layer.filter_bytes, layer.ofmap_bytes)
-    )
-    if shape.output_w == 1 and ifmap == shape.ifmap_h * shape.ifmap_w * shape.channels:
-        shape = _fold_columns(shape)
-    input_h, input_w = real_extent(shape, ifmap)
+    shape, extent = _as_product(layer)
+    ifmap, ofmap = (-(-size // layer.runs) for size in (layer.ifmap_bytes, layer.ofmap_bytes))
     return Loops(
         shape.output_h,
         shape.output_w,
@@ -52,53 +65,32 @@ def layer_loops(layer: Layer) -> Loops:
         shape.filter_w,
         shape.stride_h,
         shape.stride_w,
-        input_h,
-        input_w,
-        max(shape.ifmap_h - input_h, 0) // 2,
-        max(shape.ifmap_w - input_w, 0) // 2,
+        *extent,
+        *layer.pads[:2],
         ifmap,
-        filter_,
+        -(-layer.filter_bytes // layer.repeats),
         ofmap,
+        layer.images,
+        *layer.dilation,
     )
 
 
-def _fold_columns(shape: LayerShape) -> LayerShape:
-    """A window as wide as the input is a longer channel axis: a product can be tiled in K."""
-    return LayerShape(
-        shape.ifmap_h,
-        1,
-        shape.filter_h,
-        1,
-        shape.filter_w * shape.channels,
-        shape.filters,
-        shape.stride_h,
-        1,
-    )
+def _as_product(layer: Layer) -> tuple[LayerShape, tuple[int, int]]:
+    """The shape that is cut into tiles, with its input's height and width.
 
-
-@lru_cache(maxsize=4096)
-def real_extent(shape: LayerShape, ifmap_elements: int) -> tuple[int, int]:
-    """Height and width of the unpadded input, recovered from its size.
-
-    A shape carries the padded, trimmed input and the layer the real number of elements. Of the
-    factorisations that leave at most a window of padding, the one that pads both axes most
-    evenly is taken; without any, the padded input counts as real.
+    The rows of a matrix product can be cut anywhere, whatever height and width they are written
+    in. A window as wide as the input is a longer channel axis: a product can be tiled in K.
     """
-    plane, rest = divmod(ifmap_elements, shape.channels)
-    candidates = [
-        (abs((shape.ifmap_h - h) - (shape.ifmap_w - plane // h)), h, plane // h)
-        for h in range(1, plane + 1)
-        if not rest
-        and plane % h == 0
-        and _plausible(shape.ifmap_h - h, shape.filter_h, shape.stride_h)
-        and _plausible(shape.ifmap_w - plane // h, shape.filter_w, shape.stride_w)
-    ]
-    if not candidates:
-        return shape.ifmap_h, shape.ifmap_w
-    _, height, width = min(candidates)
-    return height, width
-
-
-def _plausible(padding: int, window: int, stride: int) -> bool:
-    """Padding up to a window on both sides, or fewer than a stride of rows never touched."""
-    return -max(stride, window) < padding <= 2 * (window - 1)
+    shape = layer.shape
+    assert shape is not None
+    extent = layer.input_hw or (shape.ifmap_h, shape.ifmap_w)
+    whole = extent == (shape.ifmap_h, shape.ifmap_w) and not any(layer.pads)
+    if is_matrix_product(layer):
+        rows = extent[0] * extent[1]
+        if rows <= LARGEST_EXTENT:
+            return LayerShape.from_gemm(rows, shape.filters, shape.channels), (rows, 1)
+    elif whole and shape.filter_w == shape.ifmap_w and layer.dilation[1] == 1:
+        channels = shape.filter_w * shape.channels
+        steps = (shape.filter_h, 1, channels, shape.filters, shape.stride_h, 1)
+        return LayerShape(shape.ifmap_h, 1, *steps), (shape.ifmap_h, 1)
+    return shape, extent

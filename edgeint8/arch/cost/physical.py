@@ -8,16 +8,19 @@ docs/physical_model.md, equations 13 to 17.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from itertools import pairwise
+from dataclasses import dataclass
+from fractions import Fraction
 
+from edgeint8.arch.cost.chains import Stay, stays
 from edgeint8.arch.cost.folds import ComputeCycles, compute_cycles
 from edgeint8.arch.cost.loops import layer_loops
 from edgeint8.arch.cost.systolic import map_layer
 from edgeint8.arch.cost.tile_space import INT8, ElementBytes
 from edgeint8.arch.cost.tiling import Goal, Input, Storage, Tiling, best_tiling
 from edgeint8.arch.machine.hardware import PORTS, Hardware
+from edgeint8.arch.network.fusion import fuse
 from edgeint8.arch.network.layers import Layer
+from edgeint8.errors import HardwareError
 
 KIB = 1024
 BOUNDS = ("compute", "dram_bandwidth", "fill_drain", "fold_edges", "stalls")
@@ -33,10 +36,10 @@ class Options:
         Tiles arrive while others compute. Without it DRAM time adds to compute time.
     on_chip
         A tensor stays in the ifmap SRAM between two layers when the first layer's whole input
-        and output fit there together.
+        and output fit there together, or when both read it and it fits.
     fused
-        A pool or element-wise layer that takes exactly the output of the layer before it works
-        on the way out, and its input never travels.
+        Pools, element-wise layers and additions work on the way out of the layer that wrote
+        their input, where nothing else reads it; that input never travels.
     """
 
     double_buffered: bool = True
@@ -46,6 +49,8 @@ class Options:
 
 
 DEFAULT = Options()
+AWAY = Stay()
+"""Everything comes from DRAM and returns there."""
 
 
 @dataclass(frozen=True)
@@ -101,18 +106,27 @@ class LayerCost:
 
 def dram_bytes_per_cycle(hardware: Hardware) -> float:
     """All ports together; infinite when the bandwidth is unlimited."""
-    bandwidth = hardware.bandwidth_bpc
-    return math.inf if bandwidth is None else float(bandwidth * PORTS)
+    rate = bus_rate(hardware)
+    return math.inf if rate is None else float(rate)
+
+
+def bus_rate(hardware: Hardware) -> int | Fraction | None:
+    """Exact DRAM bytes a cycle of all ports together; None is unlimited.
+
+    SCALE-Sim takes whole bytes per port; a machine that states its bytes a second has these.
+    """
+    if hardware.dram_bytes_per_cycle is not None:
+        return hardware.dram_bytes_per_cycle
+    return None if hardware.bandwidth_bpc is None else hardware.bandwidth_bpc * PORTS
 
 
 def transfer_cycles(ports: tuple[int, int, int], hardware: Hardware) -> int:
     """Equation 13: (ifmap, filter, ofmap) bytes add up on a bus and run in parallel on ports."""
-    bandwidth = hardware.bandwidth_bpc
-    if bandwidth is None:
+    rate = bus_rate(hardware)
+    if rate is None:
         return 0
-    if hardware.shared_bus:
-        return -(-sum(ports) // (bandwidth * PORTS))
-    return -(-max(ports) // bandwidth)
+    amount = sum(ports) if hardware.shared_bus else PORTS * max(ports)
+    return -(-amount * rate.denominator // rate.numerator)
 
 
 def exposed_ports(layer: Layer, hardware: Hardware) -> tuple[int, int, int]:
@@ -123,7 +137,7 @@ def exposed_ports(layer: Layer, hardware: Hardware) -> tuple[int, int, int]:
     """
     if layer.shape is None:
         return 0, 0, 0
-    mapping = map_layer(layer.shape, hardware)
+    mapping = map_layer(layer.shape, hardware, layer.images)
     rows = min(mapping.rows, mapping.spatial_rows)
     cols = min(mapping.cols, mapping.spatial_cols)
     first = {"os": (rows, cols), "ws": (rows, rows * cols), "is": (rows * cols, rows)}
@@ -163,18 +177,24 @@ def layer_cost(
     layer: Layer,
     hardware: Hardware,
     options: Options = DEFAULT,
-    *,
-    ifmap: Input = "dram",
-    ofmap_stays: bool = False,
+    stay: Stay = AWAY,
 ) -> LayerCost:
-    """Equation 15: the longer of computing (with its exposed ends) and moving."""
+    """Equation 15: the longer of computing (with its exposed ends) and moving.
+
+    Raises `HardwareError` that names the layer when a buffer does not hold its smallest tile.
+    """
     tiling = None
     if layer.shape is None:
-        moved = streamed_bytes(layer, options.elements, ifmap, ofmap_stays)
+        moved = streamed_bytes(layer, options.elements, stay)
     else:
-        storage = storage_of(hardware, options, ifmap, ofmap_stays)
-        tiling = best_tiling(layer_loops(layer), storage, options.elements, goal_of(hardware))
-        moved = _all_repeats(layer, tiling, options.elements, ifmap, ofmap_stays)
+        ifmap: Input = "resident" if stay.resident else "held" if stay.held else "dram"
+        storage = storage_of(hardware, options, ifmap, stay.ofmap_unwritten)
+        goal = goal_of(hardware)
+        try:
+            tiling = best_tiling(layer_loops(layer), storage, options.elements, goal)
+        except HardwareError as error:
+            raise too_small_for(layer, hardware, error) from None
+        moved = _all_runs(layer, tiling, storage, options.elements, stay)
     compute = compute_cycles(layer, hardware)
     memory = transfer_cycles((moved[0], moved[1], moved[2] + moved[3]), hardware)
     exposed = exposed_cycles(layer, hardware, options.elements)
@@ -183,35 +203,55 @@ def layer_cost(
     return LayerCost(layer, compute, tiling, *moved, memory, exposed, cycles)
 
 
+def too_small_for(layer: Layer, hardware: Hardware, error: HardwareError) -> HardwareError:
+    """`error` with the layer that is too large and the machine that is too small."""
+    return HardwareError(
+        f"{hardware.id} cannot hold layer {layer.name}: {error.what}",
+        where=error.where,
+        allowed=error.allowed,
+    )
+
+
 def streamed_bytes(
-    layer: Layer, elements: ElementBytes, ifmap: Input, ofmap_stays: bool
+    layer: Layer, elements: ElementBytes, stay: Stay = AWAY
 ) -> tuple[int, int, int, int]:
-    """A layer that is not on the array passes its tensors once."""
+    """A layer that is not on the array passes its tensors once; of several one can be there."""
+    there = layer.reads[0].bytes if stay.resident and layer.shape is None else 0
+    if stay.resident and layer.shape is not None:
+        there = layer.ifmap_bytes
     return (
-        0 if ifmap == "resident" else layer.ifmap_bytes * elements.ifmap,
+        (layer.ifmap_bytes + layer.added_bytes - there) * elements.ifmap,
         layer.filter_bytes * elements.filter,
-        0 if ofmap_stays else layer.ofmap_bytes * elements.ofmap,
+        0 if stay.ofmap_unwritten else layer.ofmap_bytes * elements.ofmap,
         0,
     )
 
 
 def streamed_cycles(layer: Layer, hardware: Hardware, options: Options) -> int:
     """DRAM cycles of a layer that passes its tensors once."""
-    moved = streamed_bytes(layer, options.elements, "dram", ofmap_stays=False)
+    moved = streamed_bytes(layer, options.elements)
     return transfer_cycles((moved[0], moved[1], moved[2]), hardware)
 
 
-def _all_repeats(
-    layer: Layer, tiling: Tiling, elements: ElementBytes, ifmap: Input, ofmap_stays: bool
+def _all_runs(
+    layer: Layer, tiling: Tiling, storage: Storage, elements: ElementBytes, stay: Stay
 ) -> tuple[int, int, int, int]:
-    """DRAM bytes of every run; an operand that is moved once counts its exact tensor size."""
-    once = streamed_bytes(layer, elements, ifmap, ofmap_stays)
-    runs = (tiling.ifmap_bytes, tiling.filter_bytes, tiling.ofmap_bytes)
-    ifmap_bytes, filter_bytes, ofmap_bytes = (
-        exact if run * layer.repeats < exact + layer.repeats else run * layer.repeats
-        for run, exact in zip(runs, once[:3], strict=True)
-    )
-    return ifmap_bytes, filter_bytes, ofmap_bytes, tiling.psum_bytes * layer.repeats
+    """DRAM bytes of every run; an operand that is moved once counts its exact tensor size.
+
+    Steps of a recurrence find their weights where they were if the filter SRAM holds them all.
+    """
+    once = streamed_bytes(layer, elements, stay)
+    added = layer.added_bytes * elements.ifmap
+    weights = -(-layer.filter_bytes // layer.repeats) * elements.filter
+    weight_runs = layer.repeats if weights <= storage.filter_bytes else layer.runs
+    moved = []
+    for run, exact, runs in (
+        (tiling.ifmap_bytes, once[0] - added, layer.runs),
+        (tiling.filter_bytes, once[1], weight_runs),
+        (tiling.ofmap_bytes, once[2], layer.runs),
+    ):
+        moved.append(exact if run * runs < exact + runs else run * runs)
+    return moved[0] + added, moved[1], moved[2], tiling.psum_bytes * layer.runs
 
 
 def network_cost(
@@ -219,60 +259,17 @@ def network_cost(
 ) -> tuple[LayerCost, ...]:
     """Costs of all layers in order, fused and with tensors kept on chip as `options` say."""
     layers = network_layers(layers, options)
-    stays = _stays(layers, hardware, options) if options.on_chip else [False] * len(layers)
-    written = any(_two_inputs(layer) for layer in layers)
-    costs = []
-    for position, layer in enumerate(layers):
-        ifmap: Input = "held" if stays[position] else "dram"
-        if position and stays[position - 1]:
-            ifmap = "resident"
-        costs.append(
-            layer_cost(
-                layer,
-                hardware,
-                options,
-                ifmap=ifmap,
-                ofmap_stays=stays[position] and not written,
-            )
-        )
-    return tuple(costs)
+    plan = [AWAY] * len(layers)
+    if options.on_chip:
+        plan = list(stays(layers, hardware.ifmap_sram_kb * KIB, options.elements))
+    pairs = zip(layers, plan, strict=True)
+    return tuple(layer_cost(layer, hardware, options, stay) for layer, stay in pairs)
 
 
 def network_layers(layers: Sequence[Layer], options: Options) -> tuple[Layer, ...]:
     """The layers that cost something, fused if asked for: a reshape has no cost and no entry."""
     costly = [layer for layer in layers if layer.shape is not None or layer.dram_bytes_minimum]
     return fuse(costly) if options.fused else tuple(costly)
-
-
-def _stays(layers: Sequence[Layer], hardware: Hardware, options: Options) -> list[bool]:
-    """Equation 17: which layers leave their output in the ifmap SRAM for the next one."""
-    capacity = hardware.ifmap_sram_kb * KIB
-    size = max(options.elements.ifmap, options.elements.ofmap)
-    chained = [
-        first.ofmap_bytes == second.ifmap_bytes
-        and (first.ifmap_bytes + first.ofmap_bytes) * size <= capacity
-        for first, second in pairwise(layers)
-    ]
-    return [*chained, False]
-
-
-def _two_inputs(layer: Layer) -> bool:
-    """An addition of two branches reads a tensor again later, so it must have been written."""
-    return layer.operator == "elementwise" and layer.ifmap_bytes > layer.ofmap_bytes
-
-
-def fuse(layers: Sequence[Layer]) -> tuple[Layer, ...]:
-    """Pools and element-wise layers that take exactly the preceding output move into it."""
-    fused: list[Layer] = []
-    for layer in layers:
-        follows = layer.operator in ("pool", "elementwise") and fused
-        if follows and fused[-1].shape is not None and fused[-1].ofmap_bytes == layer.ifmap_bytes:
-            fused[-1] = replace(
-                fused[-1], name=f"{fused[-1].name}+{layer.name}", ofmap_bytes=layer.ofmap_bytes
-            )
-        else:
-            fused.append(layer)
-    return tuple(fused)
 
 
 def total_cycles(costs: Sequence[LayerCost]) -> int:

@@ -59,7 +59,7 @@ class RooflinePoint:
 def roofline_point(cost: LayerCost, hardware: Hardware) -> RooflinePoint:
     """The point of one layer under the roof of its machine (equations 20 and 21)."""
     return RooflinePoint(
-        cost.layer.macs,
+        cost.layer.mapped_macs,
         cost.dram_bytes,
         cost.cycles,
         float(hardware.processing_elements),

@@ -17,14 +17,16 @@ from edgeint8.arch.cost.loops import Loops, layer_loops
 from edgeint8.arch.cost.physical import (
     DEFAULT,
     Options,
+    bus_rate,
     exposed_cycles,
     goal_of,
     network_layers,
     storage_of,
     streamed_cycles,
+    transfer_cycles,
 )
-from edgeint8.arch.cost.tile_space import TileSpace, tile_space
-from edgeint8.arch.cost.tiling import NEVER, ORDERS, Storage, port_bytes, too_small
+from edgeint8.arch.cost.tile_space import NEVER, TileSpace, tile_space
+from edgeint8.arch.cost.tiling import ORDERS, Storage, port_bytes, too_small
 from edgeint8.arch.machine.hardware import PORTS, Dataflow, Hardware
 from edgeint8.arch.network.layers import Layer
 
@@ -84,12 +86,17 @@ def cut(extent: int, tile: Counts) -> Pieces:
 def cut_pixels(space: TileSpace) -> Pieces:
     """The pieces of the pixel loop: tiles of full size, at the right, at the bottom, corner."""
     loops = space.loops
-    rows, cols = cut(loops.output_h, space.tile_h), cut(loops.output_w, space.tile_w)
-    pairs = [(i, j) for i in range(2) for j in range(2)]
-    return Pieces(
-        np.stack([rows.count[:, i] * cols.count[:, j] for i, j in pairs], 1),
-        np.stack([rows.size[:, i] * cols.size[:, j] for i, j in pairs], 1),
-    )
+    pieces = cut(loops.output_h, space.tile_h)
+    axes = [cut(loops.output_w, space.tile_w)]
+    if loops.images > 1:
+        axes.append(cut(loops.images, space.tile_images))
+    for axis in axes:
+        pairs = [(i, j) for i in range(pieces.size.shape[1]) for j in range(2)]
+        pieces = Pieces(
+            np.stack([pieces.count[:, i] * axis.count[:, j] for i, j in pairs], 1),
+            np.stack([pieces.size[:, i] * axis.size[:, j] for i, j in pairs], 1),
+        )
+    return pieces
 
 
 def tiled_lines(
@@ -123,10 +130,11 @@ def best_schedule(layer: Layer, hardware: Hardware, options: Options = DEFAULT) 
     return _search(
         layer_loops(layer),
         storage_of(hardware, options),
-        layer.repeats,
+        layer.runs,
         hardware,
         exposed_cycles(layer, hardware, options.elements),
         options,
+        layer.added_bytes * options.elements.ifmap,
     )
 
 
@@ -138,6 +146,7 @@ def _search(
     hardware: Hardware,
     exposed: int,
     options: Options,
+    added_bytes: int,
 ) -> Schedule:
     space = tile_space(loops, options.elements)
     computing = np.broadcast_to(
@@ -152,6 +161,7 @@ def _search(
         space.grid,
     )
     moving = _moving(space, storage, hardware, repeats)
+    moving = moving + transfer_cycles((added_bytes, 0, 0), hardware)
     if options.double_buffered:
         time = np.maximum(computing + exposed, moving)
     else:
@@ -166,16 +176,17 @@ def _search(
 
 def _moving(space: TileSpace, storage: Storage, hardware: Hardware, repeats: int) -> Counts:
     """DRAM cycles of every tiling in its best loop order; `NEVER` where it does not fit. Eq. 36."""
-    goal, bandwidth = goal_of(hardware), hardware.bandwidth_bpc
+    goal, rate = goal_of(hardware), bus_rate(hardware)
     least: Counts = np.full(space.grid, NEVER, dtype=np.int64)
     for order in ORDERS:
         ports = port_bytes(space, storage, order)
         amount = sum(ports[1:], ports[0]) if goal == "total" else np.maximum.reduce(ports)
         least = np.minimum(least, amount)
-    if bandwidth is None:
+    if rate is None:
         return np.where(least < NEVER // 2, 0, NEVER)
-    rate = bandwidth * PORTS if goal == "total" else bandwidth
-    return np.where(least < NEVER // 2, -(-least * repeats // rate), NEVER)
+    times = repeats * rate.denominator * (1 if goal == "total" else PORTS)
+    fits = least < NEVER // max(2, times)
+    return np.where(fits, -(-np.where(fits, least, 0) * times // rate.numerator), NEVER)
 
 
 def scheduled_cycles(

@@ -96,8 +96,8 @@ class Mapping:
         return self.spatial_cols - (self.col_folds - 1) * self.cols
 
 
-def map_layer(shape: LayerShape, hardware: Hardware) -> Mapping:
-    """Lay `shape` out on the array of `hardware`. Equation 1.
+def map_layer(shape: LayerShape, hardware: Hardware, images: int = 1) -> Mapping:
+    """Lay `shape` out on the array of `hardware`, the pixels of all images together. Equation 1.
 
     >>> from edgeint8.arch.machine.hardware import parse_hardware_id
     >>> from edgeint8.arch.network.layers import parse_shape_id
@@ -106,7 +106,7 @@ def map_layer(shape: LayerShape, hardware: Hardware) -> Mapping:
     >>> mapping.folds, mapping.fold_lines, serial_cycles(mapping)
     (9, 1070, 9629)
     """
-    p, k, m = shape.output_pixels, shape.window, shape.filters
+    p, k, m = images * shape.output_pixels, shape.window, shape.filters
     spatial_rows, spatial_cols, temporal = {
         "os": (p, m, k),
         "ws": (k, m, p),

@@ -14,6 +14,9 @@ from edgeint8.arch.cost.loops import Loops
 
 Counts = NDArray[np.int64]
 
+NEVER = 1 << 58
+"""Bytes of what does not fit; three of these still fit int64."""
+
 
 @dataclass(frozen=True)
 class ElementBytes:
@@ -52,12 +55,14 @@ class Buffer:
 class TileSpace:
     """The tiles of `loops`: `tile_h` and `tile_w` along p, `tile_c` along c, `tile_m` along m.
 
+    A spatial tile is a part of one image or, where `tile_images` is more, several whole images.
     `window_elements` is the largest input window of a spatial tile and `sweep_elements` what one
     pass over all spatial tiles fetches, both per channel and without padding.
     """
 
     loops: Loops
     elements: ElementBytes
+    tile_images: Counts
     tile_h: Counts
     tile_w: Counts
     tile_c: Counts
@@ -89,7 +94,31 @@ class TileSpace:
     def trips_p(self) -> Counts:
         """Trips of the pixel loop, (pixel tiles, 1, 1)."""
         rows = _trips(self.loops.output_h, self.tile_h)
-        return (rows * _trips(self.loops.output_w, self.tile_w))[:, None, None]
+        images = _trips(self.loops.images, self.tile_images)
+        return (images * rows * _trips(self.loops.output_w, self.tile_w))[:, None, None]
+
+    @cached_property
+    def pixels(self) -> Counts:
+        """Outputs of one filter in a spatial tile, (pixel tiles,)."""
+        return self.tile_images * self.tile_h * self.tile_w
+
+    @cached_property
+    def _wide(self) -> bool:
+        """Whether some tiling moves more bytes than int64 holds; none of these is the best."""
+        loops, size = self.loops, self.elements
+        sweep = max(int(self.sweep_elements.max()) * loops.channels, loops.ifmap_bytes)
+        most = (
+            sweep * size.ifmap * int(self.trips_m.max()),
+            loops.filter_bytes * size.filter * int(self.trips_p.max()),
+            2 * size.accumulator * loops.pixels * loops.filters * int(self.trips_c.max()),
+        )
+        return max(most) >= NEVER
+
+    def _times(self, each: Counts, times: Counts) -> Counts:
+        """Bytes moved again and again; `NEVER` beyond it."""
+        if not self._wide:
+            return each * times
+        return np.where(each.astype(np.float64) * times < NEVER, each * times, NEVER)
 
     def ifmap_buffers(self, order: tuple[str, str, str]) -> list[Buffer]:
         """Equation 8: the input depends on c and p; the filter loop brings it again."""
@@ -105,13 +134,14 @@ class TileSpace:
         again_c = _again(order, "m", inside="c", trips=self.trips_m)
         buffers = [
             Buffer(once, once, replaced=False),
-            Buffer(window * channels, sweep * again_tile, replaced=True),
+            Buffer(window * channels, self._times(sweep, again_tile), replaced=True),
         ]
         if order.index("p") < order.index("c"):
-            buffers.append(Buffer(window * loops.channels, sweep * again_p, replaced=True))
+            moved = self._times(sweep, again_p)
+            buffers.append(Buffer(window * loops.channels, moved, replaced=True))
         else:
-            plane = np.asarray(loops.input_h * loops.input_w * size)
-            buffers.append(Buffer(plane * channels, once * again_c, replaced=True))
+            plane = np.asarray(loops.images * loops.input_h * loops.input_w * size)
+            buffers.append(Buffer(plane * channels, self._times(once, again_c), replaced=True))
         return buffers
 
     def filter_buffers(self, order: tuple[str, str, str]) -> list[Buffer]:
@@ -126,15 +156,15 @@ class TileSpace:
         again_outer = _again(order, "p", inside=outer, trips=self.trips_p)
         return [
             Buffer(once, once, replaced=False),
-            Buffer(tile_c * tile_m * window, once * again_tile, replaced=True),
-            Buffer(held * window, once * again_outer, replaced=True),
+            Buffer(tile_c * tile_m * window, self._times(once, again_tile), replaced=True),
+            Buffer(held * window, self._times(once, again_outer), replaced=True),
         ]
 
     def ofmap_buffers(self, order: tuple[str, str, str]) -> list[Buffer]:
         """Equation 10: sums depend on m and p; a channel loop outside spills and reloads them."""
         loops, wide = self.loops, self.elements.accumulator
-        pixels, tile_m = (self.tile_h * self.tile_w)[:, None, None], self.tile_m[None, None, :]
-        all_pixels = loops.output_h * loops.output_w
+        pixels, tile_m = self.pixels[:, None, None], self.tile_m[None, None, :]
+        all_pixels = loops.pixels
         outer = "m" if order.index("m") < order.index("p") else "p"
         held = tile_m * all_pixels if outer == "m" else pixels * loops.filters
         levels = [(pixels * tile_m, "mp"), (held, outer)]
@@ -147,7 +177,7 @@ class TileSpace:
         ]
         for need, inside in levels:
             passes = _again(order, "c", inside=inside, trips=self.trips_c)
-            spilled = 2 * wide * all_pixels * loops.filters * (passes - 1)
+            spilled = self._times(np.asarray(2 * wide * all_pixels * loops.filters), passes - 1)
             buffers.append(Buffer(need * wide, self.final_bytes + spilled, replaced=True))
         return buffers
 
@@ -182,37 +212,61 @@ def tile_sizes(extent: int) -> list[int]:
 def tile_space(loops: Loops, elements: ElementBytes) -> TileSpace:
     """Every combination of tile sizes of `loops`, with its input windows."""
     heights, widths = tile_sizes(loops.output_h), tile_sizes(loops.output_w)
-    rows = [
-        _input_extent(
-            t, loops.output_h, loops.stride_h, loops.filter_h, loops.pad_top, loops.input_h
-        )
-        for t in heights
-    ]
-    cols = [
-        _input_extent(
-            t, loops.output_w, loops.stride_w, loops.filter_w, loops.pad_left, loops.input_w
-        )
-        for t in widths
-    ]
+    rows = [_rows_of(loops, tile) for tile in heights]
+    cols = [_cols_of(loops, tile) for tile in widths]
+    several = [count for count in tile_sizes(loops.images) if count > 1]
+    window = [count * rows[0][0] * cols[0][0] for count in several]
+    sweep = [rows[0][1] * cols[0][1]] * len(several)
+    window += [row[0] * col[0] for row in rows for col in cols]
+    sweep += [row[1] * col[1] for row in rows for col in cols]
+    whole = np.ones(len(several), dtype=np.int64)
+    parts = np.ones(len(heights) * len(widths), dtype=np.int64)
     return TileSpace(
         loops,
         elements,
-        tile_h=np.repeat(np.array(heights), len(widths)),
-        tile_w=np.tile(np.array(widths), len(heights)),
+        tile_images=np.concatenate([np.array(several, dtype=np.int64), parts]),
+        tile_h=np.concatenate([whole * loops.output_h, np.repeat(np.array(heights), len(widths))]),
+        tile_w=np.concatenate([whole * loops.output_w, np.tile(np.array(widths), len(heights))]),
         tile_c=np.array(tile_sizes(loops.channels)),
         tile_m=np.array(tile_sizes(loops.filters)),
-        window_elements=np.array([row[0] * col[0] for row in rows for col in cols]),
-        sweep_elements=np.array([row[1] * col[1] for row in rows for col in cols]),
+        window_elements=np.array(window),
+        sweep_elements=loops.images * np.array(sweep),
     )
 
 
-def _input_extent(
-    tile: int, outputs: int, stride: int, window: int, pad: int, inputs: int
+def _rows_of(loops: Loops, tile: int) -> tuple[int, int]:
+    return input_extent(
+        tile, loops.output_h, loops.stride_h, loops.reach_h, loops.pad_top, loops.input_h
+    )
+
+
+def _cols_of(loops: Loops, tile: int) -> tuple[int, int]:
+    return input_extent(
+        tile, loops.output_w, loops.stride_w, loops.reach_w, loops.pad_left, loops.input_w
+    )
+
+
+def input_extent(
+    tile: int, outputs: int, stride: int, reach: int, pad: int, inputs: int
 ) -> tuple[int, int]:
-    """(largest, summed) input rows of the tiles along one axis, padding left out. Equation 6."""
-    start = np.arange(0, outputs, tile)
+    """(largest, summed) input rows of the tiles along one axis, padding left out. Equation 6.
+
+    Tiles between the pads are all alike; only those at the two ends are looked at one by one.
+    """
+    count = -(-outputs // tile)
+    wide = max((tile - 1) * stride + reach, tile * stride)
+    step = tile * stride
+    first_whole = -(-pad // step)  # tiles from here on begin behind the pad
+    last_whole = (inputs + pad - wide) // step  # tiles up to here end before the input does
+    whole = max(0, min(last_whole, count - 2) - first_whole + 1)
+    if whole > 2:
+        ends = np.concatenate([np.arange(first_whole), np.arange(first_whole + whole, count)])
+    else:
+        ends, whole = np.arange(count), 0
+    start = ends * tile
     size = np.minimum(tile, outputs - start)
     first = np.maximum(start * stride - pad, 0)
-    last = start * stride - pad + np.maximum((size - 1) * stride + window, size * stride)
+    last = start * stride - pad + np.maximum((size - 1) * stride + reach, size * stride)
     rows = np.maximum(np.minimum(last, inputs) - first, 0)
-    return int(rows.max()), int(rows.sum())
+    largest = max(int(rows.max(initial=0)), wide if whole else 0)
+    return largest, int(rows.sum()) + whole * wide

@@ -16,7 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeint8.arch.cost.loops import Loops
-from edgeint8.arch.cost.tile_space import INT8, Buffer, ElementBytes, TileSpace, tile_space
+from edgeint8.arch.cost.tile_space import (
+    INT8,
+    NEVER,
+    Buffer,
+    ElementBytes,
+    TileSpace,
+    tile_space,
+)
 from edgeint8.errors import HardwareError
 
 Order = tuple[str, str, str]
@@ -25,9 +32,6 @@ Input = Literal["dram", "held", "resident"]
 
 ORDERS: tuple[Order, ...] = tuple(permutations("mcp"))  # type: ignore[arg-type]
 """Loop orders, outermost loop first."""
-
-NEVER = 1 << 58
-"""Bytes of what does not fit; three of these still fit int64."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,7 @@ class Tiling:
     filter_bytes: int
     ofmap_bytes: int
     psum_bytes: int
+    tile_images: int = 1
 
     @property
     def dram_bytes(self) -> int:
@@ -146,6 +151,7 @@ def _describe(space: TileSpace, storage: Storage, order: Order, cell: int) -> Ti
         filter_,
         final,
         ofmap - final,
+        int(space.tile_images[p]),
     )
 
 

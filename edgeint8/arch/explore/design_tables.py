@@ -55,9 +55,13 @@ class Traffic:
 
 def distinct_layers(layers: Sequence[Layer]) -> tuple[Distinct, ...]:
     """Layers that differ only in name are computed once; array layers come first."""
-    bare = Counter(replace(layer, name="", source="", note="") for layer in layers)
+    bare = Counter(_nameless(layer) for layer in layers)
     ordered = sorted(bare.items(), key=lambda item: item[0].shape is None)
     return tuple(Distinct(layer, count) for layer, count in ordered)
+
+
+def _nameless(layer: Layer) -> Layer:
+    return replace(layer, name="", source="", note="", reads=(), writes=(), stored_bytes=0)
 
 
 def traffic_table(
@@ -101,10 +105,10 @@ def fold_layer(layer: Layer, dataflow: Dataflow, rows: Counts, cols: Counts) -> 
     sample = DesignSpace((1,), (1,), ((1, 1, 1),), (None,)).machine(
         dataflow, 1, 1, (1, 1, 1), None, False
     )
-    mapping = map_layer(layer.shape, sample)
+    mapping = map_layer(layer.shape, sample, layer.images)
     return Folding(
         dataflow,
-        layer.repeats,
+        layer.runs,
         mapping.spatial_rows,
         mapping.spatial_cols,
         mapping.temporal,

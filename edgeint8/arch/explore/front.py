@@ -42,7 +42,7 @@ def design_row(workload: str, layers: Sequence[Layer], hardware: Hardware) -> Ro
         "area_mm2": area_mm2(hardware),
         "power_mw": energy["mid"] * 1e-9 / seconds,
         "dram_bytes": total_dram_bytes(costs),
-        "utilization": sum(layer.macs for layer in layers)
+        "utilization": sum(layer.mapped_macs for layer in layers)
         / (cycles * hardware.processing_elements),
         "bound_by": network_bound(costs),
     }

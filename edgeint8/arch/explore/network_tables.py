@@ -48,7 +48,7 @@ class Network:
         self.distinct = distinct_layers(layers)
         self.layer_count = len(layers)
         self.on_array = [entry for entry in self.distinct if entry.layer.shape is not None]
-        self.macs = sum(entry.layer.macs * entry.count for entry in self.distinct)
+        self.macs = sum(entry.layer.mapped_macs * entry.count for entry in self.distinct)
         self._traffic: dict[tuple[Sram, bool], Traffic] = {}
         self._compute: dict[tuple[Dataflow, bool], list[Counts]] = {}
         self._mac_area = np.multiply.outer(self.rows, self.cols) * mac_area_um2("int8")

@@ -21,6 +21,7 @@ from edgeint8.arch.explore.explore import Exploration
 from edgeint8.arch.explore.front import best_places, design_row
 from edgeint8.arch.machine.hardware import Hardware
 from edgeint8.arch.network.layers import Layer
+from edgeint8.arch.network.totals import mac_count
 
 NEARLY = 1.05
 CANDIDATES = 40
@@ -63,10 +64,12 @@ def recommend(
 ) -> Recommendation | None:
     """The rule of this module; None for an empty front. 1 GB is 1e9 bytes, None is no limit.
 
+    Nothing is recommended for a network of which part of the work is unknown or has no mapping.
+
     Where no bandwidth of the front is to be had, the least one stands in.
     """
     ranked = _ranked_by_bandwidth(layers, exploration, candidates)
-    if not ranked:
+    if not ranked or not mac_count(layers).complete:
         return None
     limit = math.inf if dram_gb_per_s is None else dram_gb_per_s
     had = [designs for designs in ranked if _had(designs[0].hardware, limit)] or ranked[:1]

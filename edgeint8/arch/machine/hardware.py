@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
@@ -51,6 +52,9 @@ class Hardware:
         Buffer of each operand in KiB (both halves of the double buffer together).
     bandwidth_bpc
         DRAM bytes per cycle and operand port; None is unlimited.
+    dram_bytes_per_cycle
+        Exact DRAM bytes per cycle of all ports together, where a machine states its bytes a
+        second. SCALE-Sim takes whole bytes per port (`bandwidth_bpc`), all else takes this.
     clock_hz, technology_nm
         For seconds, energy and area only; cycles do not depend on them.
     shared_bus
@@ -74,6 +78,7 @@ class Hardware:
     shared_bus: bool = True
     pipelined_folds: bool = False
     name: str = ""
+    dram_bytes_per_cycle: Fraction | None = None
 
     def __post_init__(self) -> None:
         if self.dataflow not in DATAFLOWS:
@@ -85,6 +90,11 @@ class Hardware:
             if field == "bandwidth_bpc" and value is None:
                 continue
             _check_range(field, value, bounds, self.name)
+        exact = self.dram_bytes_per_cycle
+        if exact is not None and (self.bandwidth_bpc is None or exact <= 0):
+            raise HardwareError(
+                f"dram_bytes_per_cycle is {exact}", where=self.name, allowed="above 0, or none"
+            )
         if self.name and (not _NAME.fullmatch(self.name) or _ID.fullmatch(self.name)):
             raise HardwareError(f"bad hardware name {self.name!r}", allowed=_NAME.pattern)
         if not self.name and len(set(self.sram_kb)) > 1:
@@ -210,6 +220,7 @@ def load_preset(path: str | Path) -> Hardware:
         shared_bus=_switch(entries, "shared_bus", path, default=True),
         pipelined_folds=_switch(entries, "pipelined_folds", path),
         name=path.stem,
+        dram_bytes_per_cycle=_bytes_per_cycle(entries, path),
     )
 
 
@@ -246,6 +257,15 @@ def _preset_sram_kb(entries: Mapping[str, Any]) -> tuple[int, int, int]:
         return entries["sram_kb"], entries["sram_kb"], entries["sram_kb"]
     ifmap, filter_, ofmap = (entries[key] for key in _PRESET_SRAM)
     return ifmap, filter_, ofmap
+
+
+def _bytes_per_cycle(entries: Mapping[str, Any], path: Path) -> Fraction | None:
+    """Bytes per second over cycles per second, as exact as the file states them."""
+    if entries["dram_gb_per_s"] is None:
+        return None
+    _number(entries, "dram_gb_per_s", path)
+    gigabytes, megahertz = (Fraction(str(entries[key])) for key in ("dram_gb_per_s", "clock_mhz"))
+    return gigabytes * 1000 / megahertz
 
 
 def _port_bandwidth_bpc(entries: Mapping[str, Any], clock_hz: float, path: Path) -> int | None:

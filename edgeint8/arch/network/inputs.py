@@ -1,34 +1,71 @@
 """What a user names, as types: layers from a file, a machine from an id, a name or a file."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from edgeint8.arch.machine.hardware import Hardware, is_hardware_id, load_preset, parse_hardware_id
 from edgeint8.arch.network.layers import Layer
+from edgeint8.arch.network.repeated import in_batch
+from edgeint8.arch.network.totals import batch_of_layers, mac_count
 from edgeint8.data import HARDWARE
 from edgeint8.errors import HardwareError, ModelError
 
 PRESET_FOLDERS = (Path("config") / "hardware", HARDWARE)  # of the working folder, of the package
+Shapes = Sequence[str] | Mapping[str, Sequence[int]]
+Constants = Sequence[str] | Mapping[str, float | int | bool]
+BatchAxis = int | None | Mapping[str, int | None]
 
 
-def read_layers(model: str, shapes: Sequence[str] = ()) -> tuple[Layer, ...]:
-    """The layers of an ONNX file or a topology; at least one runs on the array."""
+def read_layers(
+    model: str | Path,
+    shapes: Shapes = (),
+    *,
+    batch: int | None = None,
+    constants: Constants = (),
+    batch_axis: BatchAxis = 0,
+) -> tuple[Layer, ...]:
+    """The layers of an ONNX file or a topology; at least one multiplies.
+
+    What every INT8 compiler folds is folded. `batch` images run at once (None: as many as the
+    file has); `shapes` and `constants` may be texts such as ``input=1,3,224,224``.
+    """
     path = Path(model)
     if not path.is_file():
-        raise ModelError("file does not exist", where=model, allowed="an ONNX or topology file")
+        raise ModelError(
+            "file does not exist", where=str(model), allowed="an ONNX or topology file"
+        )
     if path.suffix.lower() == ".csv":
         from edgeint8.arch.network.topology import layers_from_topology
 
         layers = layers_from_topology(path)
     else:
-        from edgeint8.arch.network.onnx_layers import (
-            layers_from_onnx,  # onnx takes a while to import
-        )
+        from edgeint8.arch.network.fusion import fold  # onnx takes a while to import
+        from edgeint8.arch.network.graph import NetworkInputs
+        from edgeint8.arch.network.onnx_layers import layers_from_onnx
 
-        layers = layers_from_onnx(path, dict(map(_input_shape, shapes)))
-    if not any(layer.shape is not None for layer in layers):
-        raise ModelError("no layer runs on the array", where=model)
-    return layers
+        given = NetworkInputs(_shapes(shapes), _constants(constants), batch_axis)
+        layers = fold(layers_from_onnx(path, inputs=given))
+    count = mac_count(layers)
+    if not count.counted and not count.unknown:
+        raise ModelError("no layer runs on the array", where=str(model))
+    return with_batch(layers, batch, str(model))
+
+
+def with_batch(layers: Sequence[Layer], batch: int | None, where: str = "") -> tuple[Layer, ...]:
+    """The layers for `batch` images at once; a file that has several can only have more."""
+    own = batch_of_layers(layers)
+    if batch is None or batch == own:
+        return tuple(layers)
+    if not isinstance(batch, int) or isinstance(batch, bool) or batch < 1 or batch % own:
+        multiple = "1 and more" if own == 1 else f"multiples of the file's {own}"
+        raise ModelError(f"batch is {batch!r}", where=where, allowed=multiple)
+    return tuple(in_batch(layer, batch // own) for layer in layers)
+
+
+def _shapes(given: Shapes) -> dict[str, tuple[int, ...]]:
+    if isinstance(given, Mapping):
+        return {name: tuple(extents) for name, extents in given.items()}
+    return dict(map(_input_shape, given))
 
 
 def _input_shape(text: str) -> tuple[str, tuple[int, ...]]:
@@ -42,6 +79,21 @@ def _input_shape(text: str) -> tuple[str, tuple[int, ...]]:
 def preset_names() -> list[str]:
     """Names of all presets, sorted."""
     return sorted({path.stem for folder in PRESET_FOLDERS for path in folder.glob("*.yaml")})
+
+
+def _constants(given: Constants) -> dict[str, float | int | bool]:
+    if isinstance(given, Mapping):
+        return dict(given)
+    found: dict[str, float | int | bool] = {}
+    for text in given:
+        name, _, value = text.partition("=")
+        try:
+            found[name] = int(value) if value.lstrip("-").isdecimal() else float(value)
+        except ValueError:
+            raise ModelError(
+                f"constant {text!r}", where="--constant", allowed="INPUT=16000"
+            ) from None
+    return found
 
 
 def find_hardware(text: str, where: str = "--hardware") -> Hardware:

@@ -4,17 +4,30 @@ All tensors are INT8, one byte an element.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, Self, get_args
 
 from edgeint8.errors import DataError, ModelError
 
-Operator = Literal["conv", "depthwise", "grouped", "gemm", "matmul", "pool", "elementwise", "other"]
+Operator = Literal[
+    "conv",
+    "depthwise",
+    "grouped",
+    "transposed",
+    "gemm",
+    "matmul",
+    "recurrent",
+    "pool",
+    "elementwise",
+    "other",
+]
 OPERATORS: tuple[Operator, ...] = get_args(Operator)
+TensorRole = Literal["inner", "input", "output"]
+TENSOR_ROLES: tuple[TensorRole, ...] = get_args(TensorRole)
 
 _SHAPE_ID = re.compile(r"h(\d+)w(\d+)_r(\d+)s(\d+)_c(\d+)_m(\d+)_u(\d+)v(\d+)")
-_LARGEST_EXTENT = 1 << 30
+LARGEST_EXTENT = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -38,9 +51,9 @@ class LayerShape:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if not isinstance(value, int) or not 1 <= value <= _LARGEST_EXTENT:
+            if not isinstance(value, int) or not 1 <= value <= LARGEST_EXTENT:
                 raise ModelError(
-                    f"{field.name} is {value!r}", allowed=f"a whole number, 1 to {_LARGEST_EXTENT}"
+                    f"{field.name} is {value!r}", allowed=f"a whole number, 1 to {LARGEST_EXTENT}"
                 )
         for axis, extent, window, stride in (
             ("height", self.ifmap_h, self.filter_h, self.stride_h),
@@ -132,24 +145,70 @@ def parse_shape_id(text: str) -> LayerShape:
 
 
 @dataclass(frozen=True)
+class Tensor:
+    """Data that a layer takes from a layer before it, or leaves for one after it.
+
+    Two layers have an edge between them exactly when one writes the name that the other reads;
+    a reshape or a change of number format keeps the name.
+
+    Parameters
+    ----------
+    bytes
+        Elements, one byte each.
+    role
+        An `input` comes from outside and an `output` is wanted outside; both lie in DRAM.
+    """
+
+    name: str
+    bytes: int
+    role: TensorRole = "inner"
+
+    def __post_init__(self) -> None:
+        if self.bytes < 0 or self.role not in TENSOR_ROLES:
+            raise ModelError(
+                f"tensor {self.name} has {self.bytes} bytes and the role {self.role!r}",
+                allowed=f"0 bytes and more; {', '.join(TENSOR_ROLES)}",
+            )
+
+
+@dataclass(frozen=True)
 class Layer:
-    """One operator of a network with its traffic.
+    """One operator of a network with its traffic and its edges.
 
     Parameters
     ----------
     shape
         What one run on the array computes; None when the layer is not on the array.
     repeats
-        How many times that shape runs: the groups of a grouped convolution, the batch of a
-        batched product.
+        How many times that shape runs with weights of its own: the groups of a grouped
+        convolution, the heads of an attention.
     ifmap_bytes, filter_bytes, ofmap_bytes
-        Real tensor sizes, all repeats together; the input without padding.
+        Real tensor sizes, everything together; the input without padding.
     source
         The ONNX node or the CSV row it comes from.
     reason
         Why it is not on the array; empty when it is.
     note
         What the mapping leaves out, such as a dilation; empty when nothing.
+    images
+        Inputs of a batch that share the weights of a run, one after another on the same tile.
+    steps
+        Runs that share the weights and wait for each other: the time steps of a recurrence.
+    reads, writes
+        Tensors; the first one read is the one that streams in as the ifmap.
+    input_hw, pads, dilation
+        Of one run: height and width of the unpadded input (None: what `shape` touches), zeros at
+        (top, left, bottom, right), and the step between the taps of a window.
+    added_bytes
+        Tensors that fused operators read, once each.
+    stored_bytes
+        Constants as an INT8 file holds them: a weight takes one byte, a bias or scale four.
+    unmapped_macs
+        Multiply-accumulates that are counted and have no mapping to the array.
+    unknown
+        It multiplies, and nobody knows how much: totals that contain it are incomplete.
+    batch
+        Inferences that one run of the network serves; the same in all its layers.
     """
 
     name: str
@@ -162,6 +221,18 @@ class Layer:
     source: str
     reason: str = ""
     note: str = ""
+    images: int = 1
+    steps: int = 1
+    reads: tuple[Tensor, ...] = ()
+    writes: tuple[Tensor, ...] = ()
+    input_hw: tuple[int, int] | None = None
+    pads: tuple[int, int, int, int] = (0, 0, 0, 0)
+    dilation: tuple[int, int] = (1, 1)
+    added_bytes: int = 0
+    stored_bytes: int = 0
+    unmapped_macs: int = 0
+    unknown: bool = False
+    batch: int = 1
 
     def __post_init__(self) -> None:
         if self.operator not in OPERATORS:
@@ -170,9 +241,13 @@ class Layer:
                 where=self.source,
                 allowed=", ".join(OPERATORS),
             )
-        if self.repeats < 1:
-            raise ModelError(f"repeats is {self.repeats}", where=self.source, allowed="1 and more")
-        if min(self.ifmap_bytes, self.filter_bytes, self.ofmap_bytes) < 0:
+        for name in ("repeats", "images", "steps", "batch"):
+            if getattr(self, name) < 1:
+                raise ModelError(
+                    f"{name} is {getattr(self, name)}", where=self.source, allowed="1 and more"
+                )
+        sizes = (self.ifmap_bytes, self.filter_bytes, self.ofmap_bytes, self.added_bytes)
+        if min(*sizes, self.stored_bytes, self.unmapped_macs) < 0:
             raise ModelError("a tensor has a negative size", where=self.source)
         if (self.shape is None) == (self.reason == ""):
             raise ModelError(
@@ -180,14 +255,29 @@ class Layer:
             )
 
     @property
+    def runs(self) -> int:
+        """Times that the array starts over: images stream through one run, the rest does not."""
+        return self.repeats * self.steps
+
+    @property
+    def separate_runs(self) -> int:
+        """Runs of `shape` where nothing is shared, as SCALE-Sim has them: an image at a time."""
+        return self.runs * self.images
+
+    @property
+    def mapped_macs(self) -> int:
+        """Multiply-accumulates on the array."""
+        return 0 if self.shape is None else self.shape.macs * self.separate_runs
+
+    @property
     def macs(self) -> int:
-        """Multiply-accumulates of all repeats; 0 when the layer is not on the array."""
-        return 0 if self.shape is None else self.shape.macs * self.repeats
+        """All multiply-accumulates that are known, on the array or not."""
+        return self.mapped_macs + self.unmapped_macs
 
     @property
     def dram_bytes_minimum(self) -> int:
         """Compulsory traffic: every tensor moved once."""
-        return self.ifmap_bytes + self.filter_bytes + self.ofmap_bytes
+        return self.ifmap_bytes + self.filter_bytes + self.ofmap_bytes + self.added_bytes
 
 
 def layers_to_json(layers: Iterable[Layer]) -> list[dict[str, Any]]:
@@ -207,9 +297,21 @@ def layers_from_json(entries: Any) -> tuple[Layer, ...]:
     for position, entry in enumerate(entries):
         if not isinstance(entry, dict) or set(entry) != known:
             raise DataError(f"layer {position} is malformed", allowed=", ".join(sorted(known)))
-        shape = None if entry["shape"] is None else parse_shape_id(entry["shape"])
-        layers.append(Layer(**{**entry, "shape": shape}))
+        layers.append(Layer(**{**entry, **_typed(entry)}))
     return tuple(layers)
+
+
+def _typed(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that JSON has as text and lists."""
+    extent = entry["input_hw"]
+    return {
+        "shape": None if entry["shape"] is None else parse_shape_id(entry["shape"]),
+        "reads": tuple(Tensor(**tensor) for tensor in entry["reads"]),
+        "writes": tuple(Tensor(**tensor) for tensor in entry["writes"]),
+        "input_hw": None if extent is None else tuple(extent),
+        "pads": tuple(entry["pads"]),
+        "dilation": tuple(entry["dilation"]),
+    }
 
 
 def array_layers(layers: Iterable[Layer]) -> tuple[Layer, ...]:

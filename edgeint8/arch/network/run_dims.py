@@ -1,20 +1,21 @@
-"""Dimensions of every tensor of a network, seen in one run on zeros.
+"""Every tensor of a network in one run on zeros.
 
 Exporters compute sizes in the graph (Shape, Gather, Concat, Reshape) wherever the batch is free,
 and ONNX's shape inference loses the thread there. A run does not.
 """
 
-from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import onnx
-from onnx import helper
+from numpy.typing import NDArray
 
 Dims = tuple[int, ...]
+Values = dict[str, NDArray[Any]]
 
 
-def dims_of_a_run(model: onnx.ModelProto, inputs: Mapping[str, Dims]) -> dict[str, Dims]:
-    """Dimensions by name for inputs of these dimensions; none where ONNX Runtime cannot run it."""
+def run_on(model: onnx.ModelProto, feeds: Values) -> Values:
+    """All tensors by name for these inputs; none where ONNX Runtime cannot run the model."""
     import onnxruntime  # a quarter of a second: only for those who need it
 
     watched = onnx.ModelProto()
@@ -26,11 +27,6 @@ def dims_of_a_run(model: onnx.ModelProto, inputs: Mapping[str, Dims]) -> dict[st
     options.log_severity_level = 4
     options.intra_op_num_threads = 1
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    kinds = {value.name: value.type.tensor_type.elem_type for value in watched.graph.input}
-    feeds = {
-        name: np.zeros(dims, helper.tensor_dtype_to_np_dtype(kinds[name]))
-        for name, dims in inputs.items()
-    }
     try:
         session = onnxruntime.InferenceSession(
             watched.SerializeToString(), options, providers=["CPUExecutionProvider"]
@@ -40,7 +36,7 @@ def dims_of_a_run(model: onnx.ModelProto, inputs: Mapping[str, Dims]) -> dict[st
         return {}
     given = [output.name for output in session.get_outputs()]
     return {
-        name: tuple(array.shape)
+        name: array
         for name, array in zip(given, found, strict=True)
         if isinstance(array, np.ndarray)
     }

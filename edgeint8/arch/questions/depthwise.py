@@ -64,7 +64,7 @@ def packings(layer: Layer, hardware: Hardware) -> tuple[Packing, ...]:
     for groups_together in range(1, layer.repeats + 1):
         if layer.repeats % groups_together:
             continue
-        mapping = map_layer(packed_shape(shape, groups_together), hardware)
+        mapping = map_layer(packed_shape(shape, groups_together), hardware, layer.images)
         lines = mapping.lines * (layer.repeats // groups_together)
         useful = 100 * layer.macs / (lines * hardware.processing_elements)
         found.append(Packing(groups_together, pack_groups(layer, groups_together), lines, useful))

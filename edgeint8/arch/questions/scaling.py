@@ -28,7 +28,12 @@ def doubled(hardware: Hardware, resource: str) -> Hardware | None:
         return replace(hardware, ifmap_sram_kb=ifmap, filter_sram_kb=filter_, ofmap_sram_kb=ofmap)
     if hardware.bandwidth_bpc is None:
         return None
-    return replace(hardware, bandwidth_bpc=2 * hardware.bandwidth_bpc)
+    exact = hardware.dram_bytes_per_cycle
+    return replace(
+        hardware,
+        bandwidth_bpc=2 * hardware.bandwidth_bpc,
+        dram_bytes_per_cycle=None if exact is None else 2 * exact,
+    )
 
 
 def scaling_rows(

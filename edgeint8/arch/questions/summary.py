@@ -14,8 +14,12 @@ from edgeint8.arch.cost.physical import (
 )
 from edgeint8.arch.cost.roofline import bound_shares, roofline_point
 from edgeint8.arch.cost.schedule import scheduled_cycles
+from edgeint8.arch.machine.constants import LEVELS
 from edgeint8.arch.machine.hardware import Hardware
+from edgeint8.arch.network.labels import labels
 from edgeint8.arch.network.layers import Layer
+from edgeint8.arch.network.memory import memory
+from edgeint8.arch.network.totals import batch_of_layers, mac_count
 from edgeint8.arch.questions.advice import changes
 
 _HEADER = ("layer", "operator", "MACs", "DRAM bytes", "MAC/B", "cycles", "share", "util", "bound")
@@ -23,37 +27,51 @@ _HEADER = ("layer", "operator", "MACs", "DRAM bytes", "MAC/B", "cycles", "share"
 
 @dataclass(frozen=True)
 class Totals:
-    """One inference. Energy is a (low, mid, high) band at 45 nm."""
+    """One inference: a run of the network over the images of its batch.
 
-    cycles: int
+    Energy is a (low, mid, high) band at 45 nm. `incomplete` says what the numbers lack.
+    """
+
+    cycles: int | float
     milliseconds: float
     frames_per_second: float
-    macs: int
-    dram_bytes: int
+    macs: int | float
+    dram_bytes: int | float
     utilization: float
     energy_mj: tuple[float, float, float]
     area_mm2: float
     peak_activation_bytes: int
+    batch: int = 1
+    incomplete: str = ""
 
 
 def network_totals(costs: Sequence[LayerCost], hardware: Hardware) -> Totals:
     """`peak_activation_bytes`: the largest input and output that one layer has at a time."""
+    layers = [cost.layer for cost in costs]
+    batch, count = batch_of_layers(layers), mac_count(layers)
     cycles = total_cycles(costs)
-    seconds = cycles / hardware.clock_hz
-    macs = sum(cost.layer.macs for cost in costs)
+    seconds = cycles / hardware.clock_hz / batch
     energy = energy_band_pj(costs, hardware)
-    peak = max((cost.layer.ifmap_bytes + cost.layer.ofmap_bytes for cost in costs), default=0)
+    peak = max((layer.ifmap_bytes + layer.ofmap_bytes for layer in layers), default=0)
+    low, mid, high = (energy[level] * 1e-9 / batch for level in LEVELS)
     return Totals(
-        cycles,
+        per_image(cycles, batch),
         seconds * 1e3,
         1 / seconds if seconds else 0.0,
-        macs,
-        total_dram_bytes(costs),
-        macs / (cycles * hardware.processing_elements) if cycles else 0.0,
-        (energy["low"] * 1e-9, energy["mid"] * 1e-9, energy["high"] * 1e-9),
+        per_image(count.counted, batch),
+        per_image(total_dram_bytes(costs), batch),
+        count.mapped / (cycles * hardware.processing_elements) if cycles else 0.0,
+        (low, mid, high),
         area_mm2(hardware),
         peak,
+        batch,
+        count.warning,
     )
+
+
+def per_image(total: int, batch: int) -> int | float:
+    """A run's total over its images: whole where it is."""
+    return total // batch if total % batch == 0 else total / batch
 
 
 def summary(layers: Sequence[Layer], hardware: Hardware, options: Options) -> str:
@@ -65,6 +83,7 @@ def summary(layers: Sequence[Layer], hardware: Hardware, options: Options) -> st
         _left_out(layers, costs),
         _bounds(costs),
         _totals(network_totals(costs, hardware), _scheduled(layers, hardware, options)),
+        _memory(layers),
         _advice(layers, hardware, options),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -89,11 +108,11 @@ def _machine(hardware: Hardware, options: Options) -> str:
 def _layer_table(costs: Sequence[LayerCost], hardware: Hardware) -> str:
     total = max(1, total_cycles(costs))
     rows = [_HEADER]
-    for cost in costs:
+    for cost, label in zip(costs, labels([cost.layer.name for cost in costs]), strict=True):
         point = roofline_point(cost, hardware)
         rows.append(
             (
-                cost.layer.name[-40:],
+                label,
                 cost.layer.operator,
                 f"{point.macs:,}",
                 f"{point.dram_bytes:,}",
@@ -124,8 +143,16 @@ def _aligned(rows: Sequence[Sequence[str]]) -> str:
 def _left_out(layers: Sequence[Layer], costs: Sequence[LayerCost]) -> str:
     """Layers that are not on the array, with the reason, and what a mapping leaves out."""
     remarks = [f"{layer.name}: {layer.note}" for layer in layers if layer.note]
-    off = [cost.layer for cost in costs if cost.layer.shape is None]
-    remarks += [f"{layer.name}: {layer.reason}; its traffic is counted" for layer in off]
+    for layer in (cost.layer for cost in costs if cost.layer.shape is None):
+        work = f"{layer.unmapped_macs:,} MACs and " if layer.unmapped_macs else ""
+        remarks.append(f"{layer.name}: {layer.reason}; {work}its traffic is counted")
+    listed = {cost.layer.name for cost in costs}
+    unsized = [layer for layer in layers if layer.reason.startswith("unknown shape")]
+    remarks += [
+        f"{layer.name}: {layer.reason}; nothing of it is counted"
+        for layer in unsized
+        if layer.name not in listed
+    ]
     return "\n".join(remarks)
 
 
@@ -138,27 +165,51 @@ def _scheduled(layers: Sequence[Layer], hardware: Hardware, options: Options) ->
     """The upper end of the bracket; not known for tensors that stay on chip."""
     if options.on_chip:
         return ""
-    return f" (tile by tile {sum(scheduled_cycles(layers, hardware, options)):,})"
+    cycles = per_image(sum(scheduled_cycles(layers, hardware, options)), batch_of_layers(layers))
+    return f" (tile by tile {_number(cycles)})"
 
 
 def _totals(totals: Totals, scheduled: str) -> str:
     low, mid, high = totals.energy_mj
-    return "\n".join(
-        (
-            f"cycles                 {totals.cycles:,}{scheduled}",
-            f"latency                {totals.milliseconds:.4g} ms, "
-            f"{totals.frames_per_second:,.1f} fps",
-            f"MACs                   {totals.macs:,}, utilisation {totals.utilization:.1%}",
-            f"DRAM traffic           {totals.dram_bytes:,} bytes an inference",
-            f"energy                 {mid:.4g} mJ an inference at 45 nm ({low:.4g} to {high:.4g})",
-            f"area                   {totals.area_mm2:.4g} mm2 at 45 nm, MACs and SRAM",
-            f"peak activation SRAM   {totals.peak_activation_bytes:,} bytes "
-            "(largest input and output of one layer)",
+    less = " (incomplete)" if totals.incomplete else ""
+    lines = [
+        f"cycles                 {_number(totals.cycles)}{scheduled}{less}",
+        f"latency                {totals.milliseconds:.4g} ms, "
+        f"{totals.frames_per_second:,.1f} fps{less}",
+        f"MACs                   {_number(totals.macs)}, "
+        f"utilisation {totals.utilization:.1%}{less}",
+        f"DRAM traffic           {_number(totals.dram_bytes)} bytes an inference{less}",
+        f"energy                 {mid:.4g} mJ an inference at 45 nm "
+        f"({low:.4g} to {high:.4g}){less}",
+        f"area                   {totals.area_mm2:.4g} mm2 at 45 nm, MACs and SRAM",
+        f"peak activation SRAM   {totals.peak_activation_bytes:,} bytes "
+        "(largest input and output of one layer)",
+    ]
+    if totals.batch > 1:
+        lines.insert(
+            0, f"batch {totals.batch}: an inference is one image, 1/{totals.batch} of a run"
         )
+    return "\n".join([*filter(None, [totals.incomplete]), *lines])
+
+
+def _number(value: int | float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.1f}"
+
+
+def _memory(layers: Sequence[Layer]) -> str:
+    """What a microcontroller needs, operator by operator; nothing where edges are not known."""
+    if not any(layer.reads for layer in layers):
+        return ""
+    found = memory(layers)
+    return (
+        f"INT8 arena             {found.arena_bytes:,} bytes, {found.live_bytes:,} live at once\n"
+        f"INT8 flash             {found.flash_bytes:,} bytes of weights, biases and scales"
     )
 
 
 def _advice(layers: Sequence[Layer], hardware: Hardware, options: Options) -> str:
+    if not mac_count(layers).complete:
+        return "advice: none, the totals are incomplete"
     found = changes(layers, hardware, options)
     if not found:
         return "advice: no single change saves 2 % of the cycles or bytes"

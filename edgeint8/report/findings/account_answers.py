@@ -29,9 +29,12 @@ TERMS = {
     "padding": "zeros around the input are fetched",
     "skipped_inputs": "inputs that a stride skips are left out",
     "shared_operands": "groups do not share what they have in common",
+    "fused_operands": "what a fused addition reads is not there",
     "uncounted_transfers": "the first fetch and the outputs take no time",
     "tiling": "what real buffers fetch again",
+    "separate_images": "each image of a batch loads the weights again",
     "per_port_bandwidth": "a port cannot use what the others leave",
+    "whole_bytes": "a port has a whole number of bytes a cycle",
     "serial_folds": "every fold fills and drains alone",
     "exposed_ends": "the first operands and the last outputs that nothing can hide",
 }

@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from edgeint8.arch.cost.loops import real_extent
 from edgeint8.arch.cost.physical import LayerCost
 from edgeint8.arch.cost.systolic import OPERAND_ROLES, Role, map_layer, sram_accesses
 from edgeint8.arch.machine.hardware import Hardware
@@ -95,48 +94,30 @@ def address_reads(shape: LayerShape, hardware: Hardware) -> tuple[int, int]:
     return access.ifmap_dram_reads, access.filter_dram_reads
 
 
-def input_extent(layer: Layer) -> tuple[int, int]:
-    """Height and width of one run's input without padding.
-
-    `real_extent`, and for a layer that runs once also inputs that the last window overhangs by
-    less than a stride, which SCALE-Sim's rounding of the output size makes. Equation 6.
-    """
+def real_bytes_touched(layer: Layer) -> int:
+    """Inputs of one run that some window reads and that are no padding. Equation 6."""
     shape = array_shape(layer)
-    plane, rest = divmod(-(-layer.ifmap_bytes // layer.repeats), shape.channels)
-    found = real_extent(shape, plane * shape.channels + rest)
-    if layer.repeats > 1 or rest or found[0] * found[1] == plane:
-        return found
-    most = (shape.stride_h + 2 * (shape.filter_h - 1), shape.stride_w + 2 * (shape.filter_w - 1))
-    overhung = [
-        (abs(shape.ifmap_h - h - shape.ifmap_w + plane // h), h, plane // h)
-        for h in range(max(1, shape.ifmap_h - most[0] + 1), shape.ifmap_h + 1)
-        if plane % h == 0 and 0 <= shape.ifmap_w - plane // h < most[1]
-    ]
-    return min(overhung)[1:] if overhung else found
-
-
-def real_bytes_touched(shape: LayerShape, real_hw: tuple[int, int]) -> int:
-    """Inputs that some window reads and that are no padding. Equation 6."""
-    rows, cols = (
-        _real_positions(outputs, stride, window, extent, real)
-        for outputs, stride, window, extent, real in (
-            (shape.output_h, shape.stride_h, shape.filter_h, shape.ifmap_h, real_hw[0]),
-            (shape.output_w, shape.stride_w, shape.filter_w, shape.ifmap_w, real_hw[1]),
-        )
-    )
+    height, width = input_extent(layer)
+    rows = _real_positions(shape.output_h, shape.stride_h, shape.filter_h, layer.pads[0], height)
+    cols = _real_positions(shape.output_w, shape.stride_w, shape.filter_w, layer.pads[1], width)
     return rows * cols * shape.channels
 
 
-def _real_positions(outputs: int, stride: int, window: int, extent: int, real: int) -> int:
-    """Positions of one axis under a window, padding (its smaller half in front) left out."""
+def input_extent(layer: Layer) -> tuple[int, int]:
+    """Height and width of one run's input without padding."""
+    shape = array_shape(layer)
+    return layer.input_hw or (shape.ifmap_h, shape.ifmap_w)
+
+
+def _real_positions(outputs: int, stride: int, window: int, pad: int, real: int) -> int:
+    """Positions of one axis under a window, padding left out."""
     reached = np.unique(np.add.outer(np.arange(outputs) * stride, np.arange(window)))
-    pad = max(extent - real, 0) // 2
     return int(((reached >= pad) & (reached < pad + real)).sum())
 
 
 def byte_rungs(layer: Layer, hardware: Hardware, cost: LayerCost) -> tuple[ByteRung, ...]:
     """From SCALE-Sim's bytes to those of `cost`, the physical model's. Equations 2 to 9."""
-    shape, runs = array_shape(layer), layer.repeats
+    shape, runs = array_shape(layer), layer.separate_runs
     mapping = map_layer(shape, hardware)
     access = replica(shape, hardware).access
     reads = [(access.ifmap_dram_reads, access.filter_dram_reads), *_read_rungs(shape, hardware)]
@@ -154,13 +135,19 @@ def byte_rungs(layer: Layer, hardware: Hardware, cost: LayerCost) -> tuple[ByteR
         ("epoch_flushes", (once, weights, written)),
         ("short_rows", (once, weights, leaving)),
         ("partial_sum_writes", (once, weights, outputs)),
-        ("padding", (real_bytes_touched(shape, real_hw), weights, outputs)),
+        ("padding", (real_bytes_touched(layer), weights, outputs)),
         ("skipped_inputs", (real, weights, outputs)),
     ]
     rungs = [ByteRung(term, Bytes(*(runs * count for count in moved))) for term, moved in per_run]
     tensors = Bytes(layer.ifmap_bytes, layer.filter_bytes, layer.ofmap_bytes)
     tiled = Bytes(cost.ifmap_bytes, cost.filter_bytes, cost.ofmap_bytes + cost.psum_bytes)
-    return *rungs, ByteRung("shared_operands", tensors), ByteRung("tiling", tiled)
+    fused = tensors._replace(ifmap=tensors.ifmap + layer.added_bytes)
+    return (
+        *rungs,
+        ByteRung("shared_operands", tensors),
+        ByteRung("fused_operands", fused),
+        ByteRung("tiling", tiled),
+    )
 
 
 def _read_rungs(shape: LayerShape, hardware: Hardware) -> list[tuple[int, int]]:

@@ -104,15 +104,21 @@ def spread_cycles(layer: Layer, hardware: Hardware, moved: Bytes) -> int:
 
     The first half is fetched before the layer begins, so SCALE-Sim does not count it.
     """
-    lines = layer.repeats * map_layer(array_shape(layer), hardware).lines
+    runs = layer.separate_runs
+    lines = runs * map_layer(array_shape(layer), hardware).lines
     bandwidth = hardware.bandwidth_bpc
     if bandwidth is None:
         return lines
     ifmap, filter_ = (
-        max(0, reads - layer.repeats * ReadPort(kb * KIB, bandwidth, 0).half_rows * bandwidth)
+        max(0, reads - runs * ReadPort(kb * KIB, bandwidth, 0).half_rows * bandwidth)
         for reads, kb in zip(moved, hardware.sram_kb[:2], strict=False)
     )
-    return max(lines, transfer_cycles((ifmap, filter_, 0), replace(hardware, shared_bus=False)))
+    return max(lines, transfer_cycles((ifmap, filter_, 0), whole_byte_ports(hardware)))
+
+
+def whole_byte_ports(hardware: Hardware) -> Hardware:
+    """The machine with SCALE-Sim's ports: one an operand, a whole number of bytes a cycle."""
+    return replace(hardware, shared_bus=False, dram_bytes_per_cycle=None)
 
 
 @lru_cache(maxsize=4096)
@@ -149,25 +155,30 @@ def cycle_rungs(
     """
     shape = array_shape(layer)
     rungs = [
-        CycleRung(term, layer.repeats * cycles) for term, cycles in walk_rungs(shape, hardware)
+        CycleRung(term, layer.separate_runs * cycles)
+        for term, cycles in walk_rungs(shape, hardware)
     ]
     moved = {rung.term: rung.moved for rung in bytes_moved}
     rungs.append(
         CycleRung("prefetch_bursts", spread_cycles(layer, hardware, moved["cyclic_refetch"]))
     )
     rungs += [CycleRung(term, spread_cycles(layer, hardware, moved[term])) for term in FROM_BYTES]
-    lines = compute_lines(map_layer(shape, hardware), layer.repeats, pipelined=False)
-    ports = replace(hardware, shared_bus=False)
+    apart = compute_lines(map_layer(shape, hardware), layer.separate_runs, pipelined=False)
+    lines = compute_lines(map_layer(shape, hardware, layer.images), layer.runs, pipelined=False)
+    ports, bus = whole_byte_ports(hardware), replace(hardware, dram_bytes_per_cycle=None)
     memory = transfer_cycles(moved["tiling"], hardware)
     computing = compute_cycles(layer, hardware).total
     ends = exposed_cycles(layer, hardware, DEFAULT.elements)
     return (
         *rungs,
         CycleRung(
-            "uncounted_transfers", max(lines, transfer_cycles(moved["shared_operands"], ports))
+            "uncounted_transfers", max(apart, transfer_cycles(moved["shared_operands"], ports))
         ),
-        CycleRung("tiling", max(lines, transfer_cycles(moved["tiling"], ports))),
-        CycleRung("per_port_bandwidth", max(lines, memory)),
+        CycleRung("fused_operands", max(apart, transfer_cycles(moved["fused_operands"], ports))),
+        CycleRung("tiling", max(apart, transfer_cycles(moved["tiling"], ports))),
+        CycleRung("separate_images", max(lines, transfer_cycles(moved["tiling"], ports))),
+        CycleRung("per_port_bandwidth", max(lines, transfer_cycles(moved["tiling"], bus))),
+        CycleRung("whole_bytes", max(lines, memory)),
         CycleRung("serial_folds", max(computing, memory)),
         CycleRung("exposed_ends", max(computing + ends, memory)),
     )
