@@ -34,6 +34,13 @@ def test_no_window_overhangs(shape: LayerShape) -> None:
     assert (last_row, last_col) == (shape.ifmap_h, shape.ifmap_w)
 
 
+def test_a_row_may_overhang() -> None:
+    """SCALE-Sim rounds up: 14 inputs under 1x1 windows two apart have 8 outputs, not 7."""
+    row = LayerShape(14, 14, 1, 1, 1024, 2, 2, 2)
+    assert (row.output_h, row.overhangs) == (8, True)
+    assert not LayerShape(15, 15, 1, 1, 1024, 2, 2, 2).overhangs
+
+
 def test_published_macs() -> None:
     """AlexNet conv1: 105,415,200 MACs; its 224 input is 227 for 55 outputs."""
     conv1 = LayerShape.from_output((55, 55), (11, 11), 3, 96, (4, 4))
@@ -46,7 +53,7 @@ def test_gemm_dimensions() -> None:
 
 
 @pytest.mark.parametrize(
-    "bad", [(33, 34, 3, 3, 16, 16, 2, 2), (2, 34, 3, 3, 1, 1, 1, 1), (3, 3, 3, 3, 0, 1, 1, 1)]
+    "bad", [(33, 34, 3, 3, 16, 16, 0, 2), (2, 34, 3, 3, 1, 1, 1, 1), (3, 3, 3, 3, 0, 1, 1, 1)]
 )
 def test_bad_shapes_are_refused(bad: tuple[int, ...]) -> None:
     with pytest.raises(ModelError, match="allowed"):

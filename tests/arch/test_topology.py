@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from edgeint8.arch.network.layers import Layer
+from edgeint8.arch.network.layers import Layer, LayerShape
 from edgeint8.arch.network.topology import TopologyWarning, layers_from_topology
 from edgeint8.errors import DataError
 
@@ -63,6 +63,27 @@ def test_two_strides(tmp_path: Path) -> None:
     assert (layer.shape.stride_h, layer.shape.stride_w) == (2, 3)
 
 
+def test_columns_are_what_the_header_names(tmp_path: Path) -> None:
+    (conv,) = read(tmp_path, f"{CONV_HEADER} Batch Size,\nconv,34,34,3,3,16,32,1,4,")
+    assert conv.shape is not None
+    assert (conv.shape.stride_w, conv.images, conv.batch) == (1, 4, 4)
+    assert conv.macs == 4 * 32 * 32 * 9 * 16 * 32
+    (product,) = read(tmp_path, "Layer,M,N,K,Batch,\nQKT,1024,512,64,25,")
+    assert (product.repeats, product.macs) == (25, 25 * 1024 * 512 * 64)
+    (swapped,) = read(tmp_path, "Layer\tK\tM\tN\n# attention\nQKT\t64\t1024\t512\n")
+    assert swapped.shape == LayerShape.from_gemm(1024, 512, 64)
+    header = CONV_HEADER.replace("Strides", "Stride Height, Stride Width")
+    (two,) = read(tmp_path, f"{header}\nblock 1,,,\nc,9,17,3,3,4,8,2,3,")
+    assert two.shape is not None and (two.shape.stride_h, two.shape.stride_w) == (2, 3)
+
+
+def test_products_written_as_convolutions_are_no_broken_chain(tmp_path: Path) -> None:
+    rows = ["a,8,8,3,3,3,16,1,", "q,64,32,1,32,1,64,1,", "k,50,1,1,1,768,64,1,"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        read(tmp_path, "\n".join([CONV_HEADER, *rows]))
+
+
 def test_sparsity_is_said(tmp_path: Path) -> None:
     (layer,) = read(tmp_path, f"{CONV_HEADER} Sparsity,\nC1, 5, 5, 3, 3, 2, 6, 1, 2:4,")
     assert layer.note == "sparsity is not modelled: run dense"
@@ -116,11 +137,15 @@ def test_names_stay_unique(tmp_path: Path) -> None:
         ("", "empty"),
         (CONV_HEADER, "no rows"),
         (f"{CONV_HEADER}\nLSTM, 1, B, 1, 1, H, H, 1,", "ifmap width of row 'LSTM' is 'B'"),
-        (f"{CONV_HEADER}\na,5,5,3,3,2,", "row 'a' has 6 numbers|filters of row 'a'"),
+        (f"{CONV_HEADER}\na,5,5,3,3,2,", "row 'a' has 5 numbers|filters of row 'a'"),
         (f"{CONV_HEADER}\na,5,5,3,3,2,0,1,", "filters of row 'a' is '0'"),
         (f"{CONV_HEADER}\na,5,5,3,3,-2,1,1,", "channels of row 'a' is '-2'"),
         ("a,5,5,3,3,2,6,1,\nb,5,5,3,3,2,6,1,", "no header"),
         ("Layer,M,N,K\na,1,2", "row 'a' has 2 numbers"),
+        ("Layer,M,N,K,Heads\na,1,2,3,4", "column 'Heads' is not known"),
+        ("Layer,M,N,K,K\na,1,2,3,4", "column 'K' is there twice"),
+        ("Layer,M,N\na,1,2", "columns are M, N"),
+        (f"{CONV_HEADER}\na,5,5,3,3,2,6,1,2,3,", "numbers without a column: 2, 3"),
     ],
 )
 def test_bad_files_are_refused(tmp_path: Path, text: str, message: str) -> None:

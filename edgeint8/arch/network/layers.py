@@ -34,9 +34,10 @@ LARGEST_EXTENT = 1 << 30
 class LayerShape:
     """One convolution as the array sees it, batch 1.
 
-    `ifmap_h` and `ifmap_w` include the padding and are trimmed to what the windows touch:
-    ``(output - 1) * stride + filter`` exactly, so no window overhangs. A 1-D convolution has
-    height 1; a fully connected layer is 1x1; a matrix product is `from_gemm`.
+    `ifmap_h` and `ifmap_w` include the padding. `from_output` trims them to what the windows touch:
+    ``(output - 1) * stride + filter``. The row of a topology stands as it is: the number of outputs
+    is rounded up, as SCALE-Sim does, and the last window may overhang. A 1-D convolution has height
+    1; a fully connected layer is 1x1; a matrix product is `from_gemm`.
     """
 
     ifmap_h: int
@@ -55,15 +56,13 @@ class LayerShape:
                 raise ModelError(
                     f"{field.name} is {value!r}", allowed=f"a whole number, 1 to {LARGEST_EXTENT}"
                 )
-        for axis, extent, window, stride in (
-            ("height", self.ifmap_h, self.filter_h, self.stride_h),
-            ("width", self.ifmap_w, self.filter_w, self.stride_w),
+        for axis, extent, window in (
+            ("height", self.ifmap_h, self.filter_h),
+            ("width", self.ifmap_w, self.filter_w),
         ):
-            if extent < window or (extent - window) % stride:
+            if extent < window:
                 raise ModelError(
-                    f"{axis} {extent} does not hold whole steps of {stride} for a window of "
-                    f"{window}",
-                    allowed="(output - 1) * stride + filter",
+                    f"{axis} {extent} holds no window of {window}", allowed=f"{window} and more"
                 )
 
     @classmethod
@@ -93,13 +92,19 @@ class LayerShape:
 
     @property
     def output_h(self) -> int:
-        """Output rows: windows that fit the padded input."""
-        return (self.ifmap_h - self.filter_h) // self.stride_h + 1
+        """Output rows: windows over the padded input, one that overhangs included."""
+        return -(-(self.ifmap_h - self.filter_h) // self.stride_h) + 1
 
     @property
     def output_w(self) -> int:
-        """Output columns: windows that fit the padded input."""
-        return (self.ifmap_w - self.filter_w) // self.stride_w + 1
+        """Output columns: windows over the padded input, one that overhangs included."""
+        return -(-(self.ifmap_w - self.filter_w) // self.stride_w) + 1
+
+    @property
+    def overhangs(self) -> bool:
+        """Whether the last window of a row or column reaches beyond the input."""
+        beyond_h = (self.ifmap_h - self.filter_h) % self.stride_h
+        return bool(beyond_h or (self.ifmap_w - self.filter_w) % self.stride_w)
 
     @property
     def output_pixels(self) -> int:

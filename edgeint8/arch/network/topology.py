@@ -1,18 +1,22 @@
 """Layers of a SCALE-Sim topology file, in all the forms in which such files are published.
 
-The first line is a header. A convolution row is ``name, ifmap height, ifmap width, filter height,
-filter width, channels, filters, stride``; a GEMM row (header ``M, N, K``) is ``name, M, N, K``.
-Spaces, a trailing comma, a second stride, a sparsity column and remarks after the numbers all
-occur. Rows are read as SCALE-Sim runs them: no padding is added, and a window that overhangs is
-computed, so AlexNet's 224 with filter 11 and stride 4 has 55 outputs.
+The first line is a header, and its names say what a column holds: a convolution (ifmap and filter
+height and width, channels, filters, one stride or two) or a matrix product (M, N and K in any
+order), with batch and sparsity where there are such columns. Spaces, tabs, trailing commas,
+headings between the rows and remarks behind the numbers all occur. A column with another name is refused.
+Rows are read as SCALE-Sim runs them: no padding is added, and a window that overhangs is computed,
+so AlexNet's 224 with filter 11 and stride 4 has 55 outputs.
 """
 
 import csv
+import re
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgeint8.arch.network.layers import Layer, LayerShape, Operator
+from edgeint8.arch.network.repeated import in_batch
 from edgeint8.errors import DataError, ModelError
 
 _CONV_COLUMNS = (
@@ -25,6 +29,21 @@ _CONV_COLUMNS = (
     "stride",
 )
 _GEMM_COLUMNS = ("M", "N", "K")
+_OPTIONAL = ("stride width", "batch", "sparsity")
+# Names of columns as published, without blanks and signs.
+_NAMES = {
+    **dict.fromkeys(("ifmapheight", "ifmaph", "inputheight", "ih"), "ifmap height"),
+    **dict.fromkeys(("ifmapwidth", "ifmapw", "inputwidth", "iw"), "ifmap width"),
+    **dict.fromkeys(("filterheight", "filterh", "kernelheight", "fh"), "filter height"),
+    **dict.fromkeys(("filterwidth", "filterw", "kernelwidth", "fw"), "filter width"),
+    **dict.fromkeys(("channels", "channel", "numchannels", "inputchannels"), "channels"),
+    **dict.fromkeys(("numfilter", "numfilters", "filters", "outputchannels"), "filters"),
+    **dict.fromkeys(("strides", "stride", "strideheight", "strideh", "strideh1"), "stride"),
+    **dict.fromkeys(("stridewidth", "stridew", "stridesw"), "stride width"),
+    **dict.fromkeys(("batch", "batchsize", "batches"), "batch"),
+    **dict.fromkeys(("sparsity", "sparsityratio", "sparsitysupport"), "sparsity"),
+    **{name.lower(): name for name in _GEMM_COLUMNS},
+}
 _DEPTHWISE_MARK = "DP"
 
 
@@ -34,9 +53,9 @@ class TopologyWarning(UserWarning):
 
 @dataclass(frozen=True)
 class _Row:
-    number: int
     name: str
-    cells: tuple[str, ...]
+    cells: dict[str, str]
+    rest: tuple[str, ...]
     source: str
 
 
@@ -47,94 +66,153 @@ def layers_from_topology(path: str | Path) -> tuple[Layer, ...]:
     earlier row's output. A remark also stands in that layer's `note`.
     """
     path = Path(path)
-    header, rows = _read_rows(path)
-    gemm = tuple(cell.upper() for cell in header[1:4]) == _GEMM_COLUMNS
-    has_sparsity = any("sparsity" in cell.lower() for cell in header)
+    columns, rows = _read_rows(path)
+    gemm = "M" in columns
     layers = []
     for row in rows:
-        columns = _GEMM_COLUMNS if gemm else _CONV_COLUMNS
-        values = _positive_integers(row, columns)
-        rest = row.cells[len(columns) :]
-        layer = _gemm_layer(row, values) if gemm else _conv_layer(row, values, rest, has_sparsity)
-        if has_sparsity and any(":" in cell for cell in rest):
+        values = _positive_integers(row, _GEMM_COLUMNS if gemm else _CONV_COLUMNS)
+        batch = _optional(row, "batch")
+        layer = _gemm_layer(row, values, batch) if gemm else _conv_layer(row, values, batch)
+        if ":" in row.cells.get("sparsity", ""):
             layer = replace(layer, note=_join(layer.note, "sparsity is not modelled: run dense"))
         layers.append(layer)
     return tuple(layers) if gemm else _check_chain(layers)
 
 
 def _read_rows(path: Path) -> tuple[list[str], list[_Row]]:
+    lines = _lines(path)
+    columns = _columns(lines[0], path)
+    rows, names = [], set()
+    for number, cells in enumerate(lines[1:], start=2):
+        heading = not any(cells[1:]) or cells[0].startswith("#") or cells == lines[0]
+        if heading:
+            continue
+        base = cells[0] or f"row_{number}"
+        name, suffix = base, 2
+        while name in names:
+            name, suffix = f"{base}_{suffix}", suffix + 1
+        names.add(name)
+        named = dict(zip(columns, cells[1:], strict=False))
+        source = f"{path.name}:{number}"
+        rows.append(_Row(name, named, tuple(cells[1 + len(columns) :]), source))
+    if not rows:
+        raise DataError("topology has no rows", where=str(path), allowed="a header and rows")
+    return columns, rows
+
+
+def _lines(path: Path) -> list[list[str]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(
             f"topology cannot be read ({error})", where=str(path), allowed="a CSV file in UTF-8"
         ) from None
-    lines = [[cell.strip() for cell in cells] for cells in csv.reader(text.splitlines())]
+    rows = [line if "," in line else line.replace("\t", ",") for line in text.splitlines()]
+    lines = [[cell.strip() for cell in cells] or [""] for cells in csv.reader(rows)]
     if not lines or not any(lines[0]):
         raise DataError("topology is empty", where=str(path), allowed="a header and rows")
-    header = lines[0]
+    return lines
+
+
+def _columns(header: list[str], path: Path) -> list[str]:
+    """What the columns after the name hold; every one that has a name is known."""
+    where = f"{path}:1"
     if len(header) > 1 and header[1].isdecimal():
         raise DataError(
             "topology has no header, and SCALE-Sim would take its first row for one",
-            where=f"{path}:1",
+            where=where,
             allowed="a header, then one row a layer",
         )
-    rows, names = [], set()
-    for number, cells in enumerate(lines[1:], start=2):
-        if not any(cells):
-            continue
-        name, suffix = cells[0] or f"row_{number}", 2
-        while name in names:
-            name, suffix = f"{cells[0] or f'row_{number}'}_{suffix}", suffix + 1
-        names.add(name)
-        rows.append(_Row(number, name, tuple(cells[1:]), f"{path.name}:{number}"))
-    if not rows:
-        raise DataError("topology has no rows", where=str(path), allowed="a header and rows")
-    return header, rows
-
-
-def _positive_integers(row: _Row, columns: tuple[str, ...]) -> tuple[int, ...]:
-    allowed = f"name, {', '.join(columns)}"
-    if len(row.cells) < len(columns):
-        raise DataError(
-            f"row {row.name!r} has {len(row.cells)} numbers", where=row.source, allowed=allowed
-        )
-    for column, cell in zip(columns, row.cells, strict=False):
-        if not (cell.isascii() and cell.isdecimal() and int(cell) > 0):
+    found = []
+    while header and not header[-1]:
+        header = header[:-1]
+    for title in header[1:]:
+        name = _NAMES.get(re.sub(r"[^a-z0-9]", "", title.lower()))
+        if name is None or name in found:
             raise DataError(
-                f"{column} of row {row.name!r} is {cell!r}",
-                where=row.source,
-                allowed="a whole number above 0",
+                f"column {title!r} is {'not known' if name is None else 'there twice'}",
+                where=where,
+                allowed=", ".join((*_CONV_COLUMNS, *_GEMM_COLUMNS, *_OPTIONAL)),
             )
-    return tuple(int(cell) for cell in row.cells[: len(columns)])
+        found.append(name)
+    needed = _GEMM_COLUMNS if "M" in found else _CONV_COLUMNS
+    if set(found) - set(_OPTIONAL) != set(needed):
+        raise DataError(
+            f"columns are {', '.join(found) or 'missing'}",
+            where=where,
+            allowed=f"{', '.join(_CONV_COLUMNS)}; or {', '.join(_GEMM_COLUMNS)}",
+        )
+    return found
 
 
-def _gemm_layer(row: _Row, values: tuple[int, ...]) -> Layer:
+def _positive_integers(row: _Row, columns: Sequence[str]) -> tuple[int, ...]:
+    allowed = f"name, {', '.join(columns)}"
+    given = [column for column in columns if row.cells.get(column)]
+    if len(given) < len(columns):
+        raise DataError(
+            f"row {row.name!r} has {len(given)} numbers", where=row.source, allowed=allowed
+        )
+    return tuple(_positive(row, column) for column in columns)
+
+
+def _positive(row: _Row, column: str) -> int:
+    cell = row.cells[column]
+    if not (cell.isascii() and cell.isdecimal() and int(cell) > 0):
+        raise DataError(
+            f"{column} of row {row.name!r} is {cell!r}",
+            where=row.source,
+            allowed="a whole number above 0",
+        )
+    return int(cell)
+
+
+def _optional(row: _Row, column: str) -> int:
+    return _positive(row, column) if row.cells.get(column) else 1
+
+
+def _gemm_layer(row: _Row, values: tuple[int, ...], batch: int) -> Layer:
+    """A batch of matrix products, each with operands of its own."""
     m, n, k = values
-    shape = LayerShape.from_gemm(m, n, k)
-    return Layer(row.name, "gemm", shape, 1, m * k, k * n, m * n, row.source)
+    sizes = (batch * m * k, batch * k * n, batch * m * n)
+    return Layer(row.name, "gemm", LayerShape.from_gemm(m, n, k), batch, *sizes, row.source)
 
 
-def _conv_layer(
-    row: _Row, values: tuple[int, ...], rest: tuple[str, ...], has_sparsity: bool
-) -> Layer:
+def _width_stride(row: _Row, stride: int) -> int:
+    """A second stride: of its own column, or the one number behind a last column of strides."""
+    if row.cells.get("stride width"):
+        return _positive(row, "stride width")
+    numbers = [cell for cell in row.rest if cell.isdecimal()]
+    if not numbers:
+        return stride
+    last = list(row.cells)[-1] == "stride" and row.rest[0] == numbers[0]
+    if len(numbers) > 1 or not last:
+        raise DataError(
+            f"row {row.name!r} has numbers without a column: {', '.join(numbers)}",
+            where=row.source,
+            allowed="a name in the header for every number",
+        )
+    return int(numbers[0]) or stride
+
+
+def _conv_layer(row: _Row, values: tuple[int, ...], batch: int) -> Layer:
     ifmap_h, ifmap_w, filter_h, filter_w, channels, filters, stride_h = values
-    second = rest[0] if rest and not has_sparsity else ""
-    stride_w = int(second) if second.isdecimal() and int(second) else stride_h
+    stride_w = _width_stride(row, stride_h)
     sizes = (ifmap_h * ifmap_w * channels, filter_h * filter_w * channels * filters)
     if filter_h > ifmap_h or filter_w > ifmap_w:
         reason = f"filter {filter_h}x{filter_w} is larger than the input {ifmap_h}x{ifmap_w}"
         return Layer(row.name, "other", None, 1, *sizes, 0, row.source, reason)
-    outputs = (-(-(ifmap_h - filter_h) // stride_h) + 1, -(-(ifmap_w - filter_w) // stride_w) + 1)
     depthwise = _DEPTHWISE_MARK in row.name  # what SCALE-Sim looks for
     repeats = channels if depthwise else 1
     try:
-        shape = LayerShape.from_output(
-            outputs,
-            (filter_h, filter_w),
+        shape = LayerShape(
+            ifmap_h,
+            ifmap_w,
+            filter_h,
+            filter_w,
             1 if depthwise else channels,
             filters,
-            (stride_h, stride_w),
+            stride_h,
+            stride_w,
         )
     except ModelError as error:
         what = f"{error.what} in row {row.name!r}"
@@ -146,10 +224,10 @@ def _conv_layer(
         note = f"SCALE-Sim runs {filters} filters on each of {channels} channels"
     elif filters == 1 and channels > 1 and not depthwise:
         note = "one filter over all channels: the published form of a depthwise layer"
-    if shape.ifmap_h > ifmap_h or shape.ifmap_w > ifmap_w:
-        overhang = f"the last window overhangs: input is {shape.ifmap_h}x{shape.ifmap_w}"
-        note = _join(note, overhang)
-    return Layer(row.name, operator, shape, repeats, *sizes, ofmap_bytes, row.source, note=note)
+    if shape.overhangs:
+        note = _join(note, "the last window overhangs the input, as SCALE-Sim rounds")
+    layer = Layer(row.name, operator, shape, repeats, *sizes, ofmap_bytes, row.source, note=note)
+    return in_batch(layer, batch)
 
 
 def _check_chain(layers: list[Layer]) -> tuple[Layer, ...]:
@@ -167,7 +245,7 @@ def _check_chain(layers: list[Layer]) -> tuple[Layer, ...]:
             checked.append(layer)
             continue
         channels = shape.channels * layer.repeats
-        if produced and channels not in produced:
+        if produced and channels not in produced and not _is_product(shape):
             broken.append(f"{layer.name} ({layer.source}, {channels} channels)")
             remark = f"its {channels} channels are no earlier row's output"
             layer = replace(layer, note=_join(layer.note, remark))
@@ -177,6 +255,12 @@ def _check_chain(layers: list[Layer]) -> tuple[Layer, ...]:
     if broken:
         warnings.warn(f"channels do not chain: {'; '.join(broken)}", TopologyWarning, stacklevel=3)
     return tuple(checked)
+
+
+def _is_product(shape: LayerShape) -> bool:
+    """A matrix product written as a convolution: a window as wide as its input, or single rows."""
+    row = shape.filter_h == 1 and shape.filter_w == shape.ifmap_w
+    return row and (shape.channels == 1 or shape.ifmap_w == 1)
 
 
 def _join(*remarks: str) -> str:

@@ -235,7 +235,7 @@ class Walk:
         known = replace(self.known, constants=frozenset(self.constants))
         trips, note = bodies.trips(proto, body, known)
         inner = self._inside(proto, body, f"{name}/")
-        layers = [in_loop(layer, trips or 1) for layer in inner]
+        layers = [in_loop(layer, 1 if trips is None else trips) for layer in inner]
         unknown = trips is None
         if note:
             layers = [

@@ -11,6 +11,7 @@ from edgeint8.arch.cost.systolic import (
     overall_utilization_percent,
 )
 from edgeint8.scale_sim.replica.compute import (
+    PortLines,
     compute_utilization_percent,
     ofmap_lines,
     read_lines,
@@ -33,8 +34,12 @@ def assemble_reports(
     timeline: Timeline,
     misses: tuple[Misses, Misses],
     reads: tuple[Reads, Reads],
+    ifmap_lines: PortLines | None = None,
 ) -> LayerReports:
-    """`misses` and `reads` are those of (ifmap, filter)."""
+    """`misses` and `reads` are those of (ifmap, filter).
+
+    `ifmap_lines` are given where cells of the ifmap are empty and the closed form does not hold.
+    """
     ifmap, filter_ = reads
     total_cycles = timeline.last_cycle
     last_write = timeline.last_write_cycle
@@ -45,7 +50,7 @@ def assemble_reports(
         filter_.stop_cycle - filter_.start_cycle + 1,
         last_write - timeline.first_write_cycle + 1,
     )
-    lines = _sram_cycles(mapping, timeline, misses)
+    lines = _sram_cycles(mapping, timeline, misses, ifmap_lines)
     return LayerReports(
         ComputeReport(
             last_write - min(ifmap.start_cycle, filter_.start_cycle),
@@ -81,13 +86,21 @@ def _per_cycle(count: int, cycles: int) -> float:
 
 
 def _sram_cycles(
-    mapping: Mapping, timeline: Timeline, misses: tuple[Misses, Misses]
+    mapping: Mapping,
+    timeline: Timeline,
+    misses: tuple[Misses, Misses],
+    ifmap_lines: PortLines | None,
 ) -> tuple[tuple[int, int], ...]:
     """(first, last) cycle in which each port's SRAM serves a demand. Equation 29."""
     ifmap_role, filter_role = OPERAND_ROLES[mapping.dataflow]
     ifmap, filter_ = misses
     ports = (
-        (read_lines(mapping, ifmap_role), ifmap.lines, timeline.ifmap_served, HIT_CYCLES),
+        (
+            ifmap_lines or read_lines(mapping, ifmap_role),
+            ifmap.lines,
+            timeline.ifmap_served,
+            HIT_CYCLES,
+        ),
         (read_lines(mapping, filter_role), filter_.lines, timeline.filter_served, HIT_CYCLES),
         (ofmap_lines(mapping), timeline.stall_lines, timeline.output_stall_cycles, 0),
     )

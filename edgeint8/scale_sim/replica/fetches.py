@@ -24,9 +24,17 @@ class Fetches(NamedTuple):
 
 def ifmap_bytes_touched(shape: LayerShape) -> int:
     """Inputs that some window reads, padding included. Equation 30."""
-    rows = min(shape.ifmap_h, shape.output_h * shape.filter_h)
-    cols = min(shape.ifmap_w, shape.output_w * shape.filter_w)
+    rows = _touched(shape.ifmap_h, shape.output_h, shape.stride_h, shape.filter_h)
+    cols = _touched(shape.ifmap_w, shape.output_w, shape.stride_w, shape.filter_w)
     return rows * cols * shape.channels
+
+
+def _touched(extent: int, outputs: int, stride: int, window: int) -> int:
+    """Positions of one axis under some window; the last window may overhang."""
+    if stride <= window:
+        return min(extent, (outputs - 1) * stride + window)
+    inside = extent - (outputs - 1) * stride
+    return (outputs - 1) * window + min(max(inside, 0), window)
 
 
 def epoch_capacity_bytes(buffer_bytes: int) -> int:

@@ -12,11 +12,17 @@ from edgeint8.arch.machine.hardware import Hardware
 from edgeint8.arch.network.layers import LayerShape
 from edgeint8.scale_sim.replica import epochs, fetches, misses
 from edgeint8.scale_sim.replica.assemble import assemble_reports
-from edgeint8.scale_sim.replica.compute import read_lines
+from edgeint8.scale_sim.replica.compute import PortLines, read_lines
 from edgeint8.scale_sim.replica.copies import NO_COPIES, Im2col, ifmap_im2col
 from edgeint8.scale_sim.replica.distinct import stream_fetches, tile_fetches
 from edgeint8.scale_sim.replica.misses import NO_MISSES, Misses
 from edgeint8.scale_sim.replica.outputs import output_schedule
+from edgeint8.scale_sim.replica.overhang import (
+    overhang_cells,
+    overhang_epochs,
+    overhang_lines,
+    overhang_misses,
+)
 from edgeint8.scale_sim.replica.read_port import ReadPort, Reads
 from edgeint8.scale_sim.replica.schedule import held_tiles, stream_passes
 from edgeint8.scale_sim.replica.stack import Stack, operand_stack
@@ -55,7 +61,13 @@ def predict_calc(shape: LayerShape, hardware: Hardware) -> LayerReports:
     timeline = walk(output_schedule(mapping), port, NO_MISSES, 1, NO_MISSES, 1)
     ifmap = _ifmap_fetches(shape, mapping, hardware.ifmap_sram_kb * 1024)
     filter_ = _filter_fetches(shape, mapping, hardware.filter_sram_kb * 1024)
-    return assemble_reports(mapping, timeline, (NO_MISSES, NO_MISSES), (ifmap, filter_))
+    lines = _ifmap_lines(shape, mapping)
+    return assemble_reports(mapping, timeline, (NO_MISSES, NO_MISSES), (ifmap, filter_), lines)
+
+
+def _ifmap_lines(shape: LayerShape, mapping: Mapping) -> PortLines | None:
+    """First and last demand of an ifmap with empty cells; None where the closed forms hold."""
+    return overhang_lines(overhang_cells(shape, mapping), mapping) if shape.overhangs else None
 
 
 def _ifmap_fetches(shape: LayerShape, mapping: Mapping, buffer_bytes: int) -> Reads:
@@ -64,6 +76,10 @@ def _ifmap_fetches(shape: LayerShape, mapping: Mapping, buffer_bytes: int) -> Re
     if touched < capacity:
         return fetches.single_fetch(touched, buffer_bytes)
     role, _ = OPERAND_ROLES[mapping.dataflow]
+    if shape.overhangs:
+        cells = overhang_cells(shape, mapping)
+        first = overhang_lines(cells, mapping).first
+        return fetches.repeated_fetch(first, overhang_epochs(cells, mapping, capacity), capacity)
     stack = operand_stack(mapping, role)
     inputs = epochs.ifmap_inputs(shape, mapping)
     if role == "held":
@@ -95,10 +111,16 @@ def read_misses(shape: LayerShape, hardware: Hardware) -> ReadMisses:
     ifmap_window = read_window(hardware.ifmap_sram_kb * 1024, ifmap.cells)
     filter_ = operand_stack(mapping, filter_role)
     filter_window = read_window(hardware.filter_sram_kb * 1024, filter_.cells)
+    if shape.overhangs:
+        cells = overhang_cells(shape, mapping)
+        found = overhang_misses(cells, mapping, hardware.ifmap_sram_kb * 1024)
+    elif ifmap_window.step:
+        im2col = ifmap_im2col(shape, mapping)
+        found = _operand_misses(mapping, ifmap_role, ifmap, ifmap_window, im2col)
+    else:
+        found = NO_MISSES
     return ReadMisses(
-        _operand_misses(mapping, ifmap_role, ifmap, ifmap_window, ifmap_im2col(shape, mapping))
-        if ifmap_window.step
-        else NO_MISSES,
+        found,
         _operand_misses(mapping, filter_role, filter_, filter_window, NO_COPIES)
         if filter_window.step
         else NO_MISSES,
@@ -135,4 +157,5 @@ def predict_user(
         ifmap.reads(found.ifmap.total, timeline.ifmap_prefetched),
         filter_.reads(found.filter.total, timeline.filter_prefetched),
     )
-    return assemble_reports(mapping, timeline, (found.ifmap, found.filter), reads)
+    lines = _ifmap_lines(shape, mapping)
+    return assemble_reports(mapping, timeline, (found.ifmap, found.filter), reads, lines)
