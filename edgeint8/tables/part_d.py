@@ -81,6 +81,14 @@ DSE = Table(
     ),
 )
 
+INFEASIBLE = Table(
+    "infeasible",
+    "d",
+    "One row a (workload, machine) whose buffers do not hold the smallest tile of some layer. Such "
+    "a pair has no rows in the tables of the models; no rows where all fit.",
+    (WORKLOAD, HARDWARE, text("reason", "layer, machine and sizes")),
+)
+
 ROOFLINE = Table(
     "roofline",
     "d",
@@ -196,4 +204,4 @@ PACKING = Table(
     ),
 )
 
-TABLES = (CROSSCHECK, PHYSICS, DSE, ROOFLINE, SCALING, ENERGY, SWITCHING, PACKING)
+TABLES = (CROSSCHECK, PHYSICS, DSE, INFEASIBLE, ROOFLINE, SCALING, ENERGY, SWITCHING, PACKING)

@@ -23,7 +23,9 @@ def cases(count: int, seed: int) -> list[tuple[LayerShape, Hardware]]:
         shape = LayerShape(*extent, *window, rng.randint(1, 20), rng.randint(1, 20), *strides)
         size = rng.randint(1, 12), rng.randint(1, 12)
         bandwidth = rng.choice((None, None, 1, 2, 3, 5, 9))
-        machine = uniform_hardware(rng.choice(DATAFLOWS), *size, rng.choice((1, 1, 2, 4)), bandwidth)
+        machine = uniform_hardware(
+            rng.choice(DATAFLOWS), *size, rng.choice((1, 1, 2, 4)), bandwidth
+        )
         if shape.overhangs and map_layer(shape, machine).lines > 1:
             found.append((shape, machine))
     return found

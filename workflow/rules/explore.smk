@@ -9,7 +9,7 @@ rule machine_tables:
     output:
         **{
             table: f"{NETWORK}/{table}.csv"
-            for table in ("dse", "roofline", "scaling", "energy", "switching", "packing")
+            for table in ("dse", "infeasible", "roofline", "scaling", "energy", "switching", "packing")
         },
     log:
         f"{LOGS}/machine_tables/{{workload}}.log",
@@ -197,7 +197,7 @@ rule architecture_table:
     benchmark:
         f"{BENCHMARKS}/{{architecture_table}}_table.tsv"
     wildcard_constraints:
-        architecture_table="dse|roofline|scaling|energy|switching|packing|pareto|front_check|best|band|physics",
+        architecture_table="dse|infeasible|roofline|scaling|energy|switching|packing|pareto|front_check|best|band|physics",
     conda:
         "../../envs/edgeint8.yaml"
     threads: 1

@@ -1,5 +1,6 @@
 """Rule account: SCALE-Sim minus the physical model, term by term, on every machine of the study."""
 
+from edgeint8.arch.cost.feasible import feasible
 from edgeint8.arch.network.inputs import find_hardware
 from edgeint8.arch.network.layers import layers_from_json
 from edgeint8.files import read_json, write_csv
@@ -11,7 +12,7 @@ with job(snakemake):
     machines = [find_hardware(name) for name in snakemake.params.hardware]
     rows = [
         row
-        for machine in machines
+        for machine in feasible(layers, machines)
         for row in account_rows(snakemake.wildcards.workload, layers, machine)
     ]
     write_csv(snakemake.output.physics, rows)

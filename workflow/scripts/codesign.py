@@ -1,5 +1,6 @@
 """Rule codesign: every quantisation choice of a network, priced on one machine of the study."""
 
+from edgeint8.arch.cost.feasible import feasible
 from edgeint8.arch.network.inputs import find_hardware
 from edgeint8.arch.network.layers import layers_from_json
 from edgeint8.codesign.codesign import Evidence, codesign_rows, reference_machine
@@ -28,7 +29,7 @@ with job(snakemake):
         base=next(row["strategy"] for row in recommendation if row["recommended"]),
         replayed=snakemake.params.replayed or strategies[0]["images"],
     )
-    machines = [find_hardware(name) for name in snakemake.params.hardware]
+    machines = feasible(layers, [find_hardware(name) for name in snakemake.params.hardware])
     designs = rows_of(snakemake.input.best)
     hardware = reference_machine(machines, designs[0] if designs else None)
     source = {"data_source": strategies[0]["data_source"]}

@@ -1,6 +1,7 @@
 """Rule machine_tables: the tables of a network on every machine of the study."""
 
 from edgeint8.arch.cost.energy import energy_rows
+from edgeint8.arch.cost.feasible import infeasible_reason
 from edgeint8.arch.cost.roofline import roofline_rows
 from edgeint8.arch.network.inputs import find_hardware
 from edgeint8.arch.network.layers import layers_from_json
@@ -23,6 +24,16 @@ with job(snakemake):
     workload = snakemake.wildcards.workload
     layers = layers_from_json(read_json(snakemake.input.layers))
     machines = [find_hardware(name) for name in snakemake.params.hardware]
+    reasons = {machine.id: infeasible_reason(layers, machine) for machine in machines}
+    write_csv(
+        snakemake.output.infeasible,
+        [
+            {"workload": workload, "hardware": machine, "reason": reason}
+            for machine, reason in reasons.items()
+            if reason
+        ],
+    )
+    machines = [machine for machine in machines if not reasons[machine.id]]
     write_csv(snakemake.output.dse, dse_rows(workload, layers, machines))
     for name, rows_of in PER_MACHINE.items():
         rows = [row for machine in machines for row in rows_of(workload, layers, machine)]

@@ -160,8 +160,11 @@ def too_small(space: TileSpace, storage: Storage) -> HardwareError:
     loops, elements = space.loops, space.elements
     window = loops.filter_h * loops.filter_w
     least = (2 * window * elements.ifmap, 2 * window * elements.filter, 2 * elements.accumulator)
+    given = (storage.ifmap_bytes, storage.filter_bytes, storage.ofmap_bytes)
+    if all(have >= need for have, need in zip(given, least, strict=True)):
+        return HardwareError("every tiling moves 2^58 bytes or more", allowed="a smaller layer")
     return HardwareError(
         "a buffer does not hold one tile of a single channel, filter and output",
-        where=f"{storage.ifmap_bytes}, {storage.filter_bytes}, {storage.ofmap_bytes} bytes",
+        where=f"{', '.join(map(str, given))} bytes",
         allowed=f"at least {least} bytes for ifmap, filter, ofmap",
     )

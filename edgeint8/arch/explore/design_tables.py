@@ -76,9 +76,15 @@ def traffic_table(
         return Traffic(nothing, nothing, nothing, nothing, fits=False)
     columns = ("ifmap_bytes", "filter_bytes", "ofmap_bytes", "psum_bytes")
     ifmap, filter_, ofmap, psum = (
-        np.array([getattr(cost, column) for cost in costs], dtype=np.int64) for column in columns
+        _whole([getattr(cost, column) for cost in costs]) for column in columns
     )
     return Traffic(ifmap, filter_, ofmap, psum)
+
+
+def _whole(values: Sequence[int]) -> Counts:
+    """int64 where that holds all of them, else Python's integers."""
+    kind = np.int64 if max(values, default=0) < 1 << 62 else object
+    return np.array(values, dtype=kind)
 
 
 @dataclass(frozen=True)
@@ -159,16 +165,22 @@ def exposed(
 
 
 def array_traffic(
-    foldings: Sequence[tuple[Folding, int]],
+    foldings: Sequence[tuple[Folding, int]], wide: bool = False
 ) -> tuple[Counts, Counts, int]:
     """Elements between array and SRAM of a network: (by column number, by row number, held).
 
     Equation 26: one stream repeats with the column folds, one with the row folds, one is held.
+    `wide` networks are counted in Python's integers.
     """
-    by_rows, by_cols, held = np.zeros(1, np.int64), np.zeros(1, np.int64), 0
+    kind = object if wide else np.int64
+    by_rows, by_cols, held = np.zeros(1, kind), np.zeros(1, kind), 0
     for folding, count in foldings:
         runs = folding.repeats * count
-        by_rows = by_rows + folding.col_folds * (folding.spatial_rows * folding.temporal * runs)
-        by_cols = by_cols + folding.row_folds * (folding.spatial_cols * folding.temporal * runs)
+        by_rows = by_rows + folding.col_folds.astype(kind) * (
+            folding.spatial_rows * folding.temporal * runs
+        )
+        by_cols = by_cols + folding.row_folds.astype(kind) * (
+            folding.spatial_cols * folding.temporal * runs
+        )
         held += folding.spatial_rows * folding.spatial_cols * runs
     return by_rows, by_cols, held

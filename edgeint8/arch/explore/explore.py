@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeint8.arch.explore.design_space import NO_LIMITS, Constraints, DesignSpace
-from edgeint8.arch.explore.network_tables import NEVER, Network, energy_block
+from edgeint8.arch.explore.network_tables import Network, energy_block
 from edgeint8.arch.explore.pareto import StagedFront
 from edgeint8.arch.machine.constants import Level
 from edgeint8.arch.machine.hardware import Dataflow
@@ -84,8 +84,8 @@ def explore(
             allowed = within(constraints, space.clock_hz, block)
             energy = block.energy_fj
             if allowed is not None:
-                energy = np.where(allowed, energy, NEVER)
-            feasible += int(np.count_nonzero(energy != NEVER))
+                energy = np.where(allowed, energy, network.never)
+            feasible += int(np.count_nonzero(energy != network.never))
             hopeful = ~beaten_by_neighbour(block.cycles, energy)
             front.running.offer(
                 block.cycles[hopeful],

@@ -20,7 +20,7 @@ from edgeint8.arch.explore.design_tables import (
     fold_layer,
     traffic_table,
 )
-from edgeint8.arch.explore.pareto import logarithmic_bins
+from edgeint8.arch.explore.pareto import beyond, logarithmic_bins
 from edgeint8.arch.machine.constants import (
     DRAM_PER_BYTE,
     SRAM_AREA_PER_BIT,
@@ -35,8 +35,9 @@ from edgeint8.arch.network.layers import Layer
 
 Counts = NDArray[np.int64]
 
-NEVER = np.iinfo(np.int64).max
-"""The energy of a design that is not allowed: more than any other."""
+WIDE_MACS = 1 << 40
+"""From here on energies may pass int64: a MAC may cost 320 pJ of DRAM for each of its operands, and
+sums are exact. Such networks are explored in Python's integers, which takes longer."""
 
 
 class Network:
@@ -49,6 +50,8 @@ class Network:
         self.layer_count = len(layers)
         self.on_array = [entry for entry in self.distinct if entry.layer.shape is not None]
         self.macs = sum(entry.layer.mapped_macs * entry.count for entry in self.distinct)
+        self.wide = self.macs >= WIDE_MACS
+        self.never = beyond(np.dtype(object if self.wide else np.int64))
         self._traffic: dict[tuple[Sram, bool], Traffic] = {}
         self._compute: dict[tuple[Dataflow, bool], list[Counts]] = {}
         self._mac_area = np.multiply.outer(self.rows, self.cols) * mac_area_um2("int8")
@@ -111,16 +114,18 @@ def energy_block(
 ) -> Counts:
     """Femtojoules of every array size; shape (rows, cols). Equation 33.
 
-    `NEVER` where the network does not fit, or in a balanced space the array's tile does not.
+    `never` where the network does not fit, or in a balanced space the array's tile does not.
     """
     traffic = network.traffic(sram_kb, bandwidth_bpc)
     if not traffic.fits:
-        return np.full((len(network.rows), len(network.cols)), NEVER, dtype=np.int64)
-    by_rows, by_cols, held = array_traffic(network.foldings[dataflow])
+        kind = object if network.wide else np.int64
+        return np.full((len(network.rows), len(network.cols)), network.never, dtype=kind)
+    by_rows, by_cols, held = array_traffic(network.foldings[dataflow], network.wide)
     streams = {"os": (by_rows, by_cols, held), "ws": (by_rows, held, by_cols)}.get(
         dataflow, (held, by_rows, by_cols)
     )
-    counts = np.array([entry.count for entry in network.distinct])
+    kind = object if network.wide else np.int64
+    counts = np.array([entry.count for entry in network.distinct], dtype=kind)
     array = np.array([entry.layer.shape is not None for entry in network.distinct])
     passes = np.where(array, 1, 2) * counts
     fills = (
@@ -131,7 +136,7 @@ def energy_block(
     moved = int(((traffic.ifmap + traffic.filter + traffic.ofmap + traffic.psum) * counts).sum())
     total = moved * round(DRAM_PER_BYTE.at(level))
     total += network.macs * (mac_fj(level, "int8") + register_fj_per_mac(level, "int8"))
-    block = np.zeros((1, 1), dtype=np.int64)
+    block = np.zeros((1, 1), dtype=kind)
     for kb, stream, fill, width in zip(sram_kb, streams, fills, (1, 1, 8), strict=True):
         price = sram_fj_per_byte(kb, level)
         total += price * fill
@@ -143,5 +148,5 @@ def energy_block(
             total += price * width * held
     if network.space.balanced:
         fed = holds_array_tile(dataflow, network.rows[:, None], network.cols[None, :], sram_kb)
-        return np.where(fed, block + total, NEVER)
+        return np.where(fed, block + total, network.never)
     return block + total

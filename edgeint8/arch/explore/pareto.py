@@ -23,8 +23,8 @@ def front_indices(cycles: Integers, energy: Integers, area: Reals) -> Integers:
     In the order of cycles, then energy, then area, a point is dominated exactly when an earlier
     one has no more energy and no more area.
     """
-    order = np.lexsort((area, energy, cycles))  # stable: of equal points the first stays first
-    rank = np.unique(energy, return_inverse=True)[1]
+    rank = np.unique(energy, return_inverse=True)[1]  # energies may be Python's integers
+    order = np.lexsort((area, rank, cycles))  # stable: of equal points the first stays first
     kept = _sweep(rank[order], area[order])
     return np.sort(order[kept])
 
@@ -61,6 +61,11 @@ def logarithmic_bins(values: NDArray[np.generic]) -> NDArray[np.int32]:
     return bits >> np.int32(23 - _BINS_PER_OCTAVE_BITS)
 
 
+def beyond(kind: np.dtype[np.generic]) -> int:
+    """An energy above all others of this kind: int64, or Python's integers."""
+    return 1 << 200 if kind.hasobject else int(np.iinfo(np.int64).max)
+
+
 @dataclass
 class RunningFront:
     """The front of everything offered so far.
@@ -89,7 +94,8 @@ class RunningFront:
         """Add points; arrays of one shape. `area_bins` may be handed in when known."""
         if area_bins is None:
             area_bins = logarithmic_bins(area)
-        alive = energy < self._least_energy(logarithmic_bins(cycles), area_bins)
+        never = beyond(energy.dtype)
+        alive = energy < self._least_energy(logarithmic_bins(cycles), area_bins, never)
         count = int(np.count_nonzero(alive))
         if not count:
             return
@@ -115,15 +121,17 @@ class RunningFront:
         t, a = logarithmic_bins(self.cycles), logarithmic_bins(self.area)
         self._origin = (int(t.min()), int(a.min()))
         t, a = t - self._origin[0], a - self._origin[1]
-        never = np.iinfo(np.int64).max
-        table = np.full((int(t.max()) + 2, int(a.max()) + 2), never, dtype=np.int64)
+        kind = self.energy.dtype
+        table = np.full((int(t.max()) + 2, int(a.max()) + 2), beyond(kind), dtype=kind)
         np.minimum.at(table, (t + 1, a + 1), self.energy)  # + 1: strictly smaller bins only
         table = np.minimum.accumulate(np.minimum.accumulate(table, axis=0), axis=1)
         self._table = table
 
-    def _least_energy(self, t: NDArray[np.int32], a: NDArray[np.int32]) -> Integers | int:
+    def _least_energy(
+        self, t: NDArray[np.int32], a: NDArray[np.int32], never: int
+    ) -> Integers | int:
         if self._table is None:
-            return int(np.iinfo(np.int64).max)
+            return never
         rows, cols = self._table.shape
         t = np.clip(t - np.int32(self._origin[0]), 0, rows - 1)
         a = np.clip(a - np.int32(self._origin[1]), 0, cols - 1)

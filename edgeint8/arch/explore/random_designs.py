@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from edgeint8.arch.explore.design_space import DesignSpace
 from edgeint8.arch.explore.design_tables import Folding, exposed, fold_cycles
 from edgeint8.arch.explore.explore import Exploration
-from edgeint8.arch.explore.network_tables import NEVER, Network, energy_block
+from edgeint8.arch.explore.network_tables import Network, energy_block
 from edgeint8.arch.explore.pareto import StagedFront
 from edgeint8.arch.machine.constants import Level
 from edgeint8.arch.machine.hardware import Dataflow
@@ -71,7 +71,7 @@ def explore_random(
             numbers = _numbers(space, (band, flow, pipe), chunk)
             cycles = group_cycles(group, chunk)
             energy = prices[cell]
-            feasible += int(np.count_nonzero(energy != NEVER))
+            feasible += int(np.count_nonzero(energy != network.never))
             front.running.offer(cycles, energy, areas[cell], numbers)
         if (flow, pipe) == (len(space.dataflows) - 1, len(space.pipelined) - 1):
             front.close_stage(band * stage)

@@ -3,9 +3,9 @@
 The first line is a header, and its names say what a column holds: a convolution (ifmap and filter
 height and width, channels, filters, one stride or two) or a matrix product (M, N and K in any
 order), with batch and sparsity where there are such columns. Spaces, tabs, trailing commas,
-headings between the rows and remarks behind the numbers all occur. A column with another name is refused.
-Rows are read as SCALE-Sim runs them: no padding is added, and a window that overhangs is computed,
-so AlexNet's 224 with filter 11 and stride 4 has 55 outputs.
+headings between the rows and remarks behind the numbers all occur. A column with another name is
+refused. Rows are read as SCALE-Sim runs them: no padding is added, and a window that overhangs is
+computed, so AlexNet's 224 with filter 11 and stride 4 has 55 outputs.
 """
 
 import csv
