@@ -11,6 +11,8 @@ import pandas as pd
 from edgeint8.arch.cost.physical import LayerCost
 from edgeint8.arch.machine.hardware import Hardware
 from edgeint8.arch.network.layers import Layer
+from edgeint8.arch.network.memory import Memory
+from edgeint8.arch.network.totals import batch_of_layers, mac_count
 from edgeint8.files import atomic_path
 from edgeint8.fixed_point.compare import Comparison, TensorDifference
 from edgeint8.fixed_point.studies.bit_growth import LayerWidth
@@ -37,9 +39,14 @@ class Answer:
 
 @dataclass(frozen=True)
 class Layers(Answer):
-    """The layers of a network, in order; iterable."""
+    """The layers of a network, in order; iterable.
+
+    `memory` is what a microcontroller needs; `incomplete` says which work nobody could count.
+    """
 
     layers: tuple[Layer, ...]
+    memory: Memory
+    incomplete: str
 
     def __iter__(self) -> Iterator[Layer]:
         return iter(self.layers)
@@ -52,13 +59,21 @@ class Layers(Answer):
 
     @property
     def macs(self) -> int:
-        """Multiply-accumulates of an inference."""
-        return sum(layer.macs for layer in self.layers)
+        """Multiply-accumulates of one run, mapped on an array or not."""
+        return mac_count(self.layers).counted
 
     def facts(self) -> Row:
-        """Layers and multiply-accumulates."""
+        """Layers, multiply-accumulates, images a run, and memory."""
         on_array = [layer for layer in self.layers if layer.shape is not None]
-        return {"layers": len(self), "on_the_array": len(on_array), "macs": self.macs}
+        return {
+            "layers": len(self),
+            "on_the_array": len(on_array),
+            "macs": self.macs,
+            "images": batch_of_layers(self.layers),
+            "arena_bytes": self.memory.arena_bytes,
+            "flash_bytes": self.memory.flash_bytes,
+            "incomplete": self.incomplete,
+        }
 
     def rows(self) -> list[Row]:
         """One row a layer; `reason` says why it is not on the array."""
@@ -83,21 +98,24 @@ class Cost(Answer):
     """What a network costs on a machine: one inference.
 
     `bound_cycles`: no machine of this kind is faster; `schedule_cycles`: a tile-by-tile schedule
-    (None where tensors stay on chip). Energy is (low, mid, high) pJ at 45 nm; area mm2.
+    (None where tensors stay on chip). Energy is (low, mid, high) pJ at 45 nm; area mm2. Cycles,
+    MACs and bytes are of one image of `images`; `incomplete` says what the totals lack.
     """
 
     hardware: Hardware
     costs: tuple[LayerCost, ...]
-    bound_cycles: int
-    schedule_cycles: int | None
+    images: int
+    bound_cycles: int | float
+    schedule_cycles: int | float | None
     model_ms: float
     fps: float
-    macs: int
+    macs: int | float
     utilization: float
-    dram_bytes: int
+    dram_bytes: int | float
     energy_pj: tuple[float, float, float]
     area_mm2: float
     bound_by: str
+    incomplete: str
     advice: tuple[str, ...]
     text: str
     layer_rows: tuple[Row, ...]
@@ -107,6 +125,7 @@ class Cost(Answer):
         low, mid, high = self.energy_pj
         return {
             "hardware": self.hardware.id,
+            "images": self.images,
             "bound_cycles": self.bound_cycles,
             "schedule_cycles": self.schedule_cycles,
             "model_ms": self.model_ms,
@@ -119,6 +138,7 @@ class Cost(Answer):
             "energy_pj_high": high,
             "area_mm2": self.area_mm2,
             "bound_by": self.bound_by,
+            "incomplete": self.incomplete,
             "advice": list(self.advice),
         }
 

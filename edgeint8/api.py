@@ -31,8 +31,10 @@ from edgeint8.arch.explore.front import design_row, front_rows
 from edgeint8.arch.explore.recommended import recommend
 from edgeint8.arch.machine.hardware import Hardware
 from edgeint8.arch.network.inputs import find_hardware, preset_names, read_layers
+from edgeint8.arch.network.memory import memory
+from edgeint8.arch.network.totals import mac_count
 from edgeint8.arch.questions.advice import changes
-from edgeint8.arch.questions.summary import network_totals, summary
+from edgeint8.arch.questions.summary import network_totals, per_image, summary
 from edgeint8.errors import ModelError
 from edgeint8.fixed_point.arithmetic.graph import Node
 from edgeint8.fixed_point.arithmetic.operands import Operands
@@ -64,36 +66,50 @@ def hardware_names() -> tuple[str, ...]:
     return tuple(preset_names())
 
 
-def layers(network: str | Path, *, shape: Shape | None = None) -> Layers:
-    """The layers of a network: what each asks of a systolic array."""
-    return Layers(read_layers(str(network), _shapes(shape)))
+def layers(network: str | Path, *, shape: Shape | None = None, **reading: Any) -> Layers:
+    """The layers of a network with their edges: what each asks of a systolic array.
+
+    `reading`: ``batch`` images at once (default: as the file has it), ``constants`` of inputs that
+    are settings (``{"sr": 16000}``), ``batch_axis`` of the inputs (0).
+    """
+    found = read_layers(network, _sizes(shape), **reading)
+    return Layers(found, memory(found), mac_count(found).warning)
 
 
 def cost(
     network: str | Path,
     hardware: str | Hardware = "gemmini",
     *,
+    batch: int | None = None,
     shape: Shape | None = None,
-    fused: bool = False,
+    fused: bool = True,
     on_chip: bool = False,
+    **reading: Any,
 ) -> Cost:
     """Cycles, DRAM bytes, energy and what binds them, layer by layer and for one inference.
 
+    batch
+        Images that share the weights of a run; None as the file has it. Totals are of one image.
     fused
-        Pools and element-wise layers work on the way out.
+        Pools, additions and element-wise layers work on the way out.
     on_chip
         Tensors that fit stay on chip between layers.
+    reading
+        ``constants`` and ``batch_axis``, as for `layers`.
     """
-    found, machine = read_layers(str(network), _shapes(shape)), _machine(hardware)
+    found = read_layers(network, _sizes(shape), batch=batch, **reading)
+    machine = _machine(hardware)
     options = Options(on_chip=on_chip, fused=fused)
     costs = network_cost(found, machine, options)
     totals = network_totals(costs, machine)
     low, mid, high = (1e9 * energy for energy in totals.energy_mj)
+    scheduled = () if on_chip else scheduled_cycles(found, machine, options)
     return Cost(
         hardware=machine,
         costs=tuple(costs),
+        images=totals.batch,
         bound_cycles=totals.cycles,
-        schedule_cycles=None if on_chip else sum(scheduled_cycles(found, machine, options)),
+        schedule_cycles=None if on_chip else per_image(sum(scheduled), totals.batch),
         model_ms=totals.milliseconds,
         fps=totals.frames_per_second,
         macs=totals.macs,
@@ -102,6 +118,7 @@ def cost(
         energy_pj=(low, mid, high),
         area_mm2=area_mm2(machine),
         bound_by=network_bound(costs),
+        incomplete=totals.incomplete,
         advice=tuple(change.sentence for change in changes(found, machine, options)),
         text=summary(found, machine, options),
         layer_rows=tuple(_without_workload(roofline_rows("", found, machine, options))),
@@ -122,7 +139,7 @@ def explore(
     ``bandwidth``, ``dataflows``, ``pipelined``, ``constraints``, ``dram_gb_per_s`` and so on.
     """
     chosen = section_of("explore", {"rows": list(rows), "cols": list(cols), **options})
-    found = read_layers(str(network), _shapes(shape))
+    found = read_layers(network, _sizes(shape))
     front = explore_space(found, design_space(chosen), constraints(chosen))
     best = recommend(found, front, chosen["dram_gb_per_s"])
     return Front(
@@ -240,7 +257,7 @@ def predict_scalesim(
 
     Checking needs the extra ``scalesim`` and, for large layers, time.
     """
-    found, machine = read_layers(str(network), _shapes(shape)), _machine(hardware)
+    found, machine = read_layers(network, _sizes(shape)), _machine(hardware)
     rows = tuple(predicted_rows(found, machine))
     if not check:
         return Prediction(machine, rows)
@@ -276,8 +293,9 @@ def _strategy(given: str | Mapping[str, Any] | Strategy) -> Strategy:
     return Strategy.from_mapping("own", given)
 
 
-def _shapes(shape: Shape | None) -> Sequence[str]:
-    return [f"{name}={','.join(map(str, sizes))}" for name, sizes in (shape or {}).items()]
+def _sizes(shape: Shape | None) -> dict[str, list[int]]:
+    """Sizes of inputs; a free batch is one image."""
+    return {name: [size or 1 for size in sizes] for name, sizes in (shape or {}).items()}
 
 
 def _without_workload(rows: Sequence[Row]) -> list[Row]:

@@ -87,8 +87,16 @@ def _shapes(options: argparse.Namespace) -> dict[str, list[int | None]]:
     return dict(map(shape_of, options.shape))
 
 
+def _reading(options: argparse.Namespace) -> dict[str, Any]:
+    return {
+        "batch": options.batch,
+        "constants": options.constant,
+        "batch_axis": options.batch_axis,
+    }
+
+
 def _layers(options: argparse.Namespace) -> Any:
-    return edgeint8.layers(options.network, shape=_shapes(options))
+    return edgeint8.layers(options.network, shape=_shapes(options), **_reading(options))
 
 
 def _cost(options: argparse.Namespace) -> Any:
@@ -98,6 +106,7 @@ def _cost(options: argparse.Namespace) -> Any:
         shape=_shapes(options),
         fused=options.fused,
         on_chip=options.on_chip,
+        **_reading(options),
     )
 
 
@@ -162,10 +171,28 @@ def _add_machine(parser: Parser) -> None:
     )
 
 
+def _add_layers(parser: Parser) -> None:
+    parser.add_argument("--batch", type=_count, help="images at once (as many as the file has)")
+    parser.add_argument(
+        "--constant",
+        action="append",
+        default=[],
+        metavar="INPUT=16000",
+        help="the value of an input that is a setting; can be given again",
+    )
+    parser.add_argument(
+        "--batch-axis", type=int, default=0, help="which axis of the inputs is it (%(default)s)"
+    )
+
+
 def _add_cost(parser: Parser) -> None:
     _add_machine(parser)
+    _add_layers(parser)
     parser.add_argument(
-        "--fused", action="store_true", help="pools and element-wise layers work on the way out"
+        "--fused",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="pools, additions and element-wise layers work on the way out (they do)",
     )
     parser.add_argument(
         "--on-chip", action="store_true", help="tensors that fit stay on chip between layers"
@@ -221,7 +248,7 @@ def _count(text: str) -> int:
 
 
 VERBS: dict[str, tuple[str, Callable[[argparse.Namespace], Any], Callable[[Parser], None]]] = {
-    "layers": ("the layers of a network", _layers, _add_nothing),
+    "layers": ("the layers of a network", _layers, _add_layers),
     "cost": ("cycles, bytes, energy on a machine, and what binds them", _cost, _add_cost),
     "explore": ("the exact front over arrays, buffers and bandwidths", _explore, _add_explore),
     "quantize": ("an INT8 network from a float one", _quantize, _add_quantize),

@@ -5,7 +5,7 @@ from pathlib import Path
 from edgeint8.arch.machine.hardware import DATAFLOWS, parse_hardware_id
 from edgeint8.arch.network.layers import Layer, LayerShape, parse_shape_id
 from edgeint8.arch.questions.depthwise import packings
-from edgeint8.scale_sim.replica.explain import EXAMPLE, explain
+from edgeint8.scale_sim.explain import EXAMPLE, explain
 from edgeint8.scale_sim.replica.replica import predict
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "cost_model.md").read_text(encoding="utf-8")

@@ -9,7 +9,15 @@ rule machine_tables:
     output:
         **{
             table: f"{NETWORK}/{table}.csv"
-            for table in ("dse", "infeasible", "roofline", "scaling", "energy", "switching", "packing")
+            for table in (
+                "dse",
+                "infeasible",
+                "roofline",
+                "scaling",
+                "energy",
+                "switching",
+                "packing",
+            )
         },
     log:
         f"{LOGS}/machine_tables/{{workload}}.log",

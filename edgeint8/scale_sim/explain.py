@@ -1,6 +1,6 @@
 """The quantities behind one prediction, by name: the worked example of docs/cost_model.md.
 
-python -m edgeint8.scale_sim.replica.explain h34w34_r3s3_c16_m16_u1v1 ws_16x16_32kB_16Bpc
+python -m edgeint8.scale_sim.explain h34w34_r3s3_c16_m16_u1v1 ws_16x16_32kB_16Bpc
 """
 
 import sys
