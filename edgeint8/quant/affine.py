@@ -22,6 +22,13 @@ the two ends of an asymmetric range); for a value spread evenly over a step it h
 
     (6)  MSE = s^2 / 12,   SQNR = 10 log10(E[x^2] / MSE) dB:  about 6 dB a bit.
 
+A sum of products of centred levels, a = q - z in [a_low, a_high], with integer weights w leaves
+
+    (7)  High = a_high sum(w+) + a_low  sum(w-)        w+ the positive weights, w- the negative
+    (8)  Low  = a_low  sum(w+) + a_high sum(w-)
+
+for no input; both are reached (equations 3 and 4 of docs/fixed_point_note.md).
+
 Degenerate input has defined results: a range of zero width (a scale below the smallest normal
 float32) gets s = 1, z = 0; a constant tensor is exact up to one rounding, because one end of its
 widened range is 0 and the other is a level; quantising +inf, -inf and NaN gives qmax, qmin and z;
@@ -38,7 +45,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from edgeint8.errors import ConfigError, DataError
+from edgeint8.errors import ConfigError, DataError, ModelError
 
 SMALLEST_SCALE = float(np.finfo(np.float32).tiny)
 
@@ -181,6 +188,64 @@ def dequantize(levels: ArrayLike, parameters: AffineParameters) -> NDArray[np.fl
 def fake_quantize(values: ArrayLike, parameters: AffineParameters) -> NDArray[np.float32]:
     """The nearest representable values: equation (2) followed by (3)."""
     return dequantize(quantize(values, parameters), parameters)
+
+
+def signed_width(low: int, high: int) -> int:
+    """Bits of the smallest two's complement integer that holds both `low` and `high`.
+
+    >>> signed_width(-510, 1020), signed_width(-128, 127)
+    (11, 8)
+    """
+    if low > high:
+        raise ModelError(f"range [{low}, {high}] is empty", allowed="low <= high")
+    return 1 + max(
+        int(high).bit_length() if high > 0 else 0, (~int(low)).bit_length() if low < 0 else 0
+    )
+
+
+def extreme_sum(positive: Any, negative: Any, at_positive: Any, at_negative: Any) -> Any:
+    """Equations (7) and (8): the sum if every positive weight meets one level, every negative one
+    the other. Plain arithmetic, so that compiled loops can use it too."""
+    return at_positive * positive + at_negative * negative
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Lowest and highest sum of every output channel, (M,) int64 each: equations (7) and (8)."""
+
+    low: NDArray[np.int64]
+    high: NDArray[np.int64]
+
+    @property
+    def width(self) -> int:
+        """Bits that hold all channels."""
+        return signed_width(int(self.low.min()), int(self.high.max()))
+
+
+def sum_reach(weights: NDArray[Any], x_range: tuple[int, int]) -> Reach:
+    """Reach of ``sum(x * w)`` for centred weights (..., K, M), without bias."""
+    positive = np.maximum(weights, 0).sum(axis=-2, dtype=np.int64).reshape(-1)
+    negative = np.minimum(weights, 0).sum(axis=-2, dtype=np.int64).reshape(-1)
+    low, high = x_range
+    return Reach(
+        extreme_sum(positive, negative, low, high), extreme_sum(positive, negative, high, low)
+    )
+
+
+def with_bias(reach: Reach, bias: NDArray[Any] | None) -> Reach:
+    """Reach when the bias is preloaded; the bias itself and every partial sum are inside."""
+    shift = np.zeros(1, np.int64) if bias is None else bias.astype(np.int64)
+    return Reach(np.minimum(reach.low, 0) + shift, np.maximum(reach.high, 0) + shift)
+
+
+def tile_width(weights: NDArray[Any], x_range: tuple[int, int], rows: int) -> int:
+    """Width inside an array that adds `rows` consecutive products of K before it hands over."""
+    if rows < 1:
+        raise ModelError(f"array has {rows} rows", allowed="1 or more")
+    depth = weights.shape[-2]
+    return max(
+        sum_reach(weights[..., k : k + rows, :], x_range).width for k in range(0, depth, rows)
+    )
 
 
 def mse(reference: ArrayLike, approximation: ArrayLike) -> float:

@@ -12,7 +12,6 @@ from test_executor import IMAGE, small_network
 from edgeint8.errors import DataError
 from edgeint8.fixed_point.arithmetic.requantize import Scheme
 from edgeint8.fixed_point.executor import DataPath
-from edgeint8.fixed_point.studies.bit_growth import sum_reach
 from edgeint8.fixed_point.studies.overflow import Limits, Policy
 from edgeint8.fixed_point.vectors.vectors import (
     Design,
@@ -21,6 +20,7 @@ from edgeint8.fixed_point.vectors.vectors import (
     read_vectors,
     write_vectors,
 )
+from edgeint8.quant.affine import sum_reach
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,8 @@ For one output channel with centred weights w and activations in [a_low, a_high]
 The smallest two's complement width that holds [Low, High] is sufficient; it is necessary too,
 because the vertex input (a_high under every positive weight, a_low under every negative one) is a
 legal input that reaches High. If 0 lies in [a_low, a_high], every partial sum in any order stays
-inside [Low, High], so the width also holds for any tiling of K.
+inside [Low, High], so the width also holds for any tiling of K. The bound itself is `sum_reach` of
+``quant.affine``, where it also limits what weights may be learned.
 """
 
 from collections.abc import Iterable, Mapping
@@ -24,21 +25,9 @@ from edgeint8.fixed_point.arithmetic.kernels import accumulate
 from edgeint8.fixed_point.arithmetic.operands import Operands, with_raw_codes
 from edgeint8.fixed_point.arithmetic.requantize import Array, code_range
 from edgeint8.fixed_point.executor import Executor, exact_accumulate
+from edgeint8.quant.affine import Reach, signed_width, sum_reach, tile_width, with_bias
 
 DEFAULT_TILE_ROWS = 16
-
-
-def signed_width(low: int, high: int) -> int:
-    """Bits of the smallest two's complement integer that holds both `low` and `high`.
-
-    >>> signed_width(-510, 1020), signed_width(-128, 127)
-    (11, 8)
-    """
-    if low > high:
-        raise ModelError(f"range [{low}, {high}] is empty", allowed="low <= high")
-    return 1 + max(
-        int(high).bit_length() if high > 0 else 0, (~int(low)).bit_length() if low < 0 else 0
-    )
 
 
 def textbook_width(depth: int, product_bits: int = 16) -> int:
@@ -62,43 +51,6 @@ def worst_case_width(depth: int, x_range: tuple[int, int], w_range: tuple[int, i
     """
     corners = [a * w for a in x_range for w in w_range]
     return signed_width(depth * min(corners), depth * max(corners))
-
-
-@dataclass(frozen=True)
-class Reach:
-    """Lowest and highest sum of every output channel, (M,) int64 each: equations (3) and (4)."""
-
-    low: Array
-    high: Array
-
-    @property
-    def width(self) -> int:
-        """Bits that hold all channels."""
-        return signed_width(int(self.low.min()), int(self.high.max()))
-
-
-def sum_reach(weights: Array, x_range: tuple[int, int]) -> Reach:
-    """Reach of ``sum(x * w)`` for centred weights (..., K, M), without bias."""
-    positive = np.maximum(weights, 0).sum(axis=-2, dtype=np.int64).reshape(-1)
-    negative = np.minimum(weights, 0).sum(axis=-2, dtype=np.int64).reshape(-1)
-    low, high = x_range
-    return Reach(positive * low + negative * high, positive * high + negative * low)
-
-
-def with_bias(reach: Reach, bias: Array | None) -> Reach:
-    """Reach when the bias is preloaded; the bias itself and every partial sum are inside."""
-    shift = np.zeros(1, np.int64) if bias is None else bias.astype(np.int64)
-    return Reach(np.minimum(reach.low, 0) + shift, np.maximum(reach.high, 0) + shift)
-
-
-def tile_width(weights: Array, x_range: tuple[int, int], rows: int) -> int:
-    """Width inside an array that adds `rows` consecutive products of K before it hands over."""
-    if rows < 1:
-        raise ModelError(f"array has {rows} rows", allowed="1 or more")
-    depth = weights.shape[-2]
-    return max(
-        sum_reach(weights[..., k : k + rows, :], x_range).width for k in range(0, depth, rows)
-    )
 
 
 def vertex_input(operands: Operands, channel: int, highest: bool) -> tuple[Array, tuple[int, ...]]:

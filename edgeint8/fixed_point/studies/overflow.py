@@ -23,7 +23,8 @@ from edgeint8.fixed_point.arithmetic.graph import Node
 from edgeint8.fixed_point.arithmetic.operands import Operands
 from edgeint8.fixed_point.arithmetic.requantize import Array
 from edgeint8.fixed_point.executor import Executor, Images, as_feeds, exact_accumulate, pieces
-from edgeint8.fixed_point.studies.bit_growth import DEFAULT_TILE_ROWS, sum_reach, with_bias
+from edgeint8.fixed_point.studies.bit_growth import DEFAULT_TILE_ROWS
+from edgeint8.quant.affine import sum_reach, with_bias
 
 WIDTHS = (8, 48)
 

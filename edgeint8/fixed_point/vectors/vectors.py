@@ -33,10 +33,11 @@ from edgeint8.fixed_point.arithmetic.requantize import (
     requantize,
 )
 from edgeint8.fixed_point.executor import DataPath, Executor, Images, as_feeds
-from edgeint8.fixed_point.studies.bit_growth import inner_position, sum_reach, vertex_input
+from edgeint8.fixed_point.studies.bit_growth import inner_position, vertex_input
 from edgeint8.fixed_point.studies.overflow import Limits, Policy, sufficient_bits
 from edgeint8.fixed_point.vectors.directed import Case, directed_cases
 from edgeint8.fixed_point.vectors.hexfile import from_hex, write_hex
+from edgeint8.quant.affine import sum_reach
 
 FORMAT = 1
 K_ORDER = "kernel row, kernel column, channel (channel fastest); the bias is loaded first"
