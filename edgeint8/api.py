@@ -46,7 +46,7 @@ from edgeint8.fixed_point.vectors.vectors import write_vectors
 from edgeint8.given import Arrays, Shape, arrays_of, float_network, integer_network
 from edgeint8.quant.ort.reference import LARGEST_BATCH, batches
 from edgeint8.quant.prepare.prepare import prepare_model
-from edgeint8.quant.ptq import calibrate
+from edgeint8.quant.ptq import calibrate_for
 from edgeint8.quant.ptq import quantize as quantize_model
 from edgeint8.quant.session import cpu_flags, has_exact_u8s8
 from edgeint8.quant.strategy import Strategy
@@ -176,10 +176,10 @@ def quantize(
             "nothing to calibrate with", where="calibration", allowed="arrays or an NPZ file"
         )
     inputs = arrays_of(model, calibration, "calibration", chosen.calibration_samples)
-    ranges = calibrate(
-        model, inputs, chosen.calibration, bins=chosen.bins, percentile=chosen.percentile
-    )
-    return Quantized(quantize_model(model, ranges, chosen))
+    ranges = calibrate_for(model, inputs, chosen)
+    learned = chosen.rounding == "learned"
+    images = arrays_of(model, calibration, "calibration", chosen.images_learned)
+    return Quantized(quantize_model(model, ranges, chosen, images=images if learned else None))
 
 
 def verify(

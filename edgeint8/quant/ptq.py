@@ -1,16 +1,19 @@
 """Post-training quantisation: our ranges, ONNX Runtime's quantiser.
 
 prepared = prepare_model(model)
-calibration = calibrate(prepared, inputs, "percentile")      # once per workload and method
+calibration = calibrate_for(prepared, inputs, strategy)      # once per workload and method
 quantized = quantize(prepared, calibration, strategy)        # for every strategy that shares it
+quantized = quantize(prepared, calibration, strategy, images=inputs)  # where codes are learned
 outputs = run_onnx(quantized.executable, inputs, batch=quantized.batch)
 """
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 import onnx
+from numpy.typing import NDArray
 
 from edgeint8.errors import ModelError
 from edgeint8.quant.calibrate.calibration import Calibration, calibrate
@@ -20,6 +23,11 @@ from edgeint8.quant.graph import (
     weight_layers,
     widest_bias_bits,
 )
+from edgeint8.quant.learn.codes import LearnedCodes
+from edgeint8.quant.learn.equalize import equalize
+from edgeint8.quant.learn.guarantee import refuse_wider
+from edgeint8.quant.learn.integer_nodes import integer_nodes
+from edgeint8.quant.learn.learn import learn_codes
 from edgeint8.quant.ort.ort_quantizer import (
     FULL_LEVELS,
     NARROW_LEVELS,
@@ -42,6 +50,7 @@ __all__ = [
     "QuantizedModel",
     "Strategy",
     "calibrate",
+    "calibrate_for",
     "optimised_graph",
     "prepare_model",
     "quantize",
@@ -68,6 +77,8 @@ class QuantizedModel:
         Name of every node of `executable` that computes in floating point.
     note
         Every trap that was met: avoided, repaired or accepted.
+    learned
+        The codes that were learned, with what learning them did; None if none were.
     """
 
     strategy: Strategy
@@ -75,11 +86,27 @@ class QuantizedModel:
     executable: onnx.ModelProto
     float_nodes: tuple[str, ...]
     note: str
+    learned: LearnedCodes | None = None
 
     @property
     def batch(self) -> int:
         """Images a run: 1 for dynamic quantisation, whose scales depend on the whole batch."""
         return 1 if self.strategy.dynamic else DEFAULT_BATCH
+
+
+def calibrate_for(
+    model: onnx.ModelProto, inputs: Mapping[str, NDArray[Any]], strategy: Strategy
+) -> Calibration:
+    """The ranges that a strategy asks for: of the equalised network, if it equalises."""
+    calibration = calibrate(
+        equalize(model) if strategy.equalize else model,
+        inputs,
+        strategy.calibration,
+        bins=strategy.bins,
+        percentile=strategy.percentile,
+        clamp_masks=strategy.clamp_masks,
+    )
+    return replace(calibration, equalized=strategy.equalize)
 
 
 def quantize(
@@ -90,6 +117,8 @@ def quantize(
     nodes: Iterable[str] | None = None,
     exclude: Iterable[str] = (),
     exact_u8s8: bool | None = None,
+    images: Mapping[str, NDArray[Any]] | None = None,
+    codes: LearnedCodes | None = None,
 ) -> QuantizedModel:
     """Quantise a prepared float `model`; neither it nor `calibration` is changed.
 
@@ -98,26 +127,73 @@ def quantize(
     exact_u8s8
         Whether the target multiplies unsigned by signed INT8 without saturation; None asks this
         machine's processor. Where it does not, asymmetric strategies use 7-bit weights.
+    images, codes
+        For strategies with learned codes: the inputs (N, ...) to learn from, or what was learned.
     """
-    if exact_u8s8 is None:
-        exact_u8s8 = has_exact_u8s8(cpu_flags())
     model = with_clamped(model, calibration.clamped if calibration else ())
     left = excluded(model, strategy)
-    levels = FULL_LEVELS if strategy.symmetric or exact_u8s8 else NARROW_LEVELS
+    levels = weight_levels(strategy, exact_u8s8)
     selection = Selection(tuple(nodes or ()), (*exclude, *left, *float_only(model)), levels)
+    model = equalize(model) if strategy.equalize else model
+    learned = None
     if strategy.dynamic:
         result = quantize_at_run_time(model, strategy, selection)
     else:
         calibration = _matching(calibration, strategy)
         result = quantize_static(model, calibration, strategy, selection)
+        if strategy.rounding == "learned":
+            learned = _learned(model, strategy, levels, result, images, codes)
+            result = impose(model, calibration, strategy, selection, learned)
     remaining = float_nodes(result.executable)
     notes = [
         *_graph_notes(calibration, strategy, left),
         *_weight_notes(model, strategy),
         *_numeric_notes(strategy, calibration, selection, result),
         *_float_notes(result, remaining),
+        *([] if learned is None else [f"{n}: nearest codes, {r}" for n, r in learned.left.items()]),
     ]
-    return QuantizedModel(strategy, result.model, result.executable, remaining, "; ".join(notes))
+    note = "; ".join(notes)
+    return QuantizedModel(strategy, result.model, result.executable, remaining, note, learned)
+
+
+def weight_levels(strategy: Strategy, exact_u8s8: bool | None = None) -> int:
+    """The largest weight level of the container; `exact_u8s8` as in `quantize`."""
+    if exact_u8s8 is None:
+        exact_u8s8 = has_exact_u8s8(cpu_flags())
+    return FULL_LEVELS if strategy.symmetric or exact_u8s8 else NARROW_LEVELS
+
+
+def _learned(
+    model: onnx.ModelProto,
+    strategy: Strategy,
+    levels: int,
+    nearest: Result,
+    images: Mapping[str, NDArray[Any]] | None,
+    codes: LearnedCodes | None,
+) -> LearnedCodes:
+    """Codes of the layers that `nearest` runs in integers: those at hand, or learned now."""
+    if codes is not None:
+        return codes.only(integer_nodes(nearest.executable))
+    if images is None:
+        raise ModelError(
+            "no images to learn codes from", where=f"strategy {strategy.name}", allowed="images"
+        )
+    return learn_codes(model, nearest.executable, strategy, images, levels)
+
+
+def impose(
+    model: onnx.ModelProto,
+    calibration: Calibration,
+    strategy: Strategy,
+    selection: Selection,
+    learned: LearnedCodes,
+) -> Result:
+    """Let ONNX Runtime quantise weights that lie on their grid; check that it finds their codes."""
+    grid = learned.on_grid(model)
+    result = quantize_static(grid, calibration, strategy, selection, learned.scales)
+    learned.check(result.executable)
+    refuse_wider(result.executable, strategy)
+    return result
 
 
 def _matching(calibration: Calibration | None, strategy: Strategy) -> Calibration:
@@ -127,14 +203,20 @@ def _matching(calibration: Calibration | None, strategy: Strategy) -> Calibratio
         method,
         None if method == "minmax" else strategy.bins,
         strategy.percentile if method == "percentile" else None,
+        strategy.equalize,
     )
     if calibration is not None:
-        given = (calibration.method, calibration.bins, calibration.percentile)
+        given = (
+            *(calibration.method, calibration.bins, calibration.percentile),
+            calibration.equalized,
+        )
         if given == wanted:
             return calibration
     described = "no calibration" if calibration is None else f"calibration {given}"
     raise ModelError(
-        described, where=f"strategy {strategy.name}", allowed=f"(method, bins, percentile) {wanted}"
+        described,
+        where=f"strategy {strategy.name}",
+        allowed=f"(method, bins, percentile, equalized) {wanted}",
     )
 
 

@@ -8,6 +8,7 @@ from edgeint8.errors import ConfigError
 
 CALIBRATION_METHODS = ("minmax", "percentile", "entropy", "mse")
 FORMATS = ("qoperator", "qdq")
+ROUNDINGS = ("nearest", "learned")
 # Set before any result was seen: 2,048 bins over [-t, t], as many as TensorRT and PyTorch use, and
 # two tails of 0.005 % each.
 DEFAULT_BINS = 2048
@@ -44,6 +45,20 @@ class Strategy:
         Constants below -100 that only a Softmax sees become -100, before anything is calibrated.
     weight_bits
         Weights use the levels of this many bits, -(2^(b-1) - 1) to 2^(b-1) - 1, held in int8.
+    rounding
+        Weight codes: the ``nearest`` levels, or ``learned`` from the integer activations of the
+        calibration images, biases included (``quant.learn``).
+    equalize
+        Level the weight ranges of neighbouring layers first, by powers of two that change no bit
+        of the float network.
+    accumulator_bits
+        Learned codes only: no input whatever makes any partial sum, the bias loaded first, leave
+        this many bits.
+    tile_rows, tile_bits
+        Learned codes only: no `tile_rows` consecutive products of K, without the bias, leave
+        `tile_bits` bits.
+    learning_samples
+        Images that codes are learned from; None: as many as calibrate, and the same.
     """
 
     name: str
@@ -61,10 +76,16 @@ class Strategy:
     exclude: tuple[str, ...] = ()
     split_outputs: bool = False
     clamp_masks: bool = True
+    rounding: str = "nearest"
+    equalize: bool = False
+    accumulator_bits: int | None = None
+    tile_rows: int | None = None
+    tile_bits: int | None = None
+    learning_samples: int | None = None
 
     def __post_init__(self) -> None:
         flags = ("symmetric", "per_channel", "dynamic", "power_of_two")
-        for flag in (*flags, "split_outputs", "clamp_masks"):
+        for flag in (*flags, "split_outputs", "clamp_masks", "equalize"):
             self._require(flag, isinstance(getattr(self, flag), bool), "true or false")
         methods, formats = ", ".join(CALIBRATION_METHODS), ", ".join(FORMATS)
         self._require("calibration", self.calibration in CALIBRATION_METHODS, methods)
@@ -75,12 +96,35 @@ class Strategy:
         bias_fits = self.bias_bits is None or 8 <= self.bias_bits <= 32
         self._require("bias_bits", bias_fits, "8 to 32, or null")
         self._require("weight_bits", 2 <= self.weight_bits <= 8, "2 to 8")
+        self._check_learning()
         if self.dynamic:
-            imposed = self.bias_bits is not None or self.power_of_two or self.weight_bits < 8
-            plain = self.format == "qoperator" and not imposed
-            allowed = "with no format qdq, bias_bits, power_of_two or weight_bits"
-            self._require("dynamic", plain, allowed)
-            self._require("symmetric", not self.symmetric, "false: dynamic activations are uint8")
+            self._check_dynamic()
+
+    def _check_learning(self) -> None:
+        """Options of learned codes: their ranges, and that codes are learned at all."""
+        self._require("rounding", self.rounding in ROUNDINGS, ", ".join(ROUNDINGS))
+        for field, low, high in (
+            ("accumulator_bits", 8, 32),
+            ("tile_bits", 8, 32),
+            ("tile_rows", 1, 2**16),
+            ("learning_samples", 1, 2**31),
+        ):
+            value = getattr(self, field)
+            inside = value is None or low <= value <= high
+            self._require(field, inside, f"{low} to {high}, or null")
+            alone = value is None or self.rounding == "learned"
+            self._require(field, alone, "null, or rounding: learned beside it")
+        together = (self.tile_rows is None) == (self.tile_bits is None)
+        self._require("tile_bits", together, "tile_rows and tile_bits together, or neither")
+
+    def _check_dynamic(self) -> None:
+        """Scales at run time leave nothing to impose, and no integer activations to learn from."""
+        imposed = self.bias_bits is not None or self.power_of_two or self.weight_bits < 8
+        imposed = imposed or self.equalize or self.rounding != "nearest"
+        plain = self.format == "qoperator" and not imposed
+        allowed = "with no format qdq, bias_bits, power_of_two, weight_bits, rounding or equalize"
+        self._require("dynamic", plain, allowed)
+        self._require("symmetric", not self.symmetric, "false: dynamic activations are uint8")
 
     @classmethod
     def from_name(cls, name: str) -> Self:
@@ -132,7 +176,18 @@ class Strategy:
         parts += [] if self.calibration == "minmax" else [str(self.bins)]
         parts += [f"{self.percentile:g}"] if self.calibration == "percentile" else []
         parts += [] if self.clamp_masks else ["unclamped"]
+        parts += ["equalized"] if self.equalize else []
         return "_".join(parts)
+
+    @property
+    def bounded(self) -> bool:
+        """Whether sums or tiles have a width that codes must keep."""
+        return self.accumulator_bits is not None or self.tile_bits is not None
+
+    @property
+    def images_learned(self) -> int:
+        """Images that codes are learned from."""
+        return self.learning_samples or self.calibration_samples
 
     @property
     def description(self) -> str:
@@ -145,6 +200,11 @@ class Strategy:
         extras += ["a scale per output branch"] if self.split_outputs else []
         extras += [f"float: {' '.join(self.exclude)}"] if self.exclude else []
         extras += [] if self.clamp_masks else ["masks as they are"]
+        extras += ["equalised layers"] if self.equalize else []
+        extras += ["learned codes"] if self.rounding == "learned" else []
+        bits, rows = self.accumulator_bits, self.tile_rows
+        extras += [f"sums in {bits} bits"] if bits is not None else []
+        extras += [f"tiles of {rows} in {self.tile_bits} bits"] if rows is not None else []
         return ", ".join(
             [f"{self.symmetry} activations", f"weights per {self.granularity}", source, *extras]
         )

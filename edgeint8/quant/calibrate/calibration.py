@@ -69,7 +69,8 @@ class Calibration:
     """The ranges of every tensor, and where they came from: computed once, used by many strategies.
 
     bins and quantized_bins are None where the method has none; clamped: the stored masks that were
-    limited to -100 before anything was observed, and must be when these ranges are used.
+    limited to -100 before anything was observed, and must be when these ranges are used; equalized:
+    ranges of the network after cross-layer equalisation.
     """
 
     method: str
@@ -79,6 +80,7 @@ class Calibration:
     quantized_bins: int | None = None
     percentile: float | None = None
     clamped: tuple[str, ...] = ()
+    equalized: bool = False
 
     def __post_init__(self) -> None:
         if self.method not in CALIBRATION_METHODS:
@@ -131,6 +133,7 @@ def calibrate_from(
     images: int,
     percentile: float = DEFAULT_PERCENTILE,
     quantized_bins: int = QUANTIZED_BINS,
+    equalized: bool = False,
 ) -> Calibration:
     """Choose ranges from histograms already collected: one observation serves every method."""
     choose: dict[str, Callable[[TensorHistogram], TensorRange]] = {
@@ -148,6 +151,7 @@ def calibrate_from(
         bins=None if method == "minmax" else next(iter(seen.values())).counts.size,
         quantized_bins=quantized_bins if method == "entropy" else None,
         percentile=percentile if method == "percentile" else None,
+        equalized=equalized,
     )
 
 

@@ -13,6 +13,7 @@ from edgeint8.quant.calibrate.draws import calibration_draws
 from edgeint8.quant.calibrate.histogram import TensorHistogram, observe
 from edgeint8.quant.evidence.evaluation import evaluate
 from edgeint8.quant.evidence.statistics import accuracy, correct_answers
+from edgeint8.quant.learn.equalize import equalize
 from edgeint8.quant.prepare.masks import clampable, with_clamped
 from edgeint8.quant.ptq import quantize
 from edgeint8.quant.strategy import Strategy
@@ -33,33 +34,45 @@ def draw_rows(
 
     `train` are the images that calibration sets are drawn from, in multiples of `batch`. The images
     of a draw are observed once; every calibration method and strategy reads the same histograms,
-    and nothing is counted where only extremes are asked for.
+    and nothing is counted where only extremes are asked for. Strategies that learn codes learn them
+    anew from the images of each draw.
     Where a strategy takes all images, every draw would be the same: there is one.
     """
     output = model.graph.output[0].name
     inputs, labels = judged
     reference = evaluate(model, inputs)[output]
     total = len(next(iter(train.values())))
-    wanted = {s.calibration_samples: -(-s.calibration_samples // batch) * batch for s in strategies}
-    draws = draws if max(wanted.values(), default=0) < total else 1
+    most = max((s.calibration_samples for s in strategies), default=0)
+    draws = draws if -(-most // batch) * batch < total else 1
     counted = {s.calibration_samples: s.bins for s in strategies if s.calibration != "minmax"}
     clamped = clampable(model, train)
+
+    def images(samples: int, draw: int) -> dict[str, NDArray[Any]]:
+        count = min(-(-samples // batch) * batch, total)
+        chosen = calibration_draws(total, count, seed=seed, draws=draws)[draw]
+        return {name: array[chosen] for name, array in train.items()}
+
     rows = []
     for draw in range(draws):
-        seen: dict[tuple[int, int, bool], Mapping[str, TensorHistogram]] = {}
+        seen: dict[tuple[int, int, bool, bool], Mapping[str, TensorHistogram]] = {}
         for strategy in strategies:
             samples = strategy.calibration_samples
             extremes = strategy.calibration == "minmax"
             bins = counted.get(samples, 0) if extremes else strategy.bins
-            key = (samples, bins, strategy.clamp_masks)
+            key = (samples, bins, strategy.clamp_masks, strategy.equalize)
             masks = clamped if strategy.clamp_masks else ()
             if key not in seen:
-                count = min(wanted[key[0]], total)
-                chosen = calibration_draws(total, count, seed=seed, draws=draws)[draw]
-                feeds = {name: array[chosen] for name, array in train.items()}
-                seen[key] = observe(with_clamped(model, masks), feeds, bins=bins)
+                network = with_clamped(model, masks)
+                network = equalize(network) if strategy.equalize else network
+                seen[key] = observe(network, images(samples, draw), bins=bins)
             calibration = replace(_calibration(seen[key], strategy), clamped=masks)
-            quantized = quantize(model, calibration, strategy)
+            learned = strategy.rounding == "learned"
+            quantized = quantize(
+                model,
+                calibration,
+                strategy,
+                images=images(strategy.images_learned, draw) if learned else None,
+            )
             logits = evaluate(quantized.executable, inputs, batch=quantized.batch)[output]
             right = (
                 None if labels is None else correct_answers(logits.reshape(len(labels), -1), labels)
@@ -82,4 +95,5 @@ def _calibration(seen: Mapping[str, TensorHistogram], strategy: Strategy) -> Cal
         strategy.calibration,
         images=strategy.calibration_samples,
         percentile=strategy.percentile,
+        equalized=strategy.equalize,
     )

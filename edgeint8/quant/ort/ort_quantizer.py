@@ -75,9 +75,16 @@ def optimised_graph(model: onnx.ModelProto, *, fill_gaps: bool = False) -> onnx.
 
 
 def quantize_static(
-    model: onnx.ModelProto, calibration: Calibration, strategy: Strategy, selection: Selection
+    model: onnx.ModelProto,
+    calibration: Calibration,
+    strategy: Strategy,
+    selection: Selection,
+    learned: Mapping[str, NDArray[np.float64]] | None = None,
 ) -> Result:
-    """Quantise with the calibration's ranges and the weight scales that the strategy imposes."""
+    """Quantise with the calibration's ranges and the weight scales that the strategy imposes.
+
+    learned: scales, by weight name, of the grids that learned weights already lie on.
+    """
     ranges = _ranges(calibration, strategy)
 
     def attempt(floors: Mapping[str, NDArray[np.float64]]) -> Result:
@@ -89,12 +96,13 @@ def quantize_static(
             shift_only=strategy.power_of_two,
             floors=floors,
             constants=ACTIVATIONS[strategy.symmetric],
+            learned=learned or {},
         )
         return _checked(model, ranges, strategy, selection, overrides)
 
     result = attempt({})
     bits = strategy.bias_bits
-    if bits is not None and widest_bias_bits(result.executable) > bits:
+    if bits is not None and not learned and widest_bias_bits(result.executable) > bits:
         result = attempt(bias_floors(model, result.executable, bits))
     return result
 

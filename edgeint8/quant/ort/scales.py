@@ -74,12 +74,14 @@ def weight_overrides(
     shift_only: bool,
     floors: Mapping[str, NDArray[np.float64]],
     constants: IntegerGrid,
+    learned: Mapping[str, NDArray[np.float64]],
 ) -> dict[str, list[dict[str, Any]]]:
     """ONNX Runtime's ``TensorQuantOverrides`` that impose the weight scales; empty when none are.
 
     levels: of the container, what ONNX Runtime divides a range by; largest_level: the largest that
     a weight takes, at most `levels`; shift_only: all scales powers of two; floors: smallest allowed
-    scale by weight name, () or (C,); constants: grid of constant operands of Add, Mul and so on.
+    scale by weight name, () or (C,); constants: grid of constant operands of Add, Mul and so on;
+    learned: scales by weight name that stand as they are.
     """
     overrides: dict[str, list[dict[str, Any]]] = {}
     for layer in weight_layers(model):
@@ -88,6 +90,7 @@ def weight_overrides(
         narrow = natural_scale(layer, per_channel=fine, levels=min(levels, largest_level))
         wanted = np.maximum(narrow, floors.get(layer.weight_name, 0.0))
         wanted = power_of_two(wanted) if shift_only else wanted
+        wanted = learned.get(layer.weight_name, wanted)
         if fine != per_channel or not (wanted == scale).all():
             overrides[layer.weight_name] = _scale_override(layer, wanted, levels)
     if per_channel:

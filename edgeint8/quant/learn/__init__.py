@@ -1,0 +1,1 @@
+"""Weight codes learned from integer activations, under a proven accumulator width."""
