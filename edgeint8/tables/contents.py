@@ -1,11 +1,11 @@
 """Every table of a study, those that a given study makes, and the tables each figure draws."""
 
-from edgeint8.tables import designs, part_a, part_b, part_c, part_d
+from edgeint8.tables import designs, learning, part_a, part_b, part_c, part_d
 from edgeint8.tables.table import Part, Table
 
 TABLES: dict[str, Table] = {
     table.name: table
-    for module in (part_a, part_b, part_c, part_d, designs)
+    for module in (part_a, part_b, learning, part_c, part_d, designs)
     for table in module.TABLES
 }
 PARTS: tuple[Part, ...] = ("status", "a", "b", "c", "d")
@@ -41,6 +41,8 @@ def tables_of_study(
     strategies: bool,
     static: bool,
     calibrated: bool,
+    learned: bool,
+    unbounded: bool,
     static_detail: bool,
     detail: bool,
     hardware: bool,
@@ -49,13 +51,16 @@ def tables_of_study(
 
     names: any workload; floats: any network that came as floats; strategies: any network with a
     strategy, be it the one that it came with; static: any of these that is not dynamic; calibrated:
-    any that the study calibrates; detail, static_detail: any that gets the costly parts, and any of
+    any that the study calibrates; learned, unbounded: any whose codes it learns, and any of these
+    without a bound on its sums; detail, static_detail: any that gets the costly parts, and any of
     these that the study calibrates; hardware: any machine.
     """
     parts = {"status": names, "a": floats, "b": strategies, "c": strategies, "d": hardware}
     met = {
         "": True,
         "calibrated": calibrated,
+        "learned": learned,
+        "unbounded": unbounded,
         "static": static,
         "static_detail": static_detail,
         "detail": detail,

@@ -71,6 +71,12 @@ QUANTIZATION = Table(
         integer("bias_bits", "bits", "the strategy's option"),
         flag("power_of_two", "the strategy's option"),
         integer("weight_bits", "bits", "the strategy's option"),
+        text("rounding", "the strategy's option: `nearest` or `learned` codes"),
+        flag("equalize", "the strategy's option"),
+        integer("bounded_bits", "bits", "the strategy's `accumulator_bits`, guaranteed"),
+        integer("bounded_tile_rows", "products", "the strategy's `tile_rows`"),
+        integer("bounded_tile_bits", "bits", "the strategy's `tile_bits`, guaranteed"),
+        integer("images_learned", "images", "that codes were learned from"),
         text(
             "cpu_int8_flags",
             "flags of the quantising processor under which unsigned-by-signed products are exact, "

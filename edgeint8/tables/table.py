@@ -12,7 +12,7 @@ from edgeint8.errors import DataError
 
 Kind = Literal["text", "integer", "number", "flag"]
 Part = Literal["status", "a", "b", "c", "d"]
-Needs = Literal["", "calibrated", "static", "static_detail", "detail"]
+Needs = Literal["", "calibrated", "learned", "unbounded", "static", "static_detail", "detail"]
 RUN_DEPENDENT = ("latency_", "time_")
 
 

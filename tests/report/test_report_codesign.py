@@ -243,7 +243,7 @@ def test_the_section_and_its_place() -> None:
 def test_a_study_without_strategies_or_hardware_leaves_it_out(absent) -> None:
     whole = dict.fromkeys(
         (
-            *("names", "floats", "strategies", "static", "calibrated"),
+            *("names", "floats", "strategies", "static", "calibrated", "learned", "unbounded"),
             *("static_detail", "detail", "hardware"),
         ),
         True,

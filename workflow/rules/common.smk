@@ -123,9 +123,16 @@ def external_files_of(wildcards):
 
 
 STATIC = {name: strategy for name, strategy in STRATEGIES.items() if not strategy.dynamic}
+LEARNED = [name for name, strategy in STATIC.items() if strategy.rounding == "learned"]
+UNBOUNDED = [name for name in LEARNED if not STATIC[name].bounded]
 # One strategy stands for each calibration; all with the same id share the file.
 CALIBRATIONS = {strategy.calibration_id: strategy for strategy in STATIC.values()}
 DETAIL_STATIC = [name for name in STUDY.detail_strategies if name in STATIC]
+STRATEGIES_OF_TABLE = {
+    **dict.fromkeys(("sensitivity", "mixed_precision"), DETAIL_STATIC),
+    "learning": LEARNED,
+    "ablation": UNBOUNDED,
+}
 ADOPTED = [name for name in STUDY.networks if came_quantized(name)]
 FLOATS = [name for name in STUDY.networks if name not in ADOPTED]
 
@@ -182,6 +189,8 @@ TABLES_OF_PART = tables_of_study(
     strategies=bool(ADOPTED or (FLOATS and STRATEGIES)),
     static=bool(ADOPTED or STATIC),
     calibrated=bool(FLOATS and STATIC),
+    learned=bool(FLOATS and LEARNED),
+    unbounded=bool(FLOATS and UNBOUNDED),
     static_detail=bool(FLOATS and DETAIL_STATIC),
     detail=bool(ADOPTED or STUDY.detail_strategies),
     hardware=bool(STUDY.names and STUDY.hardware),

@@ -19,6 +19,7 @@ rule calibrate:
     params:
         code=code("calibrate"),
         seed=STUDY.seed,
+        strategy=lambda wildcards: CALIBRATIONS[wildcards.calibration].name,
         options=lambda wildcards: STUDY.strategies[CALIBRATIONS[wildcards.calibration].name],
     script:
         "../scripts/calibrate.py"
@@ -37,7 +38,7 @@ rule quantize_strategy:
     benchmark:
         f"{BENCHMARKS}/quantize/{{workload}}/{{strategy}}.tsv"
     wildcard_constraints:
-        strategy=one_of(STRATEGIES),
+        strategy=one_of([name for name in STRATEGIES if name not in LEARNED]),
     conda:
         "../../envs/edgeint8.yaml"
     threads: 1
@@ -48,6 +49,63 @@ rule quantize_strategy:
         options=lambda wildcards: STUDY.strategies[wildcards.strategy],
     script:
         "../scripts/quantize.py"
+
+
+rule learn:
+    """A strategy whose codes are learned, and what learning them did, layer by layer."""
+    input:
+        dataset=dataset_of,
+        model=f"{NETWORK}/model.onnx",
+        calibration=calibration_of,
+    output:
+        model=f"{STRATEGY}/model.onnx",
+        executable=f"{STRATEGY}/executable.onnx",
+        facts=f"{STRATEGY}/quantize.json",
+        codes=f"{STRATEGY}/codes.npz",
+        learning=f"{STRATEGY}/learning.csv",
+    log:
+        f"{LOGS}/learn/{{workload}}/{{strategy}}.log",
+    benchmark:
+        f"{BENCHMARKS}/learn/{{workload}}/{{strategy}}.tsv"
+    wildcard_constraints:
+        strategy=one_of(LEARNED),
+    conda:
+        "../../envs/edgeint8.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(3000),
+    params:
+        code=code("learn"),
+        seed=STUDY.seed,
+        options=lambda wildcards: STUDY.strategies[wildcards.strategy],
+    script:
+        "../scripts/learn.py"
+
+
+rule ablation:
+    """What each part of learning is worth, for strategies that bound no sum."""
+    input:
+        dataset=dataset_of,
+        model=f"{NETWORK}/model.onnx",
+    output:
+        table=f"{STRATEGY}/ablation.csv",
+    log:
+        f"{LOGS}/ablation/{{workload}}/{{strategy}}.log",
+    benchmark:
+        f"{BENCHMARKS}/ablation/{{workload}}/{{strategy}}.tsv"
+    wildcard_constraints:
+        strategy=one_of(UNBOUNDED),
+    conda:
+        "../../envs/edgeint8.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(3000),
+    params:
+        code=code("ablation"),
+        seed=STUDY.seed,
+        options=lambda wildcards: STUDY.strategies[wildcards.strategy],
+    script:
+        "../scripts/ablation.py"
 
 
 rule adopt:
@@ -242,6 +300,7 @@ rule sensitivity_study:
         dataset=dataset_of,
         model=f"{NETWORK}/model.onnx",
         calibration=calibration_of,
+        codes=lambda wildcards: (f"{STRATEGY}/codes.npz" if wildcards.strategy in LEARNED else []),
     output:
         sensitivity=f"{STRATEGY}/sensitivity.csv",
         mixed=f"{STRATEGY}/mixed_precision.csv",
@@ -263,11 +322,15 @@ rule sensitivity_study:
 
 
 rule quantization_detail_table:
-    """One table of the rows of every network, or of every network and detail strategy."""
+    """One table of the rows of every network, or of every network and some of its strategies."""
     input:
         lambda wildcards: (
-            per_static_detail(f"{STRATEGY}/{wildcards.detail_table}.csv")
-            if wildcards.detail_table in ("sensitivity", "mixed_precision")
+            expand(
+                f"{STRATEGY}/{wildcards.detail_table}.csv",
+                workload=FLOATS,
+                strategy=STRATEGIES_OF_TABLE[wildcards.detail_table],
+            )
+            if wildcards.detail_table in STRATEGIES_OF_TABLE
             else per_float(f"{NETWORK}/{wildcards.detail_table}.csv")
         ),
     output:
@@ -277,7 +340,7 @@ rule quantization_detail_table:
     benchmark:
         f"{BENCHMARKS}/{{detail_table}}_table.tsv"
     wildcard_constraints:
-        detail_table="draws|layer_traits|levels|histograms|recommendation|sensitivity|mixed_precision",
+        detail_table="draws|layer_traits|levels|histograms|recommendation|sensitivity|mixed_precision|learning|ablation",
     conda:
         "../../envs/edgeint8.yaml"
     threads: 1

@@ -5,7 +5,7 @@ import onnx
 from edgeint8.files import write_json
 from edgeint8.models.data.samples import load_samples
 from edgeint8.quant.calibrate.draws import calibration_draws
-from edgeint8.quant.ptq import calibrate, prepare_model
+from edgeint8.quant.ptq import Strategy, calibrate_for, prepare_model
 from edgeint8.study.job import job
 
 with job(snakemake):
@@ -14,12 +14,6 @@ with job(snakemake):
     seen = load_samples(snakemake.input.dataset, "calibration")
     count = seen.whole(options["calibration_samples"])
     chosen = calibration_draws(len(seen), count, seed=snakemake.params.seed)[0]
-    calibration = calibrate(
-        model,
-        seen.rows(chosen).inputs,
-        options["calibration"],
-        bins=options["bins"],
-        percentile=options["percentile"],
-        clamp_masks=options["clamp_masks"],
-    )
+    strategy = Strategy.from_mapping(snakemake.params.strategy, options)
+    calibration = calibrate_for(model, seen.rows(chosen).inputs, strategy)
     write_json(snakemake.output.calibration, calibration.to_json())

@@ -6,6 +6,7 @@ from edgeint8.files import read_json, write_csv
 from edgeint8.models.data.samples import load_samples
 from edgeint8.quant.evidence.evidence import mixed_precision_row, sensitivity_rows
 from edgeint8.quant.evidence.sensitivity import SensitivityStudy
+from edgeint8.quant.learn.codes import load_codes
 from edgeint8.quant.ptq import Calibration, Strategy, prepare_model
 from edgeint8.study.job import job
 
@@ -18,6 +19,7 @@ with job(snakemake):
         Strategy.from_mapping(snakemake.wildcards.strategy, snakemake.params.strategy),
         judged.inputs,
         judged.labels,
+        load_codes(snakemake.input.codes) if snakemake.input.codes else None,
     )
     rows = study.rows()
     key = {name: snakemake.wildcards[name] for name in ("workload", "strategy")}

@@ -22,6 +22,7 @@ from edgeint8.quant.calibrate.calibration import Calibration
 from edgeint8.quant.evidence.evaluation import evaluate
 from edgeint8.quant.evidence.statistics import correct_answers, mcnemar
 from edgeint8.quant.graph import weight_layers
+from edgeint8.quant.learn.codes import LearnedCodes
 from edgeint8.quant.ptq import quantize
 from edgeint8.quant.strategy import Strategy
 
@@ -83,7 +84,8 @@ def noise_of(decibel: float) -> float:
 class SensitivityStudy:
     """A float network, one strategy and the images it is judged on; runs partly quantised versions.
 
-    inputs: (N, ...); labels: (N,), or None where there is no accuracy.
+    inputs: (N, ...); labels: (N,), or None where there is no accuracy; codes: those of a strategy
+    that learned them, which layers keep in every version.
     """
 
     def __init__(
@@ -93,11 +95,12 @@ class SensitivityStudy:
         strategy: Strategy,
         inputs: Mapping[str, NDArray],
         labels: NDArray[np.int64] | None = None,
+        codes: LearnedCodes | None = None,
     ) -> None:
         if strategy.dynamic:
             raise DataError("a dynamic strategy", allowed="static ones: layers have fixed scales")
         self._model, self._calibration, self._strategy = model, calibration, strategy
-        self._inputs, self._labels = inputs, labels
+        self._inputs, self._labels, self._codes = inputs, labels, codes
         self._groups = layer_groups(model)
         self._output = model.graph.output[0].name
         self._reference = evaluate(model, inputs)[self._output]
@@ -161,7 +164,12 @@ class SensitivityStudy:
 
     def _run(self, nodes: Iterable[str] | None, exclude: Iterable[str]) -> NDArray[np.float32]:
         quantized = quantize(
-            self._model, self._calibration, self._strategy, nodes=nodes, exclude=exclude
+            self._model,
+            self._calibration,
+            self._strategy,
+            nodes=nodes,
+            exclude=exclude,
+            codes=self._codes,
         )
         return evaluate(quantized.executable, self._inputs)[self._output]
 

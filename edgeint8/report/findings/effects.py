@@ -21,6 +21,10 @@ OPTIONS = (
     "power_of_two",
     "bias_bits",
     "calibration_samples",
+    "weight_bits",
+    "rounding",
+    "equalize",
+    "bounded_bits",
 )
 CALIBRATION_OPTIONS = ("calibration", "bins", "percentile")
 

@@ -1,0 +1,82 @@
+"""Tables of Part B about learned codes: what learning did, and what each part of it is worth."""
+
+from edgeint8.tables.table import (
+    DATA_SOURCE,
+    LAYER,
+    STRATEGY,
+    WORKLOAD,
+    Table,
+    integer,
+    number,
+    text,
+)
+
+LEARNING = Table(
+    "learning",
+    "b",
+    "One row a (workload, strategy with `rounding: learned`, layer): what learning its codes did "
+    "([learned_codes.md](learned_codes.md)). Layers that keep their nearest codes are in the "
+    "strategy's `note`, with the reason.",
+    (
+        WORKLOAD,
+        STRATEGY,
+        LAYER,
+        integer("k", "products", "of one output"),
+        integer("channels", "", "of the output"),
+        number(
+            "error_before",
+            "share",
+            "squared error of the layer's outputs, with the ridge, over their variance: with the "
+            "nearest codes at the natural scale",
+        ),
+        number(
+            "error_after",
+            "share",
+            "the same with the learned codes; under a narrow bound it may be larger",
+        ),
+        integer("codes_changed", "", "codes that differ from the nearest"),
+        integer(
+            "bits_guaranteed", "bits", "no input makes any partial sum leave them, bias included"
+        ),
+        integer("bits_tile", "bits", "the same of `tile_rows` products, without the bias"),
+    ),
+    (
+        integer("tile_rows", "products", "of a tile; 16 where the strategy names none"),
+        integer("weight_bits", "bits", "that the levels of this layer need"),
+        integer("windows", "", "rows that were learned from"),
+        integer("images", "", "of the calibration split that they come from"),
+        DATA_SOURCE,
+    ),
+    needs="learned",
+)
+
+ABLATION = Table(
+    "ablation",
+    "b",
+    "One row a (workload, strategy with `rounding: learned` and no bound, part): what each part of "
+    "learning is worth on the whole test split, which chooses nothing.",
+    (
+        WORKLOAD,
+        STRATEGY,
+        text(
+            "part",
+            "`nearest` codes; `equalised` layers; `bias`, the means removed; `scale`, searched; "
+            "`codes`, all of it: each added to the one before. `codes_unequalised` leaves "
+            "equalisation out again",
+        ),
+        number("accuracy", "share", "top-1"),
+        number("accuracy_delta", "share", "accuracy minus that of FP32"),
+        number("delta_low", "share", "lower end of Tango's 95 % interval of it (paired)"),
+        number("delta_high", "share", "upper end of it"),
+        number(
+            "mcnemar_p_fp32", "", "McNemar's mid-p against FP32, adjusted by Holm over the parts"
+        ),
+        number("sqnr_db", "dB", "of the logits against FP32's"),
+        number("mcnemar_p_before", "", "McNemar's mid-p against the row before"),
+        integer("images", "", "size of the test split"),
+    ),
+    (DATA_SOURCE,),
+    needs="unbounded",
+)
+
+TABLES = (LEARNING, ABLATION)

@@ -1,0 +1,25 @@
+"""Rule ablation: what each part of learning is worth, on the whole test split."""
+
+import onnx
+
+from edgeint8.files import write_csv
+from edgeint8.models.data.samples import load_samples
+from edgeint8.quant.calibrate.draws import calibration_draws
+from edgeint8.quant.evidence.ablation import ablation_rows
+from edgeint8.quant.ptq import Strategy, prepare_model
+from edgeint8.study.job import job
+
+with job(snakemake):
+    strategy = Strategy.from_mapping(snakemake.wildcards.strategy, snakemake.params.options)
+    seen = load_samples(snakemake.input.dataset, "calibration")
+    count = seen.whole(strategy.images_learned)
+    chosen = calibration_draws(len(seen), count, seed=snakemake.params.seed)[0]
+    test = load_samples(snakemake.input.dataset, "test")
+    rows = ablation_rows(
+        prepare_model(onnx.load(snakemake.input.model)),
+        strategy,
+        seen.rows(chosen).inputs,
+        (test.inputs, test.labels),
+    )
+    ends = {"workload": snakemake.wildcards.workload}, {"data_source": test.source}
+    write_csv(snakemake.output.table, [ends[0] | row | ends[1] for row in rows])
