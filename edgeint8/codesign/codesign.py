@@ -4,12 +4,18 @@ The only module of this room that knows the words of quantisation: it reads rows
 and prices them. One strategy is the base; on every axis one thing is changed, so a difference has
 one cause. Rows of ``codesign.csv``:
 
-    strategy                 every static strategy: 32-bit sums, ONNX Runtime's float32 requantiser
+    strategy                 every static strategy: 32-bit sums, or those it guarantees, and ONNX
+                             Runtime's float32 requantiser
     zero_point               raw codes and a constant in the bias, or subtracted first (9 bits)
     requantizer              the base under other multipliers and roundings
     accumulator              as wide as any input can need, or as the test images needed
     weight_bits              fewer bits a weight, packed in memory; the base's sums
     weights_and_accumulator  the same, with sums as wide as those weights can need
+    learned                  learned codes: of fewer bits, or under a bound; sums as they need
+
+What learning saves is told against the base at the width that its own weights can need: 32-bit sums
+would be a base of straw. Storage and multiplier are priced by the strategy's weight bits; a network
+whose layers had different ones would need the widest multiplier, with narrower storage and traffic.
 """
 
 import math
@@ -30,6 +36,7 @@ QUALITY = ("accuracy", "accuracy_delta", "sqnr_db", "images")
 ANOTHER_DATAFLOW = 4  # octaves
 WITNESS = ("compared_elements", "mismatches")
 ENERGY: dict[Level, str] = {"low": "energy_pj_low", "mid": "energy_pj", "high": "energy_pj_high"}
+PROVEN = ("accumulator", "guaranteed")  # axis and choice of the base at its proven width
 FRONT: dict[Level, str] = {"low": "pareto_low", "mid": "pareto", "high": "pareto_high"}
 
 
@@ -44,6 +51,8 @@ class Evidence:
     narrow
         The base with fewer weight bits: `weight_bits`, `QUALITY`, `WITNESS`, `bits_guaranteed`
         and `bits_guaranteed_raw_codes`.
+    learned
+        The base with learned codes: the columns of `narrow`, and `bounded_bits` (may be empty).
     base
         Name of the strategy that all axes start from.
     replayed
@@ -56,6 +65,7 @@ class Evidence:
     narrow: Rows
     base: str
     replayed: int
+    learned: Rows = ()
 
     def strategy(self, name: str) -> Mapping[str, Any]:
         """The row of one strategy."""
@@ -76,6 +86,7 @@ class Choice:
     path: Datapath
     quality: Mapping[str, Any]
     note: str = ""
+    learned: bool = False
 
 
 def codesign_rows(
@@ -86,8 +97,17 @@ def codesign_rows(
     rows = [_priced(workload, layers, hardware, choice, evidence.base) for choice in priced]
     quality = quality_column(rows)
     fronts = [front(rows, quality, ENERGY[level]) for level in LEVELS]
+    plain = [row for row, choice in zip(rows, priced, strict=True) if not choice.learned]
+    kept = iter(front(plain, quality, ENERGY["mid"]))
+    proven = next(row for row in rows if (row["axis"], row["choice"]) == PROVEN)
     for row, choice, *marks in zip(rows, priced, *fronts, strict=True):
         row |= dict(zip(FRONT.values(), marks, strict=True)) | {"note": choice.note}
+        row |= {
+            "rounding": "learned" if choice.learned else "nearest",
+            "energy_vs_proven": row["energy_pj"] / proven["energy_pj"],
+            "area_vs_proven": row["area_mm2"] / proven["area_mm2"],
+            "pareto_unlearned": not choice.learned and next(kept),
+        }
     return rows
 
 
@@ -96,7 +116,8 @@ def choices(evidence: Evidence) -> Iterator[Choice]:
     names = [str(row["strategy"]) for row in evidence.strategies if _static(row)]
     for name in sorted(names, key=lambda name: name != evidence.base):
         row = evidence.strategy(name)
-        yield Choice("strategy", name, name, strategy_path(row), row, _strategy_note(row))
+        path, note = strategy_path(row), _strategy_note(row)
+        yield Choice("strategy", name, name, path, row, note, row.get("rounding") == "learned")
     yield from _zero_points(evidence, names)
     base = evidence.strategy(evidence.base)
     path = strategy_path(base)
@@ -114,17 +135,31 @@ def choices(evidence: Evidence) -> Iterator[Choice]:
             if axis == "weights_and_accumulator":
                 changed = replace(changed, accumulator_bits=guaranteed_bits(row, path.zero_point))
             yield Choice(axis, f"{bits} bits", evidence.base, changed, row, note)
+    yield from _learned(evidence, path, note)
+
+
+def _learned(evidence: Evidence, path: Datapath, note: str) -> Iterator[Choice]:
+    """Learned codes: the bits of their weights, and sums as wide as these weights can need."""
+    for row in evidence.learned:
+        bits, sums = int(row["weight_bits"]), guaranteed_bits(row, path.zero_point)
+        name = f"{sums}-bit sums" if _known(row["bounded_bits"]) else f"{bits}-bit weights"
+        changed = replace(path, weight_bits=bits, accumulator_bits=sums)
+        yield Choice("learned", name, evidence.base, changed, row, note, learned=True)
 
 
 def strategy_path(row: Mapping[str, Any]) -> Datapath:
     """The datapath on which ONNX Runtime's integers come out bit for bit.
 
-    A strategy with power-of-two scales needs a shift where others multiply.
+    A strategy with power-of-two scales needs a shift where others multiply; one that guarantees a
+    width needs no wider sums.
     """
     asymmetric = row["symmetry"] == "asymmetric"
     scheme = "power_of_two" if bool(row["power_of_two"]) else "ort_float32"
+    bounded = row.get("bounded_bits")
+    sums = Datapath.accumulator_bits if bounded is None or math.isnan(bounded) else int(bounded)
     return Datapath(
         weight_bits=int(row["weight_bits"]),
+        accumulator_bits=sums,
         zero_point="folded" if asymmetric else "none",
         per_channel=row["granularity"] == "channel",
         requantizer=REQUANTIZERS[scheme],

@@ -133,7 +133,7 @@ CODESIGN = Table(
             "axis",
             "`strategy` (every static one), `zero_point`, `requantizer`, `accumulator`, "
             "`weight_bits`, `weights_and_accumulator` (fewer weight bits and sums as wide as these "
-            "weights can need)",
+            "weights can need), `learned` (codes learned for fewer bits or under a bound)",
         ),
         text("choice"),
         text(
@@ -178,7 +178,13 @@ CODESIGN = Table(
         flag("pareto_high", "the same at high constants"),
         text("note", "widths that never overflow, what is not priced"),
     ),
-    (DATA_SOURCE,),
+    (
+        text("rounding", "`nearest` or `learned` codes"),
+        number("energy_vs_proven", "", "energy over that of the base at its guaranteed width"),
+        number("area_vs_proven", "", "area over that of the base at its guaranteed width"),
+        flag("pareto_unlearned", "on the front of the choices without learning, mid constants"),
+        DATA_SOURCE,
+    ),
     needs="calibrated",
 )
 

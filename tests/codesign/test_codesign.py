@@ -29,6 +29,7 @@ from edgeint8.codesign.datapath import (
     datapath_cost,
     storage,
 )
+from edgeint8.codesign.narrower import narrower
 from edgeint8.codesign.operand_widths import (
     ADDERS,
     MULTIPLIERS,
@@ -38,6 +39,7 @@ from edgeint8.codesign.operand_widths import (
     multiplier_um2,
 )
 from edgeint8.errors import DataError, HardwareError
+from edgeint8.quant.strategy import Strategy
 
 SHAPE = LayerShape.from_output((8, 8), (3, 3), 4, 16)
 NETWORK = (
@@ -112,6 +114,10 @@ EVIDENCE = Evidence(
     narrow=[narrow(4, 0.88), narrow(2, 0.3)],
     base="asym",
     replayed=100,
+    learned=[
+        narrow(3, 0.895) | {"bounded_bits": math.nan},
+        narrow(8, 0.85) | {"bounded_bits": 17, "bits_guaranteed_raw_codes": 17},
+    ],
 )
 
 
@@ -270,6 +276,7 @@ def test_each_axis_changes_one_thing(rows) -> None:
             "accumulator": {"accumulator_bits"},
             "weight_bits": {"weight_bits"},
             "weights_and_accumulator": {"weight_bits", "accumulator_bits"},
+            "learned": {"weight_bits", "accumulator_bits"},
         }
         assert changed <= allowed[row["axis"]], row
     assert [row["choice"] for row in rows if row["axis"] == "strategy"] == [
@@ -310,7 +317,7 @@ def test_without_labels_fidelity_takes_the_place_of_accuracy() -> None:
                 row | {"accuracy": math.nan, "accuracy_delta": math.nan}
                 for row in getattr(EVIDENCE, name)
             ]
-            for name in ("strategies", "schemes", "narrow")
+            for name in ("strategies", "schemes", "narrow", "learned")
         },
     )
     rows = codesign_rows("net", NETWORK, MACHINE, unlabelled)
@@ -370,3 +377,45 @@ def test_the_reference_machine_is_the_one_most_like_the_recommended() -> None:
     assert reference_machine(near, design | {"cols": 32}).rows == 32
     with pytest.raises(DataError):
         reference_machine([], design)
+
+
+# --- learned codes ----------------------------------------------------------------------------
+
+
+def test_learned_choices_are_priced_at_their_bits_and_the_width_they_need(rows) -> None:
+    few, bounded = on(rows, "learned", "3-bit weights"), on(rows, "learned", "17-bit sums")
+    assert (few["weight_bits"], few["accumulator_bits"]) == (3, 16)
+    assert (bounded["weight_bits"], bounded["accumulator_bits"]) == (8, 17)
+    path = replace(PLAIN, weight_bits=8, accumulator_bits=17, zero_point="folded")
+    path = replace(path, per_channel=True, requantizer=FLOAT)
+    assert bounded["energy_pj"] == datapath_cost(NETWORK, MACHINE, path).energy_pj["mid"]
+    proven = on(rows, "accumulator", "guaranteed")
+    assert proven["accumulator_bits"] == 21
+    for row in rows:
+        assert row["energy_vs_proven"] == row["energy_pj"] / proven["energy_pj"]
+        assert row["area_vs_proven"] == row["area_mm2"] / proven["area_mm2"]
+    assert few["energy_vs_proven"] < 1 and few["rounding"] == "learned"
+
+
+def test_the_front_without_learning_is_that_of_the_other_rows(rows) -> None:
+    plain = [row for row in rows if row["axis"] != "learned"]
+    expected = front(plain, "accuracy", "energy_pj")
+    assert [row["pareto_unlearned"] for row in plain] == expected
+    assert not any(row["pareto_unlearned"] for row in rows if row["axis"] == "learned")
+    assert on(rows, "learned", "3-bit weights")["pareto"]
+
+
+def test_a_strategy_that_guarantees_a_width_is_priced_at_it() -> None:
+    assert strategy_path(strategy("bound", bounded_bits=17)).accumulator_bits == 17
+    assert strategy_path(strategy("free", bounded_bits=math.nan)).accumulator_bits == 32
+
+
+def test_narrower_variants_keep_all_but_what_they_change() -> None:
+    base = Strategy("b", rounding="learned", accumulator_bits=18, weight_bits=6, bias_bits=20)
+    found = narrower(base, [4, 7, 5], [3], [16, 17])
+    described = [(s.rounding, s.weight_bits, s.accumulator_bits) for s in found]
+    assert described == [
+        *(("nearest", 5, None), ("nearest", 4, None), ("learned", 3, None)),
+        *(("learned", 6, 17), ("learned", 6, 16)),
+    ]
+    assert {s.bias_bits for s in found} == {20}

@@ -84,7 +84,7 @@ rule explore_designs:
 
 
 rule weight_bits:
-    """The recommended strategy with fewer weight bits: ONNX Runtime runs the whole test split."""
+    """The recommended strategy with fewer bits: ONNX Runtime runs the whole test split."""
     input:
         dataset=dataset_of,
         model=f"{NETWORK}/model.onnx",
@@ -108,7 +108,8 @@ rule weight_bits:
     params:
         code=code("weight_bits"),
         strategies={name: STUDY.strategies[name] for name in STATIC},
-        weight_bits=STUDY.codesign["weight_bits"],
+        seed=STUDY.seed,
+        options={name: bits for name, bits in STUDY.codesign.items() if name != "images"},
         images=STUDY.codesign["images"],
     script:
         "../scripts/weight_bits.py"

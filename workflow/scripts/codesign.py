@@ -21,11 +21,13 @@ with job(snakemake):
     layers = layers_from_json(read_json(snakemake.input.layers))
     strategies = rows_of(snakemake.input.quantization, workload)
     recommendation = rows_of(snakemake.input.recommendation)
+    narrow = rows_of(snakemake.input.weight_bits)
     evidence = Evidence(
         strategies=strategies,
         accumulators=rows_of(snakemake.input.accumulator, workload),
         schemes=rows_of(snakemake.input.schemes),
-        narrow=rows_of(snakemake.input.weight_bits),
+        narrow=[row for row in narrow if row["rounding"] == "nearest"],
+        learned=[row for row in narrow if row["rounding"] == "learned"],
         base=next(row["strategy"] for row in recommendation if row["recommended"]),
         replayed=snakemake.params.replayed or strategies[0]["images"],
     )

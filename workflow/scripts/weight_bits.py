@@ -1,16 +1,17 @@
-"""Rule weight_bits: the recommended strategy with fewer weight bits, ONNX Runtime the witness."""
+"""Rule weight_bits: the recommended strategy with fewer bits, nearest and learned codes."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import onnx
 
+from edgeint8.codesign.narrower import narrower
 from edgeint8.files import read_json, write_csv
 from edgeint8.fixed_point.compare import compare_model
 from edgeint8.fixed_point.executor import as_feeds
 from edgeint8.fixed_point.studies.bit_growth import model_widths
 from edgeint8.fixed_point.studies.recommendation import accumulator_row
 from edgeint8.models.data.samples import load_samples
+from edgeint8.quant.calibrate.draws import calibration_draws
 from edgeint8.quant.evidence.evidence import evidence_rows, load_logits, split_logits
 from edgeint8.quant.ort.reference import batches
 from edgeint8.quant.ptq import Calibration, Strategy, prepare_model, quantize
@@ -28,6 +29,8 @@ def row_of(strategy, graph):
     return {
         "strategy": strategy.name,
         "weight_bits": strategy.weight_bits,
+        "rounding": strategy.rounding,
+        "bounded_bits": strategy.accumulator_bits,
         **{name: evidence[name] for name in ("accuracy", "accuracy_delta", "sqnr_db")},
         "images": len(test),
         "compared_elements": compared.elements,
@@ -44,10 +47,10 @@ with job(snakemake):
     paths = {Path(path).stem: path for path in snakemake.input.calibrations}
     calibration = Calibration.from_json(read_json(paths[base.calibration_id]))
     model = prepare_model(onnx.load(snakemake.input.model))
-    narrow = [
-        replace(base, weight_bits=bits)
-        for bits in sorted(snakemake.params.weight_bits, reverse=True)
-        if bits < base.weight_bits
-    ]
-    rows = [row_of(one, quantize(model, calibration, one).executable) for one in narrow]
+    seen = load_samples(snakemake.input.dataset, "calibration")
+    count = seen.whole(base.images_learned)
+    chosen = calibration_draws(len(seen), count, seed=snakemake.params.seed)[0]
+    images = seen.rows(chosen).inputs
+    narrow = narrower(base, **snakemake.params.options)
+    rows = [row_of(s, quantize(model, calibration, s, images=images).executable) for s in narrow]
     write_csv(snakemake.output.table, rows)

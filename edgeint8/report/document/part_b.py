@@ -2,16 +2,19 @@
 
 import pandas as pd
 
+from edgeint8.report.document import learned
 from edgeint8.report.figures.style import data_source
 from edgeint8.report.findings import layer_why, why
 from edgeint8.report.findings.effects import of
-from edgeint8.report.markdown import Tables, figure, heading, link, percent, points, table
+from edgeint8.report.markdown import Tables, figure, heading, links, percent, points, table
 
 NOT_EDGE = "x86, not an edge device"
 LINKS = (
     "quantization",
     "recommendation",
     "draws",
+    "learning",
+    "ablation",
     "sensitivity",
     "mixed_precision",
     "layer_traits",
@@ -24,10 +27,9 @@ def section(tables: Tables) -> str:
     """Recommendation, evidence, reasons, layers and, apart from all of it, time."""
     frame = tables["quantization"]
     workloads = [str(name) for name in dict.fromkeys(frame["workload"])]
-    links = ", ".join(link(name) for name in LINKS if len(tables[name]))
     return "\n\n".join(
         [
-            f"## Part B: quantisation ({links})",
+            f"## Part B: quantisation ({links(tables, *LINKS)})",
             *_recommended(tables, workloads),
             heading("The evidence", tables, "quantization", "draws"),
             _how_to_read(frame),
@@ -36,6 +38,7 @@ def section(tables: Tables) -> str:
             processor(frame),
             heading("Why", tables, "quantization", "draws", "layer_traits", "levels"),
             *(part for name in workloads for part in _bullets(name, why.reasons(tables, name))),
+            *learned.section(tables),
             *_distributions(tables),
             *_layers(tables, workloads),
             *_latency(frame),

@@ -25,7 +25,9 @@ AXES = {
     "accumulator": "sums",
     "weight_bits": "weight bits",
     "weights_and_accumulator": "weight bits, sums as wide as needed",
+    "learned": "learned codes, sums as wide as needed",
 }
+FRONTS = {"pareto": "-", "pareto_unlearned": ":"}
 SWEEPS = ("weight_bits", "weights_and_accumulator")
 SHORT = {
     "int32_half_up": "31-bit multiplier",
@@ -75,14 +77,17 @@ def _relative(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _panel(ax: Axes, rows: pd.DataFrame) -> None:
-    front = rows[rows["pareto"].astype(bool)].sort_values("energy", kind="stable")
-    ax.plot(
-        *(front["energy"], front["quality"]),
-        color="0.2",
-        linewidth=1.0,
-        drawstyle="steps-post",
-        zorder=1,
-    )
+    for column, line in FRONTS.items():
+        if column in rows:
+            front = rows[rows[column].astype(bool)].sort_values("energy", kind="stable")
+            ax.plot(
+                *(front["energy"], front["quality"]),
+                color="0.2",
+                linestyle=line,
+                linewidth=1.0,
+                drawstyle="steps-post",
+                zorder=1,
+            )
     for k, axis in enumerate(AXES):
         chosen = on_axis(rows, axis).sort_values("weight_bits", kind="stable")
         ax.errorbar(
@@ -113,7 +118,7 @@ def _zoom(ax: Axes, rows: pd.DataFrame) -> None:
     low, high = strategies.min(), strategies.max()
     free = max(CLOSE * (high - low), 0.1)
     ax.set_ylim(low - free, high + free)
-    inside = rows[~rows["axis"].isin(SWEEPS)]
+    inside = rows[~rows["axis"].isin((*SWEEPS, "learned"))]
     left, right = inside["least"].min(), inside["most"].max()
     ax.set_xlim(left - 0.08 * (right - left) - 0.1, right + 0.08 * (right - left) + 0.1)
 
@@ -138,7 +143,7 @@ def _name_choices(ax: Axes, rows: pd.DataFrame) -> None:
 
 
 def _name(row: dict[str, object]) -> str:
-    if row["axis"] == SWEEPS[-1]:
+    if row["axis"] in (SWEEPS[-1], "learned"):
         return f"{row['weight_bits']}-bit weights, {row['accumulator_bits']}-bit sums"
     if row["axis"] == "accumulator":
         return f"{row['accumulator_bits']}-bit sums"
@@ -213,5 +218,8 @@ def _legend(axes: set[str]) -> list[Line2D]:
     ]
     handles.append(Line2D([], [], color="black", marker="*", linestyle="none", label="base"))
     handles.append(Line2D([], [], color="0.2", linewidth=1.0, label="front"))
+    if "learned" in axes:
+        label = "front without learning"
+        handles.append(Line2D([], [], color="0.2", linestyle=":", linewidth=1.0, label=label))
     handles.append(Line2D([], [], color=COLOURS[4], linewidth=0.8, label="low to high constants"))
     return handles

@@ -273,6 +273,7 @@ def choice_name(row: pd.Series) -> str:
         "weights_and_accumulator": f"{bits}-bit weights with {int(row['accumulator_bits'])}-bit "
         "sums",
         "accumulator": f"{int(row['accumulator_bits'])}-bit sums",
+        "learned": f"learned: {bits}-bit weights with {int(row['accumulator_bits'])}-bit sums",
         "requantizer": f"requantiser `{row['choice']}`",
         "zero_point": f"zero-point {row['choice']}",
     }[str(row["axis"])]
