@@ -25,7 +25,11 @@ EVALUATION_BATCH = 500
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """How to train; `precision` is ``bfloat16``, ``float32`` or ``auto`` (what the CPU has)."""
+    """How to train; `precision` is ``bfloat16``, ``float32`` or ``auto`` (what the CPU has).
+
+    augment: mirror half of the images. crop: until the last `whole_epochs` epochs each image is a
+    random window of `crop` x `crop` pixels, without padding: less work, and another view each time.
+    """
 
     epochs: int
     learning_rate: float
@@ -33,6 +37,8 @@ class TrainingOptions:
     weight_decay: float = 5e-4
     label_smoothing: float = 0.0
     augment: bool = False
+    crop: int | None = None
+    whole_epochs: int = 3
     precision: str = "auto"
     seed: int = 0
 
@@ -41,6 +47,10 @@ class TrainingOptions:
             raise ConfigError(f"{self.epochs} epochs", allowed="at least 1")
         if not self.learning_rate > 0:
             raise ConfigError(f"a learning rate of {self.learning_rate}", allowed="above 0")
+        if self.crop is not None and self.crop < 1:
+            raise ConfigError(f"windows of {self.crop} pixels", allowed="at least 1, or null")
+        if self.whole_epochs < 0:
+            raise ConfigError(f"{self.whole_epochs} epochs on whole images", allowed="0 or more")
         if self.precision not in ("auto", "bfloat16", "float32"):
             raise ConfigError(f"precision {self.precision!r}", allowed="auto, bfloat16 or float32")
 
@@ -67,6 +77,7 @@ def train_model(model: nn.Module, dataset: Dataset, options: TrainingOptions) ->
     generator = torch.Generator().manual_seed(options.seed)
     train, holdout = dataset.train(), dataset.held_out()
     inputs, labels = torch.from_numpy(train.inputs), torch.from_numpy(train.labels)
+    _refuse_what_is_no_image(options, inputs)
     dtype = training_dtype(options.precision)
     if inputs.ndim == 4:
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -84,7 +95,8 @@ def train_model(model: nn.Module, dataset: Dataset, options: TrainingOptions) ->
     log: list[Epoch] = []
     best: dict[str, Any] = {}
     for number in range(1, options.epochs + 1):
-        batches = shuffled_batches(inputs, labels, options, generator)
+        whole = number > options.epochs - options.whole_epochs
+        batches = shuffled_batches(inputs, labels, options, generator, whole)
         progress = tqdm(
             batches,
             total=steps,
@@ -145,27 +157,51 @@ def evaluate(model: nn.Module, split: Split) -> tuple[float, float]:
 
 
 def shuffled_batches(
-    inputs: Tensor, labels: Tensor, options: TrainingOptions, generator: torch.Generator
+    inputs: Tensor,
+    labels: Tensor,
+    options: TrainingOptions,
+    generator: torch.Generator,
+    whole: bool = True,
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Batches in a random order; images are flipped and shifted if `options.augment`."""
+    """Batches in a random order, mirrored and cropped as `options` say; `whole`: not cropped."""
     order = torch.randperm(len(labels), generator=generator)
     for chosen in order.split(options.batch_size):
         batch = inputs[chosen]
         if options.augment:
-            batch = flip_and_shift(batch, generator)
+            batch = mirror_half(batch, generator)
+        if options.crop and not whole:
+            batch = random_windows(batch, options.crop, generator)
         if batch.ndim == 4:
             batch = batch.contiguous(memory_format=torch.channels_last)
         yield batch, labels[chosen]
 
 
-def flip_and_shift(images: Tensor, generator: torch.Generator, reach: int = 2) -> Tensor:
-    """Mirror half of the images; shift the batch by up to `reach` pixels, zeros coming in."""
+def mirror_half(images: Tensor, generator: torch.Generator) -> Tensor:
+    """(N, C, H, W) with each image mirrored left to right with a chance of one half."""
     mirrored = torch.rand(len(images), generator=generator) < 0.5
-    images = torch.where(mirrored[:, None, None, None], images.flip(3), images)
-    row, column = torch.randint(0, 2 * reach + 1, (2,), generator=generator).tolist()
-    height, width = images.shape[2:]
-    padded = functional.pad(images, (reach,) * 4)
-    return padded[:, :, row : row + height, column : column + width]
+    return torch.where(mirrored[:, None, None, None], images.flip(3), images)
+
+
+def random_windows(images: Tensor, size: int, generator: torch.Generator) -> Tensor:
+    """(N, C, H, W) -> (N, C, size, size): a window of each image, at a place of its own."""
+    count, _, height, width = images.shape
+    rows = torch.randint(0, height - size + 1, (count,), generator=generator)
+    columns = torch.randint(0, width - size + 1, (count,), generator=generator)
+    windows = images.unfold(2, size, 1).unfold(3, size, 1)  # (N, C, places, places, size, size)
+    return windows[torch.arange(count), :, rows, columns]
+
+
+def _refuse_what_is_no_image(options: TrainingOptions, inputs: Tensor) -> None:
+    if inputs.ndim != 4 and (options.augment or options.crop):
+        raise ConfigError(
+            f"augment or crop for samples of shape {tuple(inputs.shape[1:])}",
+            allowed="for images (channels, height, width)",
+        )
+    if options.crop and options.crop > min(inputs.shape[2:]):
+        raise ConfigError(
+            f"windows of {options.crop} pixels in images of {tuple(inputs.shape[2:])}",
+            allowed=f"at most {min(inputs.shape[2:])}",
+        )
 
 
 def training_dtype(precision: str) -> torch.dtype:

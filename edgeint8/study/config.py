@@ -25,7 +25,13 @@ Kind = Literal["trained", "onnx", "topology"]
 KIND_OF_KEY: Mapping[str, Kind] = {"model": "trained", "onnx": "onnx", "topology": "topology"}
 GIVEN = "given"  # the one strategy of a network that came quantised
 # The samples that each built-in network is made for; its input fits no others.
-DATASET_OF = {"signal_cnn_1d": "synthetic_signals", "tiny_cnn_2d": "cifar10", "resnet8": "cifar10"}
+DATASET_OF = {
+    "signal_cnn_1d": "synthetic_signals",
+    "tiny_cnn_2d": "cifar10",
+    "mobile_cnn_2d": "cifar10",
+    "resnet8": "cifar10",
+}
+SELECTIONS = ("strategies", "hardware")  # keys of a workload that narrow the study's, no options
 AGGREGATES = (
     *("part_a", "part_b", "part_c", "part_d", "quantize", "golden", "crosscheck"),
     *("explore", "rtl", "report", "all"),
@@ -34,11 +40,16 @@ AGGREGATES = (
 
 @dataclass(frozen=True)
 class Workload:
-    """One network of the study; `options` are its other keys, with defaults filled in."""
+    """One network of the study, what is tried on it, and its other keys with defaults filled in.
+
+    strategies: the study's, or its own selection; hardware: ids, likewise.
+    """
 
     name: str
     kind: Kind
     options: Mapping[str, Any]
+    strategies: tuple[str, ...]
+    hardware: tuple[str, ...]
 
     @property
     def dataset(self) -> str:
@@ -48,7 +59,10 @@ class Workload:
 
 @dataclass(frozen=True)
 class Study:
-    """A validated study: what to run and where results go."""
+    """A validated study: what to run and where results go.
+
+    strategies, hardware: those of any workload; which are whose, each `Workload` says.
+    """
 
     seed: int
     data_dir: Path
@@ -107,10 +121,12 @@ def load_study(config: Mapping[str, Any], schema_path: str | Path) -> Study:
     if error is not None:
         raise refusal(error, schema)
     run = values["run"]
-    workloads = tuple(
-        _workload(name, values["workloads"]) for name in _known(run, "workloads", values)
-    )
-    strategies = {name: values["strategies"][name] for name in _known(run, "strategies", values)}
+    machines = hardware_ids(values["hardware"])
+    names = _known(run["workloads"], "workloads", values, "$.run.workloads")
+    chosen = _known(run["strategies"], "strategies", values, "$.run.strategies")
+    workloads = tuple(_workload(name, values, machines) for name in names)
+    used = dict.fromkeys([*chosen, *(name for w in workloads for name in w.strategies)])
+    strategies = {name: values["strategies"][name] for name in used}
     for name in run["detail_strategies"]:
         if name not in strategies:
             raise ConfigError(
@@ -128,7 +144,7 @@ def load_study(config: Mapping[str, Any], schema_path: str | Path) -> Study:
         workloads=workloads,
         strategies=strategies,
         detail_strategies=tuple(run["detail_strategies"]),
-        hardware=hardware_ids(values["hardware"]),
+        hardware=tuple(dict.fromkeys([*machines, *(id for w in workloads for id in w.hardware)])),
         datasets=values["datasets"],
         simulation=values["simulation"],
         explore=values["explore"],
@@ -179,8 +195,8 @@ def with_defaults(schema: Mapping[str, Any], value: Any, root: Mapping[str, Any]
     }
 
 
-def _workload(name: str, definitions: Mapping[str, Mapping[str, Any]]) -> Workload:
-    options = definitions[name]
+def _workload(name: str, values: Mapping[str, Any], machines: tuple[str, ...]) -> Workload:
+    options = values["workloads"][name]
     where = f"$.workloads.{name}"
     kinds = [key for key in KIND_OF_KEY if key in options]
     if len(kinds) != 1:
@@ -204,18 +220,25 @@ def _workload(name: str, definitions: Mapping[str, Mapping[str, Any]]) -> Worklo
     for key, allowed in files.items():
         if key in options and not Path(options[key]).is_file():
             raise ConfigError(f"no file {options[key]!r}", where=f"{where}.{key}", allowed=allowed)
-    return Workload(name, KIND_OF_KEY[kinds[0]], options)
+    own = options.get("strategies", values["run"]["strategies"])
+    return Workload(
+        name,
+        KIND_OF_KEY[kinds[0]],
+        {key: value for key, value in options.items() if key not in SELECTIONS},
+        tuple(_known(own, "strategies", values, f"{where}.strategies")),
+        tuple(options.get("hardware", machines)),
+    )
 
 
-def _known(run: Mapping[str, Any], key: str, values: Mapping[str, Any]) -> Iterable[str]:
-    for index, name in enumerate(run[key]):
+def _known(names: Iterable[str], key: str, values: Mapping[str, Any], where: str) -> Iterable[str]:
+    for index, name in enumerate(names):
         if name not in values[key]:
             raise ConfigError(
                 f"no {key} entry is called {name!r}",
-                where=f"$.run.{key}[{index}]",
+                where=f"{where}[{index}]",
                 allowed=listed(values[key]),
             )
-    return list(run[key])
+    return list(names)
 
 
 def _refuse_disorder(values: Mapping[str, Any]) -> None:

@@ -46,6 +46,7 @@ def tables_of_study(
     static_detail: bool,
     detail: bool,
     hardware: bool,
+    priced: bool = True,
 ) -> dict[Part, tuple[str, ...]]:
     """The tables of each part that a study makes, from what it selects.
 
@@ -53,7 +54,8 @@ def tables_of_study(
     strategy, be it the one that it came with; static: any of these that is not dynamic; calibrated:
     any that the study calibrates; learned, unbounded: any whose codes it learns, and any of these
     without a bound on its sums; detail, static_detail: any that gets the costly parts, and any of
-    these that the study calibrates; hardware: any machine.
+    these that the study calibrates; hardware: any machine; priced: any network that is calibrated
+    and has a machine.
     """
     parts = {"status": names, "a": floats, "b": strategies, "c": strategies, "d": hardware}
     met = {
@@ -61,6 +63,7 @@ def tables_of_study(
         "calibrated": calibrated,
         "learned": learned,
         "unbounded": unbounded,
+        "priced": calibrated and priced,
         "static": static,
         "static_detail": static_detail,
         "detail": detail,

@@ -185,7 +185,7 @@ CODESIGN = Table(
         flag("pareto_unlearned", "on the front of the choices without learning, mid constants"),
         DATA_SOURCE,
     ),
-    needs="calibrated",
+    needs="priced",
 )
 
 VALIDATION = Table(

@@ -12,7 +12,9 @@ from edgeint8.errors import DataError
 
 Kind = Literal["text", "integer", "number", "flag"]
 Part = Literal["status", "a", "b", "c", "d"]
-Needs = Literal["", "calibrated", "learned", "unbounded", "static", "static_detail", "detail"]
+Needs = Literal[
+    "", "calibrated", "priced", "learned", "unbounded", "static", "static_detail", "detail"
+]
 RUN_DEPENDENT = ("latency_", "time_")
 
 

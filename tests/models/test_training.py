@@ -19,7 +19,9 @@ from edgeint8.models.networks.registry import MODELS, build_model
 from edgeint8.models.training import (
     TrainingOptions,
     evaluate,
-    flip_and_shift,
+    mirror_half,
+    random_windows,
+    shuffled_batches,
     train_model,
     training_dtype,
 )
@@ -28,6 +30,17 @@ from edgeint8.models.training import (
 PARAMETERS = {
     "signal_cnn_1d": (7 + 1) * 16 + (16 * 7 + 1) * 32 + (32 * 9 + 1) * 64 + (512 + 1) * 5,
     "tiny_cnn_2d": 27 * 32 + 64 + 288 * 64 + 128 + 576 * 128 + 256 + (128 + 1) * 10,
+    # stem; per block: up, depthwise, down, and a scale and shift for each of their channels
+    "mobile_cnn_2d": 27 * 32
+    + 2 * 32
+    + sum(
+        wide * (narrow + 9 + out) + 2 * (2 * wide + out)
+        for narrow, wide, out in (
+            *((32, 96, 32), (32, 96, 64), (64, 192, 64)),
+            *((64, 128, 96), (96, 192, 96)),
+        )
+    )
+    + (96 + 1) * 10,
 }
 
 
@@ -80,23 +93,81 @@ def test_evaluate_against_numpy():
     assert loss == pytest.approx(-np.log(chances[np.arange(3), labels]).mean(), rel=1e-6)
 
 
-def test_shifts_move_every_image_alike_and_flips_mirror():
-    images = torch.arange(2 * 3 * 6 * 6, dtype=torch.float32).reshape(2, 3, 6, 6) + 1
-    moved = flip_and_shift(images, torch.Generator().manual_seed(0))
-    assert moved.shape == images.shape
-    inner = moved[:, :, 2:4, 2:4]
-    for image, source in zip(inner, images, strict=True):
-        windows = [
-            candidate[:, r : r + 2, c : c + 2]
-            for candidate in (source, source.flip(2))
-            for r in range(5)
-            for c in range(5)
-        ]
-        assert any(torch.equal(image, window) for window in windows)
+def test_half_of_the_images_are_mirrored_and_nothing_else():
+    images = torch.arange(200 * 3 * 2 * 4, dtype=torch.float32).reshape(200, 3, 2, 4)
+    seen = mirror_half(images, torch.Generator().manual_seed(0))
+    mirrored = [
+        torch.equal(image, source.flip(2)) for image, source in zip(seen, images, strict=True)
+    ]
+    kept = [torch.equal(image, source) for image, source in zip(seen, images, strict=True)]
+    assert all(a != b for a, b in zip(mirrored, kept, strict=True)) and 70 < sum(mirrored) < 130
+
+
+def test_windows_are_parts_of_their_own_image_at_every_place():
+    """Pixels that say where they are: image, channel, row and column."""
+    count, channels, height, width, size = 300, 2, 5, 6, 3
+    index = torch.arange(count * channels * height * width)
+    images = index.reshape(count, channels, height, width)
+    windows = random_windows(images, size, torch.Generator().manual_seed(0))
+    assert windows.shape == (count, channels, size, size)
+    places = set()
+    for number, window in enumerate(windows):
+        row, column = divmod(int(window[0, 0, 0]) - number * channels * height * width, width)
+        places.add((row, column))
+        assert torch.equal(window, images[number, :, row : row + size, column : column + size])
+    assert places == {(row, column) for row in range(3) for column in range(4)}
+
+
+def test_the_last_epochs_see_whole_images():
+    images, labels = torch.zeros(4, 3, 8, 8), torch.zeros(4, dtype=torch.long)
+    options = TrainingOptions(epochs=2, learning_rate=0.1, crop=6)
+    sizes = [
+        next(shuffled_batches(images, labels, options, torch.Generator(), whole))[0].shape[2:]
+        for whole in (False, True)
+    ]
+    assert sizes == [(6, 6), (8, 8)]
+
+
+@pytest.mark.parametrize(
+    ("epochs", "whole_epochs", "windows"),
+    [(4, 3, [True, False, False, False]), (2, 3, [False] * 2)],
+)
+def test_cropping_ends_in_time(monkeypatch, epochs, whole_epochs, windows):
+    """Eight images of 32 x 32; what the network is given says which epochs were cropped."""
+    given = []
+
+    class Spy(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale = torch.nn.Parameter(torch.ones(1))
+
+        def forward(self, images):
+            given.append((self.training, images.shape[2]))
+            return self.scale * images.mean((2, 3))
+
+    images = np.random.default_rng(0).integers(0, 255, (10, 3, 32, 32), dtype=np.uint8)
+    labels = np.zeros(10, np.int64)
+    ones = np.ones(3, np.float32)
+    data = Dataset("cifar10", "t", images, labels, images, labels, ones, ones, 2)
+    options = TrainingOptions(
+        epochs=epochs, learning_rate=0.1, crop=28, whole_epochs=whole_epochs, batch_size=8
+    )
+    train_model(Spy(), data, options)
+    assert [size == 28 for training, size in given if training] == windows
+
+
+@pytest.mark.parametrize("options", [{"augment": True}, {"crop": 3}])
+def test_signals_are_neither_mirrored_nor_cropped(signals, options):
+    model = build_model("signal_cnn_1d", seed=0)
+    with pytest.raises(ConfigError, match="for images"):
+        train_model(model, signals, TrainingOptions(epochs=1, learning_rate=0.1, **options))
 
 
 def test_options_refuse_nonsense():
-    for bad in ({"epochs": 0}, {"learning_rate": 0.0}, {"precision": "fp16"}):
+    for bad in (
+        *({"epochs": 0}, {"learning_rate": 0.0}, {"precision": "fp16"}),
+        *({"crop": 0}, {"whole_epochs": -1}),
+    ):
         with pytest.raises(ConfigError):
             TrainingOptions(**({"epochs": 1, "learning_rate": 0.1} | bad))
     assert training_dtype("float32") is torch.float32

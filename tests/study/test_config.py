@@ -32,7 +32,7 @@ def changed(path, value):
 
 def test_default_study_is_valid_and_complete():
     study = load_study(study_config(), SCHEMA)
-    assert study.networks == study.names == ("signal_cnn_1d", "tiny_cnn_2d")
+    assert study.networks == study.names == ("signal_cnn_1d", "tiny_cnn_2d", "mobile_cnn_2d")
     assert set(study.detail_strategies) <= set(study.strategies)
     for hardware in study.hardware:
         assert parse_hardware_id(hardware).id == hardware
@@ -42,7 +42,7 @@ def test_defaults_are_filled_in_at_every_depth():
     study = load_study(changed(("datasets",), {}), SCHEMA)
     assert study.datasets["cifar10"]["sources"][0] == "data_dir"
     assert study.datasets["synthetic_signals"] == {"train_samples": None, "test_samples": None}
-    assert study.workload("tiny_cnn_2d").options["batch_size"] == 256
+    assert study.workload("signal_cnn_1d").options["batch_size"] == 256
     assert study.strategies["asym_channel_minmax"]["format"] == "qoperator"
 
 
@@ -59,6 +59,35 @@ def test_hardware_grid_is_every_combination_then_points_each_once():
     )
     assert len(ids) == len(set(ids)) == 10
     assert ids[0] == "ws_8x8_32kB_unlimited" and ids[-2:] == ("is_1x1_1kB_1Bpc", "gemmini")
+
+
+def test_a_workload_may_have_a_selection_of_its_own():
+    """It replaces the study's; the study knows everything that any workload uses, each once."""
+    config = changed(("workloads", "tiny_cnn_2d", "strategies"), ["w5_tensor_minmax"])
+    config["run"]["strategies"] = ["sym_tensor_minmax", "asym_channel_minmax"]
+    config["hardware"] = {"arrays": [], "points": ["ws_4x4_1kB_2Bpc", "os_4x4_1kB_2Bpc"]}
+    config["workloads"]["tiny_cnn_2d"]["hardware"] = ["gemmini", "ws_4x4_1kB_2Bpc"]
+    config["run"]["workloads"] = ["signal_cnn_1d", "tiny_cnn_2d"]
+    study = load_study(config, SCHEMA)
+    signal, tiny = (study.workload(name) for name in study.names)
+    assert signal.strategies == ("sym_tensor_minmax", "asym_channel_minmax")
+    assert signal.hardware == ("ws_4x4_1kB_2Bpc", "os_4x4_1kB_2Bpc")
+    assert tiny.strategies == ("w5_tensor_minmax",)
+    assert tiny.hardware == ("gemmini", "ws_4x4_1kB_2Bpc")
+    assert tuple(study.strategies) == (*signal.strategies, *tiny.strategies)
+    assert study.hardware == (*signal.hardware, "gemmini")
+    assert not {"strategies", "hardware"} & set(tiny.options), "options decide what is trained anew"
+
+
+def test_the_third_network_gets_six_strategies_and_six_machines():
+    """Two of fewer bits; the default study has to end within 25 minutes."""
+    study = load_study(study_config(), SCHEMA)
+    mobile = study.workload("mobile_cnn_2d")
+    bits = [study.strategies[name]["weight_bits"] for name in mobile.strategies]
+    assert len(bits) == len(mobile.hardware) == 6 and sum(b < 8 for b in bits) == 2
+    for name in ("signal_cnn_1d", "tiny_cnn_2d"):
+        assert len(study.workload(name).strategies) == 18
+        assert len(study.workload(name).hardware) == 42
 
 
 REFUSED = [
@@ -83,6 +112,9 @@ REFUSED = [
     (("hardware", "bandwidth"), ["8"], "$.hardware.bandwidth[0]", "unlimited or a whole number"),
     (("datasets", "cifar10", "sources"), ["web"], "$.datasets.cifar10.sources[0]", "stand_in"),
     (("datasets", "cifar10", "sources"), [], "$.datasets.cifar10.sources", "tried in this order"),
+    (("workloads", "tiny_cnn_2d", "strategies"), ["x"], "tiny_cnn_2d.strategies[0]", "w5_"),
+    (("workloads", "tiny_cnn_2d", "hardware"), ["8x8"], "tiny_cnn_2d.hardware[0]", "preset"),
+    (("workloads", "tiny_cnn_2d", "crop"), 0, "$.workloads.tiny_cnn_2d.crop", "or null"),
     (("golden", "images"), 0, "$.golden.images", "a whole number from 1 or null"),
     (("overflow", "bits"), [24, 16], "$.overflow.bits", "smallest first"),
 ]

@@ -46,8 +46,14 @@ PRESETS = {
 
 try:
     STUDY = load_study(config, STUDY_SCHEMA)
+    own_places = {
+        name: f"$.workloads.{workload.name}.hardware"
+        for workload in STUDY.workloads
+        if "hardware" in config["workloads"][workload.name]
+        for name in workload.hardware
+    }
     for name in STUDY.hardware:
-        find_hardware(name, where="$.hardware")
+        find_hardware(name, where=own_places.get(name, "$.hardware"))
     STRATEGIES = {
         name: Strategy.from_mapping(name, options) for name, options in STUDY.strategies.items()
     }
@@ -137,20 +143,62 @@ ADOPTED = [name for name in STUDY.networks if came_quantized(name)]
 FLOATS = [name for name in STUDY.networks if name not in ADOPTED]
 
 
-def strategies_of(name):
-    """The strategies of a network: the study's, or the one it came with."""
-    return [GIVEN] if name in ADOPTED else list(STRATEGIES)
+def strategies_of(name, kept=(*STRATEGIES, GIVEN)):
+    """The strategies of a network that are `kept`: the study's, its own, or the one it came with."""
+    own = (GIVEN,) if name in ADOPTED else STUDY.workload(name).strategies
+    return [strategy for strategy in own if strategy in kept or strategy == GIVEN]
 
 
-def pairs(pattern, strategies):
-    """One path per (network, one of `strategies`, or the one that the network came with)."""
+def static_of(name):
+    """The strategies of a network whose zero-points are known beforehand."""
+    return strategies_of(name, STATIC)
+
+
+# What has something to choose from, and what has a machine to run on.
+CALIBRATED = [name for name in FLOATS if static_of(name)]
+MAPPED = [name for name in STUDY.names if STUDY.workload(name).hardware]
+PRICED = [name for name in CALIBRATED if name in MAPPED]
+
+
+def pairs(pattern, kept):
+    """One path per (network, each strategy of it that is `kept`, or the one that it came with)."""
     return [
         path
         for name in STUDY.networks
-        for path in expand(
-            pattern, workload=name, strategy=[GIVEN] if name in ADOPTED else strategies
-        )
+        for path in expand(pattern, workload=name, strategy=strategies_of(name, kept))
     ]
+
+
+def static_files(pattern):
+    """An input function: one path per static strategy of the network that a job belongs to."""
+    return lambda wildcards: expand(
+        pattern, workload=wildcards.workload, strategy=static_of(wildcards.workload)
+    )
+
+
+def static_options(wildcards):
+    """The static strategies of the network that a job belongs to, as the study file writes them."""
+    return {name: STUDY.strategies[name] for name in static_of(wildcards.workload)}
+
+
+def calibrations_of(wildcards):
+    """Every calibration that a static strategy of the network uses."""
+    names = [STRATEGIES[name].calibration_id for name in static_of(wildcards.workload)]
+    return expand(
+        f"{NETWORK}/calibration/{{calibration}}.json",
+        workload=wildcards.workload,
+        calibration=dict.fromkeys(names),
+    )
+
+
+def hardware_of(wildcards):
+    """The machines that a workload is mapped onto."""
+    return STUDY.workload(wildcards.workload).hardware
+
+
+def presets_of(wildcards):
+    """The files of those of them that are presets."""
+    return [str(PRESETS[name]) for name in hardware_of(wildcards) if name in PRESETS]
 
 
 def per_network(pattern):
@@ -163,6 +211,11 @@ def per_float(pattern):
     return expand(pattern, workload=FLOATS)
 
 
+def per_calibrated(pattern):
+    """One path per workload that has strategies to choose from."""
+    return expand(pattern, workload=CALIBRATED)
+
+
 def per_strategy(pattern):
     """One path per (workload with a model, strategy)."""
     return pairs(pattern, list(STRATEGIES))
@@ -173,9 +226,18 @@ def per_static(pattern):
     return pairs(pattern, list(STATIC))
 
 
+def per_kept(pattern, kept):
+    """One path per (network that came as floats, each strategy of it that is `kept`)."""
+    return [
+        path
+        for name in FLOATS
+        for path in expand(pattern, workload=name, strategy=strategies_of(name, kept))
+    ]
+
+
 def per_static_detail(pattern):
     """As per_detail, of what the study calibrates itself: there is something to vary."""
-    return expand(pattern, workload=FLOATS, strategy=DETAIL_STATIC)
+    return per_kept(pattern, DETAIL_STATIC)
 
 
 def per_detail(pattern):
@@ -186,14 +248,15 @@ def per_detail(pattern):
 TABLES_OF_PART = tables_of_study(
     names=bool(STUDY.names),
     floats=bool(FLOATS),
-    strategies=bool(ADOPTED or (FLOATS and STRATEGIES)),
-    static=bool(ADOPTED or STATIC),
-    calibrated=bool(FLOATS and STATIC),
-    learned=bool(FLOATS and LEARNED),
-    unbounded=bool(FLOATS and UNBOUNDED),
-    static_detail=bool(FLOATS and DETAIL_STATIC),
-    detail=bool(ADOPTED or STUDY.detail_strategies),
-    hardware=bool(STUDY.names and STUDY.hardware),
+    strategies=any(strategies_of(name) for name in STUDY.networks),
+    static=any(static_of(name) for name in STUDY.networks),
+    calibrated=bool(CALIBRATED),
+    learned=any(strategies_of(name, LEARNED) for name in FLOATS),
+    unbounded=any(strategies_of(name, UNBOUNDED) for name in FLOATS),
+    static_detail=any(strategies_of(name, DETAIL_STATIC) for name in FLOATS),
+    detail=any(strategies_of(name, STUDY.detail_strategies) for name in STUDY.networks),
+    hardware=bool(MAPPED),
+    priced=bool(PRICED),
 )
 STUDY_TABLES = sum(TABLES_OF_PART.values(), ())
 TIMED = ("latency", "accuracy_latency")  # figures of what `latency: {run: false}` leaves out
@@ -244,7 +307,7 @@ def dataset_of(wildcards):
 
 def parts_of_study():
     """(workload, strategy, part, file) of everything that a network may have to leave out."""
-    files = [(name, "", "layers", f"{RESULTS}/{name}/layers.json") for name in STUDY.names]
+    files = [(name, "", "layers", f"{RESULTS}/{name}/layers.json") for name in MAPPED]
     files = files if "dse" in STUDY_TABLES else []
     lists = {
         "quantize.json": per_strategy,
@@ -261,8 +324,9 @@ def parts_of_study():
             workload, strategy = Path(path).parts[-3:-1]
             files.append((workload, strategy, Path(file).stem, path))
     for part in ("draws", "layer_traits", "recommendation", "codesign"):
-        for name in FLOATS if part in STUDY_TABLES else ():
-            files.append((name, "", part, f"{RESULTS}/{name}/{part}.csv"))
+        for name in PRICED if part == "codesign" else CALIBRATED:
+            if part in STUDY_TABLES:
+                files.append((name, "", part, f"{RESULTS}/{name}/{part}.csv"))
     return files
 
 

@@ -5,7 +5,7 @@ PUBLISHED = sorted((ROOT / "benchmarks").glob("published*.py"))  # the first one
 rule machine_tables:
     input:
         layers=f"{NETWORK}/layers.json",
-        presets=[str(PRESETS[name]) for name in STUDY.hardware if name in PRESETS],
+        presets=presets_of,
     output:
         **{
             table: f"{NETWORK}/{table}.csv"
@@ -30,7 +30,7 @@ rule machine_tables:
         mem_mb=growing(2000),
     params:
         code=code("machines"),
-        hardware=STUDY.hardware,
+        hardware=hardware_of,
     script:
         "../scripts/machines.py"
 
@@ -38,7 +38,7 @@ rule machine_tables:
 rule account:
     input:
         layers=f"{NETWORK}/layers.json",
-        presets=[str(PRESETS[name]) for name in STUDY.hardware if name in PRESETS],
+        presets=presets_of,
     output:
         physics=f"{NETWORK}/physics.csv",
     log:
@@ -52,7 +52,7 @@ rule account:
         mem_mb=growing(2000),
     params:
         code=code("account"),
-        hardware=STUDY.hardware,
+        hardware=hardware_of,
     script:
         "../scripts/account.py"
 
@@ -90,10 +90,7 @@ rule weight_bits:
         model=f"{NETWORK}/model.onnx",
         fp32=f"{NETWORK}/fp32_logits.npz",
         recommendation=f"{NETWORK}/recommendation.csv",
-        calibrations=expand(
-            f"{RESULTS}/{{{{workload}}}}/calibration/{{calibration}}.json",
-            calibration=CALIBRATIONS,
-        ),
+        calibrations=calibrations_of,
     output:
         table=f"{NETWORK}/weight_bits.csv",
     log:
@@ -107,7 +104,7 @@ rule weight_bits:
         mem_mb=growing(3000),
     params:
         code=code("weight_bits"),
-        strategies={name: STUDY.strategies[name] for name in STATIC},
+        strategies=static_options,
         seed=STUDY.seed,
         options={name: bits for name, bits in STUDY.codesign.items() if name != "images"},
         images=STUDY.codesign["images"],
@@ -121,7 +118,7 @@ rule schemes:
         dataset=dataset_of,
         fp32=f"{NETWORK}/fp32_logits.npz",
         recommendation=f"{NETWORK}/recommendation.csv",
-        models=expand(f"{RESULTS}/{{{{workload}}}}/{{strategy}}/executable.onnx", strategy=STATIC),
+        models=static_files(f"{STRATEGY}/executable.onnx"),
     output:
         table=f"{NETWORK}/schemes.csv",
     log:
@@ -135,7 +132,7 @@ rule schemes:
         mem_mb=growing(3000),
     params:
         code=code("schemes"),
-        strategies=list(STATIC),
+        strategies=lambda wildcards: static_of(wildcards.workload),
     script:
         "../scripts/schemes.py"
 
@@ -150,7 +147,7 @@ rule codesign:
         schemes=f"{NETWORK}/schemes.csv",
         quantization=f"{TABLES}/quantization.csv",
         accumulator=f"{TABLES}/accumulator.csv",
-        presets=[str(PRESETS[name]) for name in STUDY.hardware if name in PRESETS],
+        presets=presets_of,
     output:
         table=f"{NETWORK}/codesign.csv",
     log:
@@ -165,16 +162,16 @@ rule codesign:
         runtime=growing(5),
     params:
         code=code("codesign"),
-        hardware=STUDY.hardware,
+        hardware=hardware_of,
         replayed=STUDY.golden["images"],
     script:
         "../scripts/codesign.py"
 
 
 rule codesign_table:
-    """One table of the rows of every network that this study quantises."""
+    """One table of the rows of every network that this study quantises and maps."""
     input:
-        per_float(f"{NETWORK}/codesign.csv"),
+        expand(f"{NETWORK}/codesign.csv", workload=PRICED),
     output:
         table=f"{TABLES}/codesign.csv",
     log:
@@ -194,10 +191,10 @@ rule codesign_table:
 
 
 rule architecture_table:
-    """One table of the rows of every workload."""
+    """One table of the rows of every workload that has a machine."""
     input:
         lambda wildcards: expand(
-            f"{RESULTS}/{{workload}}/{wildcards.architecture_table}.csv", workload=STUDY.names
+            f"{RESULTS}/{{workload}}/{wildcards.architecture_table}.csv", workload=MAPPED
         ),
     output:
         table=f"{TABLES}/{{architecture_table}}.csv",

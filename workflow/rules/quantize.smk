@@ -235,7 +235,7 @@ rule calibration_draws:
     params:
         code=code("draws"),
         seed=STUDY.seed,
-        strategies={name: STUDY.strategies[name] for name in STATIC},
+        strategies=static_options,
         options=STUDY.calibration_draws,
     script:
         "../scripts/draws.py"
@@ -245,10 +245,7 @@ rule observe:
     input:
         dataset=dataset_of,
         model=f"{NETWORK}/model.onnx",
-        calibrations=expand(
-            f"{RESULTS}/{{{{workload}}}}/calibration/{{calibration}}.json",
-            calibration=CALIBRATIONS,
-        ),
+        calibrations=calibrations_of,
     output:
         traits=f"{NETWORK}/layer_traits.csv",
         levels=f"{NETWORK}/levels.csv",
@@ -265,7 +262,9 @@ rule observe:
     params:
         code=code("observe"),
         seed=STUDY.seed,
-        samples=max((s.calibration_samples for s in STATIC.values()), default=512),
+        samples=lambda wildcards: max(
+            STATIC[name].calibration_samples for name in static_of(wildcards.workload)
+        ),
     script:
         "../scripts/observe.py"
 
@@ -275,8 +274,8 @@ rule recommend:
     input:
         dataset=dataset_of,
         fp32=f"{NETWORK}/fp32_logits.npz",
-        facts=expand(f"{RESULTS}/{{{{workload}}}}/{{strategy}}/quantize.json", strategy=STATIC),
-        logits=expand(f"{RESULTS}/{{{{workload}}}}/{{strategy}}/logits.npz", strategy=STATIC),
+        facts=static_files(f"{STRATEGY}/quantize.json"),
+        logits=static_files(f"{STRATEGY}/logits.npz"),
     output:
         table=f"{NETWORK}/recommendation.csv",
     log:
@@ -290,7 +289,7 @@ rule recommend:
         mem_mb=growing(2000),
     params:
         code=code("recommend"),
-        strategies=list(STATIC),
+        strategies=lambda wildcards: static_of(wildcards.workload),
     script:
         "../scripts/recommend.py"
 
@@ -325,13 +324,12 @@ rule quantization_detail_table:
     """One table of the rows of every network, or of every network and some of its strategies."""
     input:
         lambda wildcards: (
-            expand(
+            per_kept(
                 f"{STRATEGY}/{wildcards.detail_table}.csv",
-                workload=FLOATS,
-                strategy=STRATEGIES_OF_TABLE[wildcards.detail_table],
+                STRATEGIES_OF_TABLE[wildcards.detail_table],
             )
             if wildcards.detail_table in STRATEGIES_OF_TABLE
-            else per_float(f"{NETWORK}/{wildcards.detail_table}.csv")
+            else per_calibrated(f"{NETWORK}/{wildcards.detail_table}.csv")
         ),
     output:
         table=f"{TABLES}/{{detail_table}}.csv",

@@ -51,11 +51,11 @@ rule simulate:
 
 rule crosscheck_table:
     input:
-        expand(
-            f"{RESULTS}/{{workload}}/hw/{{hardware}}.crosscheck.csv",
-            workload=STUDY.names,
-            hardware=STUDY.hardware,
-        ),
+        [
+            f"{RESULTS}/{name}/hw/{hardware}.crosscheck.csv"
+            for name in MAPPED
+            for hardware in STUDY.workload(name).hardware
+        ],
     output:
         table=f"{TABLES}/crosscheck.csv",
     log:

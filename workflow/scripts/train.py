@@ -16,6 +16,8 @@ with job(snakemake):
         batch_size=options["batch_size"],
         label_smoothing=options["label_smoothing"],
         augment=options["augment"],
+        crop=options["crop"],
+        whole_epochs=options["whole_epochs"],
         precision=options["precision"],
         seed=seed,
     )

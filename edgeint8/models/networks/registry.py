@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from edgeint8.errors import ConfigError
+from edgeint8.models.networks.mobile_cnn_2d import MobileCNN2D
 from edgeint8.models.networks.resnet8 import ResNet8
 from edgeint8.models.networks.signal_cnn_1d import SignalCNN1D
 from edgeint8.models.networks.tiny_cnn_2d import TinyCNN2D
@@ -11,6 +12,7 @@ from edgeint8.models.networks.tiny_cnn_2d import TinyCNN2D
 MODELS: dict[str, type[nn.Module]] = {
     "signal_cnn_1d": SignalCNN1D,
     "tiny_cnn_2d": TinyCNN2D,
+    "mobile_cnn_2d": MobileCNN2D,
     "resnet8": ResNet8,
 }
 
