@@ -15,20 +15,29 @@ from edgeint8.arch.cost.physical import KIB, LayerCost, exposed_ports, network_c
 from edgeint8.arch.machine.constants import (
     DRAM_PER_BYTE,
     LEVELS,
+    REGISTER_BIT_AREA,
     SRAM_AREA_PER_BIT,
     Level,
     sram_fj_per_byte,
 )
 from edgeint8.arch.machine.hardware import Hardware
+from edgeint8.arch.machine.processing_element import (
+    Widths,
+    clock_fj,
+    data_fj,
+    network_clock_fj,
+    register_bits,
+)
 from edgeint8.arch.network.layers import Layer
 from edgeint8.codesign.operand_widths import (
-    FLOAT32_MULTIPLIER,
+    FLOAT32_MANTISSA_BITS,
     adder_fj,
     adder_um2,
     at_level,
     multiplier_fj,
     multiplier_um2,
-    register_fj,
+    shifter_fj,
+    shifter_um2,
 )
 from edgeint8.errors import HardwareError
 
@@ -59,19 +68,23 @@ class Requantizer:
     def parts(self, sum_bits: int) -> tuple[float, float]:
         """(fJ at mid, um2) of one requantiser for sums of `sum_bits`. Equation 43.
 
-        The zero-point's adder is part of it. Shifters, clamps and conversions between integers and
-        floats have no source at hand and are left out.
+        The zero-point's adder is part of it. A float32 rule shifts the sum into a mantissa and the
+        product back, and rounds either way. Clamps have no source at hand and are left out.
         """
-        wide = sum_bits + self.multiplier_bits
         energy, area = adder_fj(sum_bits), adder_um2(sum_bits)
         if self.floating:
-            return energy + FLOAT32_MULTIPLIER[0], area + FLOAT32_MULTIPLIER[1]
+            bits = FLOAT32_MANTISSA_BITS
+            energy += multiplier_fj(bits, bits) + 2 * (shifter_fj(32) + adder_fj(bits))
+            return energy, area + multiplier_um2(bits, bits) + 2 * (
+                shifter_um2(32) + adder_um2(bits)
+            )
+        wide = sum_bits + self.multiplier_bits
         if self.multiplier_bits:
             energy += multiplier_fj(sum_bits, self.multiplier_bits)
             area += multiplier_um2(sum_bits, self.multiplier_bits)
         if self.rounds:
             energy, area = energy + adder_fj(wide), area + adder_um2(wide)
-        return energy, area
+        return energy + shifter_fj(wide), area + shifter_um2(wide)
 
 
 REQUANTIZERS = {
@@ -116,17 +129,22 @@ class Datapath:
         """Of the multiplier's operand."""
         return 9 if self.zero_point == "subtracted" else 8
 
-    def pe_fj(self, hardware: Hardware, level: Level) -> int:
-        """Whole femtojoules of one MAC with its registers. Equation 41."""
-        product = multiplier_fj(self.activation_bits, self.weight_bits)
-        moving = self.weight_bits if hardware.dataflow == "is" else self.activation_bits
-        mac = at_level(product + adder_fj(self.accumulator_bits), level)
-        return mac + register_fj(moving + self.accumulator_bits, level)
+    @property
+    def widths(self) -> Widths:
+        """Of the registers of a PE."""
+        return Widths(self.activation_bits, self.weight_bits, self.accumulator_bits)
 
-    def pe_um2(self) -> float:
-        """Multiplier and adder of one PE."""
+    def pe_fj(self, hardware: Hardware, level: Level) -> int:
+        """Whole femtojoules of one MAC and of the values that it writes. Equation 41."""
+        product = multiplier_fj(self.activation_bits, self.weight_bits)
+        mac = at_level(product + adder_fj(self.accumulator_bits), level)
+        return mac + data_fj(hardware.dataflow, level, self.widths)
+
+    def pe_um2(self, hardware: Hardware) -> float:
+        """Multiplier, adder and registers of one PE."""
         product = multiplier_um2(self.activation_bits, self.weight_bits)
-        return product + adder_um2(self.accumulator_bits)
+        bits = register_bits(hardware.dataflow, hardware.pipelined_folds, self.widths)
+        return product + adder_um2(self.accumulator_bits) + bits * REGISTER_BIT_AREA.mid
 
 
 @dataclass(frozen=True)
@@ -184,7 +202,7 @@ def datapath_cost(layers: Sequence[Layer], hardware: Hardware, path: Datapath) -
     costs = network_cost(layers, hardware)
     cycles = sum(_cycles(narrowed(cost, path), hardware, path) for cost in costs)
     return DatapathCost(
-        {level: _energy_fj(costs, hardware, path, level) / 1000 for level in LEVELS},
+        {level: _energy_fj(costs, cycles, hardware, path, level) / 1000 for level in LEVELS},
         datapath_area_mm2(hardware, path),
         cycles,
         cycles / hardware.clock_hz * 1e3,
@@ -207,7 +225,7 @@ def narrowed(cost: LayerCost, path: Datapath) -> LayerCost:
 def datapath_area_mm2(hardware: Hardware, path: Datapath) -> float:
     """PEs, one requantiser a column, one subtractor a row, and SRAM. Equation 45."""
     ifmap_kb, filter_kb, ofmap_kb = _sram_kb(hardware, path)
-    area = hardware.processing_elements * path.pe_um2()
+    area = hardware.processing_elements * path.pe_um2(hardware)
     area += (ifmap_kb + filter_kb + ofmap_kb) * KIB * 8 * SRAM_AREA_PER_BIT.mid
     if path.requantizer is not None:
         area += hardware.cols * path.requantizer.parts(path.accumulator_bits)[1]
@@ -222,8 +240,11 @@ def _sram_kb(hardware: Hardware, path: Datapath) -> tuple[float, float, float]:
     return ifmap_kb, filter_kb * path.weight_bits / 8, ofmap_kb * path.accumulator_bits / 32
 
 
-def _energy_fj(costs: Sequence[LayerCost], hardware: Hardware, path: Datapath, level: Level) -> int:
+def _energy_fj(
+    costs: Sequence[LayerCost], cycles: int, hardware: Hardware, path: Datapath, level: Level
+) -> int:
     """Whole femtojoules: array and memories (equation 42), then the edges (equation 43)."""
+    clock = clock_fj(hardware.dataflow, hardware.pipelined_folds, level, path.widths)
     on_array = [cost for cost in costs if cost.layer.shape is not None]
     inside = network_accesses(on_array, hardware)
     outside = network_accesses([c for c in costs if c.layer.shape is None], hardware)
@@ -233,6 +254,7 @@ def _energy_fj(costs: Sequence[LayerCost], hardware: Hardware, path: Datapath, l
     dram_bytes = sum(narrowed(cost, path).dram_bytes for cost in costs)
     total = (
         inside.macs * path.pe_fj(hardware, level)
+        + network_clock_fj(inside.macs, cycles, hardware.processing_elements, clock)
         + (inside.ifmap_sram_bytes + outside.ifmap_sram_bytes) * ifmap
         + (filter_bytes + outside.filter_sram_bytes) * filter_
         + (ofmap_bytes + outside.ofmap_sram_bytes) * ofmap

@@ -1,15 +1,22 @@
-"""Energy and area of integer arithmetic by operand width, from Horowitz's published operators.
+"""Energy and area of integer arithmetic by operand width, from published operators.
 
 An array multiplier of a x b bits adds a * b partial products, so its cost is a power of a * b
-through his two integer multipliers, 8 x 8 and 32 x 32 bits (exponents 0.989 for energy and 0.908
-for area). A ripple adder has a cell a bit, so its cost is his 32-bit adder's share; his 8-bit
-adder is 20 % above that line, his 16-bit adder on it. The band is that of the INT8 MAC.
+through Horowitz's two integer multipliers, 8 x 8 and 32 x 32 bits (exponents 0.989 for energy and
+0.908 for area). A ripple adder has a cell a bit, so its cost is his 32-bit adder's share; his 8-bit
+adder is 20 % above that line, his 16-bit adder on it. A shifter's is Aladdin's 32-bit shifter's
+share. Areas stand at the middle of the INT8 MAC's band, energies in proportion to it.
 docs/physical_model.md, equations 39 and 40.
 """
 
 import math
 
-from edgeint8.arch.machine.constants import INT8_MAC, REGISTERS_PER_BYTE, Level
+from edgeint8.arch.machine.constants import (
+    ALADDIN_AREA_TO_45_NM,
+    ALADDIN_TO_45_NM,
+    INT8_MAC,
+    INT8_MAC_AREA,
+    Level,
+)
 from edgeint8.errors import HardwareError
 
 SOURCE = "Horowitz, ISSCC 2014, 45 nm"
@@ -17,7 +24,9 @@ MULTIPLIERS = {8: (200.0, 282.0), 32: (3100.0, 3495.0)}
 """Bits of both operands -> (fJ, um2)."""
 ADDERS = {8: (30.0, 36.0), 16: (50.0, 67.0), 32: (100.0, 137.0)}
 """Bits -> (fJ, um2)."""
-FLOAT32_MULTIPLIER = (3700.0, 7700.0)
+SHIFTER = (417.3 * ALADDIN_TO_45_NM, 249.6 * ALADDIN_AREA_TO_45_NM)
+"""(fJ, um2) of 32 bits: Aladdin's table, 40 nm at 1 ns, scaled."""
+FLOAT32_MANTISSA_BITS = 24
 WIDEST = 96
 
 
@@ -28,7 +37,7 @@ def multiplier_fj(a_bits: int, b_bits: int) -> float:
 
 def multiplier_um2(a_bits: int, b_bits: int) -> float:
     """Area of one multiplier. Equation 39."""
-    return _multiplier(a_bits, b_bits, 1)
+    return _multiplier(a_bits, b_bits, 1) * _area_mid()
 
 
 def adder_fj(bits: int) -> float:
@@ -38,7 +47,17 @@ def adder_fj(bits: int) -> float:
 
 def adder_um2(bits: int) -> float:
     """Area of one adder. Equation 40."""
-    return ADDERS[32][1] * _width(bits) / 32
+    return ADDERS[32][1] * _width(bits) / 32 * _area_mid()
+
+
+def shifter_fj(bits: int) -> float:
+    """Femtojoules of shifting `bits` by any number of places."""
+    return SHIFTER[0] * _width(bits) / 32
+
+
+def shifter_um2(bits: int) -> float:
+    """Area of a shifter of `bits`."""
+    return SHIFTER[1] * _width(bits) / 32
 
 
 def at_level(femtojoules: float, level: Level) -> int:
@@ -46,9 +65,9 @@ def at_level(femtojoules: float, level: Level) -> int:
     return round(femtojoules * INT8_MAC.at(level) / INT8_MAC.mid)
 
 
-def register_fj(bits: int, level: Level) -> int:
-    """Whole femtojoules of shifting `bits` on to the next PE."""
-    return round(REGISTERS_PER_BYTE.at(level) * bits / 8)
+def _area_mid() -> float:
+    """Horowitz's areas are the low end of the band; what is reported is its middle."""
+    return INT8_MAC_AREA.mid / INT8_MAC_AREA.low
 
 
 def _multiplier(a_bits: int, b_bits: int, quantity: int) -> float:

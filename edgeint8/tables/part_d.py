@@ -151,7 +151,9 @@ ENERGY = Table(
     ),
     tuple(
         number(f"{part}_pj", "pJ", "of the total")
-        for part in ("mac", "registers", "ifmap_sram", "filter_sram", "ofmap_sram", "dram")
+        for part in (
+            *("mac", "registers", "clock", "ifmap_sram", "filter_sram", "ofmap_sram", "dram"),
+        )
     ),
 )
 

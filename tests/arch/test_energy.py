@@ -21,6 +21,12 @@ from edgeint8.arch.cost.physical import layer_cost, network_cost, total_cycles
 from edgeint8.arch.machine import constants
 from edgeint8.arch.machine.constants import LEVELS, Band, constant_rows, sram_fj_per_byte
 from edgeint8.arch.machine.hardware import Hardware, parse_hardware_id
+from edgeint8.arch.machine.processing_element import (
+    clock_fj,
+    network_clock_fj,
+    register_bits,
+    shifted_bits,
+)
 from edgeint8.arch.network.layers import Layer, LayerShape
 
 CONV = Layer(
@@ -45,8 +51,10 @@ def product(pixels: int, k: int, filters: int, repeats: int = 1) -> Layer:
 def test_published_constants() -> None:
     """Horowitz: INT8 MAC 0.30 pJ, FP32 4.6 pJ (15x), area 28x."""
     assert constants.mac_fj("mid", "int8") == 300 and constants.mac_fj("mid", "fp32") == 4600
-    ratio = constants.mac_area_um2("fp32") / constants.mac_area_um2("int8")
-    assert ratio == pytest.approx(28.4, abs=0.1)
+    for level in LEVELS:
+        ratio = constants.mac_area_um2(level, "fp32") / constants.mac_area_um2(level, "int8")
+        assert ratio == pytest.approx(28.4, abs=0.1)
+    assert constants.mac_area_um2("low", "int8") == 282 + 137
     for kb, picojoules_per_64_bit in ((8, 10), (32, 20), (1024, 100)):
         assert sram_fj_per_byte(kb, "mid") == picojoules_per_64_bit * 1000 / 8
 
@@ -85,15 +93,20 @@ def test_accesses_agree_with_scale_sim_and_timeloop() -> None:
 
 
 def test_one_product_by_hand() -> None:
-    """2 x 3 x 2 on 2x2 ws: K = 3 takes 2 row folds, so every sum leaves twice."""
+    """2 x 3 x 2 on 2x2 ws: K = 3 takes 2 row folds, so every sum leaves twice.
+
+    Serial folds of 2 + 2 + 2 lines: 12 cycles, in which 4 PEs could do 48 MACs; 36 of these are
+    idle, and the clock of 8 + 8 + 32 register bits reaches them all.
+    """
     hardware = parse_hardware_id("ws_2x2_8kB_unlimited")
     accesses = count_accesses(layer_cost(product(2, 3, 2), hardware), hardware)
     # ifmap 6 read + 6 filled, weights 6 + 6; sums: 8 written, 4 read to be added to, 4 read out.
-    assert accesses == Accesses(12, 12, 12, (8 + 4 + 4) * 4, 6 + 6 + 4)
+    assert accesses == Accesses(12, 12, 12, (8 + 4 + 4) * 4, 6 + 6 + 4, 12)
     parts = energy_fj(accesses, hardware)
     assert parts == {
         "mac": 12 * 300,
-        "registers": 12 * 300,
+        "registers": 12 * round((8 + 32) * 1.2),
+        "clock": 48 * round((8 + 8 + 32) * 8.93),
         "ifmap_sram": 12 * 1250,
         "filter_sram": 12 * 1250,
         "ofmap_sram": 64 * 1250,
@@ -103,10 +116,46 @@ def test_one_product_by_hand() -> None:
 
 
 def test_area_by_hand() -> None:
-    """256 MACs of 419 um2 and 192 KiB of 0.5993 um2 a bit."""
-    expected = (256 * 419 + 192 * 1024 * 8 * 0.5993) / 1e6
+    """256 PEs of a MAC and 48 register bits, and 192 KiB of 0.5993 um2 a bit."""
+    expected = (256 * (598 + 48 * 5.851) + 192 * 1024 * 8 * 0.5993) / 1e6
     assert area_mm2(HARDWARE) == pytest.approx(expected, rel=1e-12)
     assert area_mm2(HARDWARE, "low") < area_mm2(HARDWARE) < area_mm2(HARDWARE, "high")
+
+
+def test_an_idle_element_costs_energy() -> None:
+    """One MAC on arrays of 1 and of 64 elements: the same MAC, the same bytes, more clock."""
+    one, many = (parse_hardware_id(f"ws_{n}x{n}_8kB_unlimited") for n in (1, 8))
+    parts = [network_energy_fj(network_cost([product(1, 1, 1)], m), m) for m in (one, many)]
+    assert {k: v for k, v in parts[0].items() if k != "clock"} == {
+        k: v for k, v in parts[1].items() if k != "clock"
+    }
+    busy = round(48 * 8.93)
+    cycles = [layer_cost(product(1, 1, 1), machine).cycles for machine in (one, many)]
+    assert [p["clock"] for p in parts] == [cycles[0] * busy, cycles[1] * 64 * busy]
+
+
+def test_the_low_end_gates_the_clock_of_what_is_idle() -> None:
+    busy, idle = clock_fj("os", True, "low")
+    assert busy == round((8 + 8 + 32 + 32) * 2.6) and idle == round(busy / 10)
+    assert network_clock_fj(macs=10, cycles=5, elements=4, prices=(busy, idle)) == (
+        10 * busy + 10 * idle
+    )
+
+
+@pytest.mark.parametrize(
+    ("dataflow", "pipelined", "bits", "shifted"),
+    [
+        ("ws", False, 48, 40),
+        ("ws", True, 56, 40),
+        ("is", True, 56, 40),
+        ("os", False, 48, 48),
+        ("os", True, 80, 48),
+    ],
+)
+def test_registers_of_an_element_by_hand(dataflow, pipelined, bits, shifted) -> None:
+    """Pipelined: a second stationary operand (8 bits), or os a second sum (32 bits)."""
+    assert register_bits(dataflow, pipelined) == bits
+    assert shifted_bits(dataflow) == shifted
 
 
 def test_int8_against_fp32_on_the_same_array() -> None:
@@ -139,7 +188,7 @@ def test_dse_row_has_the_design_columns() -> None:
 def test_a_pool_costs_only_its_traffic() -> None:
     pool = Layer("pool", "pool", None, 1, 4096, 0, 1024, "t", "no MACs")
     accesses = count_accesses(layer_cost(pool, HARDWARE), HARDWARE)
-    assert accesses == Accesses(0, 8192, 0, 2048, 5120)
+    assert accesses == Accesses(0, 8192, 0, 2048, 5120, 0)
 
 
 @settings(deadline=None, max_examples=60)

@@ -145,6 +145,6 @@ def test_guide_cost_of_a_multiplication():
     int8, fp32 = (mac_fj("mid", name) for name in ("int8", "fp32"))
     assert (int8, fp32) == (300, 4600) and "0.3 pJ" in GUIDE and "4.6 pJ" in GUIDE
     assert f"{fp32 / int8:.0f} times the energy" in GUIDE
-    areas = [mac_area_um2(name) for name in ("int8", "fp32")]
+    areas = [mac_area_um2("low", name) for name in ("int8", "fp32")]
     assert "419 um2" in GUIDE and "11,884 um2" in GUIDE and areas == [419, 11_884]
     assert f"{areas[1] / areas[0]:.0f} times the area" in GUIDE

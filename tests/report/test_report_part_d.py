@@ -423,7 +423,12 @@ def energy(int8, fp32, dram=(0.9, 0.9, 0.9)):
         for level, total, share in zip(("low", "mid", "high"), totals, dram, strict=True):
             parts = {"mac_pj": 1e6 * total * (1 - share), "dram_pj": 1e6 * total * share}
             parts |= dict.fromkeys(
-                ("registers_pj", "ifmap_sram_pj", "filter_sram_pj", "ofmap_sram_pj"), 0.0
+                (
+                    "registers_pj",
+                    "clock_pj",
+                    *(f"{x}_sram_pj" for x in ("ifmap", "filter", "ofmap")),
+                ),
+                0.0,
             )
             head = {"workload": "net", "hardware": SMALL, "number_format": number_format}
             more = {"level": level, "total_pj": 1e6 * total, "bound_cycles": 10, "area_mm2": 1.0}

@@ -70,7 +70,8 @@ QUOTED: dict[str, tuple[str, ...]] = {
     ),
     "energy": (
         *("workload", "hardware", "number_format", "level", "total_pj", "bound_cycles", "area_mm2"),
-        *("mac_pj", "registers_pj", "ifmap_sram_pj", "filter_sram_pj", "ofmap_sram_pj", "dram_pj"),
+        *("mac_pj", "registers_pj", "clock_pj"),
+        *("ifmap_sram_pj", "filter_sram_pj", "ofmap_sram_pj", "dram_pj"),
     ),
     "validation": (
         *("source", "quantity", "unit", "conditions", "published", "ours", "error", "why"),

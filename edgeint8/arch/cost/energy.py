@@ -1,7 +1,8 @@
 """Energy and area of a layer, a network and a machine: physical access counts times constants.
 
-All energies are at 45 nm whatever the machine's own node, so that designs compare. Leakage,
-clock tree, control and on-chip wires are left out; no source at hand gives them per access.
+All energies are at 45 nm whatever the machine's own node, so that designs compare. The clock
+reaches every processing element in every cycle, busy or idle. Leakage, control and on-chip wires
+are left out; no source at hand gives them per access.
 docs/physical_model.md, equations 26 to 29.
 """
 
@@ -27,26 +28,32 @@ from edgeint8.arch.machine.constants import (
     SRAM_AREA_PER_BIT,
     Level,
     NumberFormat,
-    mac_area_um2,
     mac_fj,
-    register_fj_per_mac,
     sram_fj_per_byte,
 )
 from edgeint8.arch.machine.hardware import Hardware
+from edgeint8.arch.machine.processing_element import (
+    WIDTHS_OF,
+    area_um2,
+    clock_fj,
+    data_fj,
+    network_clock_fj,
+)
 from edgeint8.arch.network.layers import Layer
 
-PARTS = ("mac", "registers", "ifmap_sram", "filter_sram", "ofmap_sram", "dram")
+PARTS = ("mac", "registers", "clock", "ifmap_sram", "filter_sram", "ofmap_sram", "dram")
 
 
 @dataclass(frozen=True)
 class Accesses:
-    """What one layer touches: MACs, bytes through each SRAM, bytes to and from DRAM."""
+    """What one layer touches: MACs, bytes through each SRAM and to and from DRAM, and how long."""
 
     macs: int
     ifmap_sram_bytes: int
     filter_sram_bytes: int
     ofmap_sram_bytes: int
     dram_bytes: int
+    cycles: int
 
 
 def count_accesses(cost: LayerCost, hardware: Hardware, elements: ElementBytes = INT8) -> Accesses:
@@ -59,7 +66,7 @@ def count_accesses(cost: LayerCost, hardware: Hardware, elements: ElementBytes =
     layer = cost.layer
     if layer.shape is None:
         buffered = (2 * cost.ifmap_bytes, 2 * cost.filter_bytes, 2 * cost.ofmap_bytes)
-        return Accesses(0, *buffered, cost.dram_bytes)
+        return Accesses(0, *buffered, cost.dram_bytes, cost.cycles)
     mapping = map_layer(layer.shape, hardware, layer.images)
     ifmap, filter_, sums = (count * layer.runs for count in sram_accesses(mapping))
     return Accesses(
@@ -68,6 +75,7 @@ def count_accesses(cost: LayerCost, hardware: Hardware, elements: ElementBytes =
         filter_ * elements.filter + cost.filter_bytes,
         2 * sums * elements.accumulator + cost.psum_bytes,
         cost.dram_bytes,
+        cost.cycles,
     )
 
 
@@ -79,9 +87,13 @@ def energy_fj(
 ) -> dict[str, int]:
     """Femtojoules by part, in the names of `PARTS`. Equation 28."""
     ifmap_kb, filter_kb, ofmap_kb = hardware.sram_kb
+    dataflow, widths = hardware.dataflow, WIDTHS_OF[number_format]
+    clock = clock_fj(dataflow, hardware.pipelined_folds, level, widths)
+    elements = hardware.processing_elements
     return {
         "mac": accesses.macs * mac_fj(level, number_format),
-        "registers": accesses.macs * register_fj_per_mac(level, number_format),
+        "registers": accesses.macs * data_fj(dataflow, level, widths),
+        "clock": network_clock_fj(accesses.macs, accesses.cycles, elements, clock),
         "ifmap_sram": accesses.ifmap_sram_bytes * sram_fj_per_byte(ifmap_kb, level),
         "filter_sram": accesses.filter_sram_bytes * sram_fj_per_byte(filter_kb, level),
         "ofmap_sram": accesses.ofmap_sram_bytes * sram_fj_per_byte(ofmap_kb, level),
@@ -94,7 +106,7 @@ def network_accesses(
 ) -> Accesses:
     """The accesses of all layers together."""
     layers = [astuple(count_accesses(cost, hardware, elements)) for cost in costs]
-    return Accesses(*map(sum, zip(*layers, strict=True))) if layers else Accesses(0, 0, 0, 0, 0)
+    return Accesses(*map(sum, zip(*layers, strict=True))) if layers else Accesses(*[0] * 6)
 
 
 def network_energy_fj(
@@ -118,10 +130,10 @@ def energy_band_pj(costs: Sequence[LayerCost], hardware: Hardware) -> dict[Level
 def area_mm2(
     hardware: Hardware, level: Level = "mid", number_format: NumberFormat = "int8"
 ) -> float:
-    """MACs and SRAM at 45 nm; equation 29."""
-    macs = hardware.processing_elements * mac_area_um2(number_format)
+    """Processing elements and SRAM at 45 nm; equation 29."""
+    one = area_um2(hardware.dataflow, hardware.pipelined_folds, level, number_format)
     bits = sum(hardware.sram_kb) * KIB * 8
-    return (macs + bits * SRAM_AREA_PER_BIT.at(level)) / 1e6
+    return (hardware.processing_elements * one + bits * SRAM_AREA_PER_BIT.at(level)) / 1e6
 
 
 def dse_row(

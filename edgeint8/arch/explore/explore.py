@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeint8.arch.explore.design_space import NO_LIMITS, Constraints, DesignSpace
-from edgeint8.arch.explore.network_tables import Network, energy_block
+from edgeint8.arch.explore.network_tables import Network, energy_block, with_clock
 from edgeint8.arch.explore.pareto import StagedFront
 from edgeint8.arch.machine.constants import Level
 from edgeint8.arch.machine.hardware import Dataflow
+from edgeint8.arch.machine.processing_element import clock_fj
 from edgeint8.arch.network.layers import Layer
 
 Counts = NDArray[np.int64]
@@ -111,10 +112,12 @@ def _blocks(
         cells = [_cells(network, dataflow, piped, bandwidth_bpc) for piped in space.pipelined]
         for sram_kb in space.sram_kb:
             memory = network.memory_cycles(sram_kb, bandwidth_bpc)
-            energy = energy_block(network, dataflow, sram_kb, bandwidth_bpc, level)
-            area, bins = network.area(sram_kb, level)
-            for computing in cells:
-                out = network_cycles(computing, memory, area.shape, out)
+            accesses = energy_block(network, dataflow, sram_kb, bandwidth_bpc, level)
+            for piped, computing in zip(space.pipelined, cells, strict=True):
+                out = network_cycles(computing, memory, accesses.shape, out)
+                prices = clock_fj(dataflow, piped, level)
+                energy = with_clock(network, accesses, out, None, prices)
+                area, bins = network.area(dataflow, piped, sram_kb, level)
                 yield Block(number, out, energy, area, bins)
                 number += area.size
 

@@ -25,12 +25,15 @@ from edgeint8.arch.machine.constants import (
     DRAM_PER_BYTE,
     SRAM_AREA_PER_BIT,
     Level,
-    mac_area_um2,
     mac_fj,
-    register_fj_per_mac,
     sram_fj_per_byte,
 )
 from edgeint8.arch.machine.hardware import Dataflow
+from edgeint8.arch.machine.processing_element import (
+    area_um2,
+    data_fj,
+    network_clock_fj,
+)
 from edgeint8.arch.network.layers import Layer
 
 Counts = NDArray[np.int64]
@@ -54,7 +57,7 @@ class Network:
         self.never = beyond(np.dtype(object if self.wide else np.int64))
         self._traffic: dict[tuple[Sram, bool], Traffic] = {}
         self._compute: dict[tuple[Dataflow, bool], list[Counts]] = {}
-        self._mac_area = np.multiply.outer(self.rows, self.cols) * mac_area_um2("int8")
+        self.elements = np.multiply.outer(self.rows, self.cols)
         self.foldings = {
             dataflow: [
                 (fold_layer(entry.layer, dataflow, self.rows, self.cols), entry.count)
@@ -98,10 +101,13 @@ class Network:
         used_rows, used_cols = folding.used_rows[:, None], folding.used_cols[None, :]
         return exposed(folding.dataflow, used_rows, used_cols, bandwidth_bpc, self.space.shared_bus)
 
-    def area(self, sram_kb: Sram, level: Level) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+    def area(
+        self, dataflow: Dataflow, pipelined: bool, sram_kb: Sram, level: Level
+    ) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
         """Area of every array size, and its bins; equation 29, in the order of `area_mm2`."""
         bits = sum(sram_kb) * KIB * 8
-        area = (self._mac_area + bits * SRAM_AREA_PER_BIT.at(level)) / 1e6
+        one = area_um2(dataflow, pipelined, level)
+        area = (self.elements * one + bits * SRAM_AREA_PER_BIT.at(level)) / 1e6
         return area, logarithmic_bins(area)
 
 
@@ -112,7 +118,7 @@ def energy_block(
     bandwidth_bpc: int | None,
     level: Level,
 ) -> Counts:
-    """Femtojoules of every array size; shape (rows, cols). Equation 33.
+    """Femtojoules of every array size without its clock; shape (rows, cols). Equation 33.
 
     `never` where the network does not fit, or in a balanced space the array's tile does not.
     """
@@ -135,7 +141,7 @@ def energy_block(
     )
     moved = int(((traffic.ifmap + traffic.filter + traffic.ofmap + traffic.psum) * counts).sum())
     total = moved * round(DRAM_PER_BYTE.at(level))
-    total += network.macs * (mac_fj(level, "int8") + register_fj_per_mac(level, "int8"))
+    total += network.macs * (mac_fj(level, "int8") + data_fj(dataflow, level))
     block = np.zeros((1, 1), dtype=kind)
     for kb, stream, fill, width in zip(sram_kb, streams, fills, (1, 1, 8), strict=True):
         price = sram_fj_per_byte(kb, level)
@@ -150,3 +156,22 @@ def energy_block(
         fed = holds_array_tile(dataflow, network.rows[:, None], network.cols[None, :], sram_kb)
         return np.where(fed, block + total, network.never)
     return block + total
+
+
+def with_clock(
+    network: Network,
+    energy: Counts,
+    cycles: NDArray[np.integer],
+    places: tuple[NDArray[np.intp], NDArray[np.intp]] | None,
+    prices: tuple[int, int],
+) -> Counts:
+    """`energy` and the clock of all elements over `cycles`: equation 28 for many designs at once.
+
+    `places` on the axes of rows and columns, None for all of them; `prices` are those of a busy and
+    of an idle element. `never` stays. Exact: what may pass int64 is added in Python's integers.
+    """
+    elements = network.elements if places is None else network.elements[places]
+    most = int(cycles.max()) * int(elements.max()) * max(prices)
+    kind = object if network.wide or most >= 1 << 61 else np.int64
+    clock = network_clock_fj(network.macs, cycles.astype(kind), elements.astype(kind), prices)
+    return np.where(energy == network.never, network.never, energy + clock)

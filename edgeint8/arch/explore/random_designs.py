@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from edgeint8.arch.explore.design_space import DesignSpace
 from edgeint8.arch.explore.design_tables import Folding, exposed, fold_cycles
 from edgeint8.arch.explore.explore import Exploration
-from edgeint8.arch.explore.network_tables import Network, energy_block
+from edgeint8.arch.explore.network_tables import Network, energy_block, with_clock
 from edgeint8.arch.explore.pareto import StagedFront
 from edgeint8.arch.machine.constants import Level
 from edgeint8.arch.machine.hardware import Dataflow
+from edgeint8.arch.machine.processing_element import clock_fj
 from edgeint8.arch.network.layers import Layer
 
 Places = NDArray[np.intp]
@@ -58,19 +59,23 @@ def explore_random(
     network, front = Network(layers, space), StagedFront()
     rng = np.random.default_rng(seed)
     energies = {flow: _energies(network, flow, level) for flow in space.dataflows}
-    areas = np.stack([network.area(sram_kb, level)[0] for sram_kb in space.sram_kb]).ravel()
     groups = space.shape[0] * space.shape[1] * space.shape[3]
     sizes = iter(rng.multinomial(designs, [1 / groups] * groups).tolist())
     stage, feasible = space.size // len(space.bandwidths_bpc), 0
     for band, flow, pipe in np.ndindex(space.shape[0], space.shape[1], space.shape[3]):
         bandwidth, dataflow = space.bandwidths_bpc[band], space.dataflows[flow]
-        prices = energies[dataflow][bandwidth is None]
-        group = _group(network, bandwidth, dataflow, space.pipelined[pipe])
+        accesses = energies[dataflow][bandwidth is None]
+        pipelined = space.pipelined[pipe]
+        clock, areas = (
+            clock_fj(dataflow, pipelined, level),
+            _areas(network, dataflow, pipelined, level),
+        )
+        group = _group(network, bandwidth, dataflow, pipelined)
         for chunk in _draw(space, next(sizes), rng):
             cell = (chunk.sram * len(space.rows) + chunk.rows) * len(space.cols) + chunk.cols
             numbers = _numbers(space, (band, flow, pipe), chunk)
             cycles = group_cycles(group, chunk)
-            energy = prices[cell]
+            energy = with_clock(network, accesses[cell], cycles, (chunk.rows, chunk.cols), clock)
             feasible += int(np.count_nonzero(energy != network.never))
             front.running.offer(cycles, energy, areas[cell], numbers)
         if (flow, pipe) == (len(space.dataflows) - 1, len(space.pipelined) - 1):
@@ -97,8 +102,16 @@ def _numbers(
     return ((sram * pipes + pipe) * rows + designs.rows) * cols + designs.cols
 
 
+def _areas(
+    network: Network, dataflow: Dataflow, pipelined: bool, level: Level
+) -> NDArray[np.float64]:
+    """Square millimetres by (sram, rows, cols), flat."""
+    sizes = network.space.sram_kb
+    return np.stack([network.area(dataflow, pipelined, kb, level)[0] for kb in sizes]).ravel()
+
+
 def _energies(network: Network, dataflow: Dataflow, level: Level) -> dict[bool, NDArray[np.int64]]:
-    """Femtojoules by (sram, rows, cols), flat, for limited and for unlimited bandwidth."""
+    """Femtojoules without the clock by (sram, rows, cols), flat, for either kind of bandwidth."""
     space = network.space
     return {
         unlimited: np.stack(

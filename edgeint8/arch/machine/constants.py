@@ -42,14 +42,26 @@ ZIGZAG = "ZigZag, inputs/hardware/tpu_like.yaml"
 ZIGZAG_TO_45_NM = (45 / 28) * (1.0 / 0.9) ** 2
 _SCALED = f"{ZIGZAG}, taken as 28 nm and scaled by {ZIGZAG_TO_45_NM:.2f} to 45 nm"
 
+# Aladdin's header (Shao et al., ISCA 2014) at 1 ns, "a commercial 40g"; an earlier one of it says
+# "TSMC 40g". Its 8-bit multiplier is its 32-bit one over 16. 40 and 45 nm run at one voltage, and
+# area goes with the square of the feature size.
+ALADDIN = "Aladdin, gem5-aladdin/src/aladdin/common/power_func.h, 40 nm at 1 ns"
+ALADDIN_TO_45_NM = 45 / 40
+ALADDIN_AREA_TO_45_NM = (45 / 40) ** 2
+
+
+def _geometric(low: float, high: float) -> float:
+    return math.sqrt(low * high)
+
+
 INT8_MAC = Band(
     "INT8 multiply and INT32 add",
     "fJ",
     round(40 * ZIGZAG_TO_45_NM),
     200 + 100,
-    840,
+    round((12_683 / 16 + 210.4) * ALADDIN_TO_45_NM),
     f"low: {_SCALED} (0.04 pJ); mid: {HOROWITZ} (0.2 + 0.1 pJ); "
-    "high: Aladdin's tables, scaled (0.84 pJ)",
+    f"high: {ALADDIN}, scaled by 1.13 (12.68 / 16 + 0.21 pJ)",
 )
 FP32_MAC = Band(
     "FP32 multiply and add",
@@ -60,14 +72,33 @@ FP32_MAC = Band(
     f"mid: {HOROWITZ} (3.7 + 0.9 pJ); low and high: the INT8 band's proportions, because "
     "no second source gives both formats",
 )
-REGISTERS_PER_BYTE = Band(
-    "pipeline registers of a PE",
-    "fJ per byte",
-    round(21 * ZIGZAG_TO_45_NM),
-    300 / 5,
-    840 / 5,
-    f"low: {_SCALED} (0.021 pJ a 16-bit access, one read and one write); mid and high: Eyeriss "
-    "(JSSC 2017), register file = 1 MAC, spread over the 5 bytes of an INT8 MAC",
+REGISTER_BIT_CLOCK = Band(
+    "clock of a register bit, every cycle",
+    "fJ",
+    round(21 / 16 * ZIGZAG_TO_45_NM, 2),
+    round(7.937 * ALADDIN_TO_45_NM, 2),
+    round(2 * 8.999 * ALADDIN_TO_45_NM, 2),
+    f"low: {_SCALED} (0.021 pJ an access of a 16-bit register); mid: {ALADDIN}, scaled by 1.13 "
+    "(7.94 fJ inside the flip-flop); high: the same as Accelergy uses it, 9 fJ for the read and "
+    "9 fJ for the write of each cycle (hwcomponents-library 1.0.58)",
+)
+REGISTER_BIT_DATA = Band(
+    "new value in a register bit",
+    "fJ",
+    round(0.7658 * ALADDIN_TO_45_NM, 2),
+    round(1.063 * ALADDIN_TO_45_NM, 2),
+    round(1.063 * ALADDIN_TO_45_NM, 2),
+    f"{ALADDIN}, scaled by 1.13 (switching: 0.77 fJ in the earlier header, 1.06 fJ in the later); "
+    "the clock's high end has the rest of what Accelergy counts",
+)
+IDLE_CLOCK = Band(
+    "clock of an idle PE, of a busy one's",
+    "1",
+    0.1,
+    1.0,
+    1.0,
+    "mid and high: no clock gate, as a PE comes out of synthesis without the order to insert them; "
+    "low: a statement, not a source: gates that stop nine tenths",
 )
 DRAM_PER_BYTE = Band(
     "DRAM access",
@@ -91,11 +122,33 @@ SRAM_FACTOR = Band(
     f"low: {_SCALED} (2 MiB, 2,048-bit port); mid and high: {HOROWITZ} (cache, 64-bit access: "
     "8 KB 10 pJ, 32 KB 20 pJ, 1 MB 100 pJ)",
 )
+_ALADDIN_MAC_UM2 = (6_351 / 16 + 278.0) * ALADDIN_AREA_TO_45_NM
 INT8_MAC_AREA = Band(
-    "INT8 multiplier and INT32 adder", "um2", 419, 419, 419, f"{HOROWITZ} (282 + 137 um2)"
+    "INT8 multiplier and INT32 adder",
+    "um2",
+    282 + 137,
+    round(_geometric(282 + 137, _ALADDIN_MAC_UM2)),
+    round(_ALADDIN_MAC_UM2),
+    f"low: {HOROWITZ} (282 + 137 um2); high: {ALADDIN}, scaled by 1.27 (6,351 / 16 + 278 um2); "
+    "mid: their geometric mean",
+)
+REGISTER_BIT_AREA = Band(
+    "register bit",
+    "um2",
+    4.522,
+    round(_geometric(4.522, 5.981 * ALADDIN_AREA_TO_45_NM), 3),
+    round(5.981 * ALADDIN_AREA_TO_45_NM, 3),
+    f"low: Nangate Open Cell Library 45 nm, DFF_X1 (4.522 um2); high: {ALADDIN}, scaled by 1.27 "
+    "(5.98 um2); mid: their geometric mean",
 )
 FP32_MAC_AREA = Band(
-    "FP32 multiplier and adder", "um2", 11_884, 11_884, 11_884, f"{HOROWITZ} (7,700 + 4,184 um2)"
+    "FP32 multiplier and adder",
+    "um2",
+    7_700 + 4_184,
+    round(11_884 * INT8_MAC_AREA.mid / INT8_MAC_AREA.low),
+    round(11_884 * INT8_MAC_AREA.high / INT8_MAC_AREA.low),
+    f"low: {HOROWITZ} (7,700 + 4,184 um2); mid and high: the INT8 band's proportions, because no "
+    "second source gives both formats",
 )
 _CELL_UM2 = 146 * 0.045**2
 _RULE_OF_THUMB_UM2 = 600 * 0.045**2
@@ -103,7 +156,7 @@ SRAM_AREA_PER_BIT = Band(
     "SRAM, per bit",
     "um2",
     round(_CELL_UM2, 4),
-    round(math.sqrt(_CELL_UM2 * _RULE_OF_THUMB_UM2), 4),
+    round(_geometric(_CELL_UM2, _RULE_OF_THUMB_UM2), 4),
     round(_RULE_OF_THUMB_UM2, 4),
     "low: CACTI 7, tech_params/45nm.dat, the bare cell (146 F2); high: D. Greaves, System on "
     "Chip, Cambridge 2011 (about 600 F2 with periphery); mid: their geometric mean",
@@ -111,11 +164,14 @@ SRAM_AREA_PER_BIT = Band(
 CONSTANTS = (
     INT8_MAC,
     FP32_MAC,
-    REGISTERS_PER_BYTE,
+    REGISTER_BIT_CLOCK,
+    REGISTER_BIT_DATA,
+    IDLE_CLOCK,
     SRAM_FACTOR,
     DRAM_PER_BYTE,
     INT8_MAC_AREA,
     FP32_MAC_AREA,
+    REGISTER_BIT_AREA,
     SRAM_AREA_PER_BIT,
 )
 
@@ -135,15 +191,9 @@ def mac_fj(level: Level, number_format: NumberFormat) -> int:
     return round((INT8_MAC if number_format == "int8" else FP32_MAC).at(level))
 
 
-def register_fj_per_mac(level: Level, number_format: NumberFormat) -> int:
-    """A MAC shifts its moving operand and its partial sum: 1 + 4 bytes, or 4 + 4 in FP32."""
-    shifted = 5 if number_format == "int8" else 8
-    return round(REGISTERS_PER_BYTE.at(level) * shifted)
-
-
-def mac_area_um2(number_format: NumberFormat) -> float:
-    """Area of a multiplier and its adder in um2 at 45 nm; no band, one source."""
-    return (INT8_MAC_AREA if number_format == "int8" else FP32_MAC_AREA).mid
+def mac_area_um2(level: Level, number_format: NumberFormat) -> float:
+    """Area of a multiplier and its adder in um2 at 45 nm."""
+    return (INT8_MAC_AREA if number_format == "int8" else FP32_MAC_AREA).at(level)
 
 
 def constant_rows() -> list[dict[str, str | float]]:

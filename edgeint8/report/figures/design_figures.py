@@ -23,6 +23,7 @@ MOST_LABELS = 6  # layers named in one panel of the roofline; the others are poi
 ENERGY_PARTS = {
     "mac": "MACs",
     "registers": "registers",
+    "clock": "clock",
     "ifmap_sram": "ifmap SRAM",
     "filter_sram": "filter SRAM",
     "ofmap_sram": "ofmap SRAM",
