@@ -2,9 +2,9 @@
 
     python benchmarks/published.py [--output validation.csv]
 
-Machines and networks are the package's own (edgeint8/data); nothing is
-fitted. Published figures: Jouppi et al., ISCA 2017 (TPU v1); NVDLA performance sheet; Chen et
-al., JSSC 2017 (Eyeriss); SCALE-Sim v3 paper.
+Machines and networks are the package's own (edgeint8/data), Eyeriss apart, which has a closed form
+of its own; nothing is fitted. Published figures: Jouppi et al., ISCA 2017 (TPU v1); NVDLA's
+performance sheet, itself a model; Chen et al., JSSC 2017 (Eyeriss); SCALE-Sim v3 paper.
 """
 
 import argparse
@@ -14,7 +14,8 @@ from pathlib import Path
 
 import yaml
 from published_check import HARDWARE, Check
-from published_chips import eyeriss, nvdla, nvdla_second_memory, tpu_v1
+from published_chips import nvdla, nvdla_second_memory, tpu_v1
+from published_eyeriss import eyeriss
 from published_tools import one_layer, scale_sim_v3
 
 from edgeint8.arch.cost.physical import dram_bytes_per_cycle

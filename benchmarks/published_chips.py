@@ -1,13 +1,10 @@
-"""Published figures of chips: TPU v1, NVDLA, Eyeriss."""
+"""Published figures of TPU v1, a chip, and of NVDLA's performance sheet, a model."""
 
 from dataclasses import replace
 
 from published_check import Check, milliseconds, network, preset
 
-from edgeint8.arch.cost.energy import count_accesses
-from edgeint8.arch.cost.physical import LayerCost, Options, dram_bytes_per_cycle, network_cost
-from edgeint8.arch.cost.tile_space import ElementBytes
-from edgeint8.arch.machine.hardware import Hardware
+from edgeint8.arch.cost.physical import Options, dram_bytes_per_cycle, network_cost
 from edgeint8.arch.network.fusion import chained
 from edgeint8.arch.network.layers import Layer, LayerShape
 
@@ -59,11 +56,12 @@ def tpu_v1() -> list[Check]:
 
 _NVDLA_MS = {"alexnet": 0.8954, "googlenet": 1.2221, "resnet50": 7.1137}
 _NVDLA_WHY = {
-    "alexnet": "pooling and normalisation count as free; 9 bytes a cycle here for the sheet's 10",
+    "alexnet": "the sheet is a model: pooling and normalisation count as free; 9 bytes a cycle "
+    "here for the sheet's 10",
     "googlenet": "the input of a block is fetched for each of its four branches here; 9 bytes a "
     "cycle here for the sheet's 10",
-    "resnet50": "the 16 additions of branches and the pools are not in the topology; the sheet's "
-    "tiling of the 512 KB buffer is not published",
+    "resnet50": "the sheet, itself a model, runs 3x3 layers by Winograd, loads the weights of 1x1 "
+    "layers of stride 2 four times and fuses pools and additions, which are not in the topology",
 }
 
 
@@ -78,7 +76,7 @@ def nvdla() -> list[Check]:
         time = milliseconds(network_cost(spatial, hardware), hardware)
         time += milliseconds(network_cost(dense, hardware), hardware) / 16
         conditions = "2,048 INT8 MACs, 1 GHz, 512 KB, 10 GB/s, dense layers at batch 16"
-        source = "NVDLA performance sheet"
+        source = "NVDLA performance sheet (a model)"
         found.append(
             Check(source, f"{name} time", "ms", conditions, published, time, _NVDLA_WHY[name])
         )
@@ -96,7 +94,7 @@ def nvdla_second_memory() -> list[Check]:
     time += milliseconds(network_cost(chained(dense), hardware, options), hardware) / 16
     return [
         Check(
-            "NVDLA performance sheet",
+            "NVDLA performance sheet (a model)",
             "alexnet time with a second SRAM",
             "ms",
             "as above, and 4 MB of second SRAM",
@@ -119,70 +117,3 @@ def _batched(layer: Layer, batch: int) -> Layer:
         ifmap_bytes=layer.ifmap_bytes * batch,
         ofmap_bytes=layer.ofmap_bytes * batch,
     )
-
-
-# ---------------------------------------------------------------- Eyeriss
-
-# JSSC 2017, AlexNet, batch 4: (processing ms, DRAM MB, global buffer MB).
-_EYERISS = {
-    "conv1": (16.5, 5.0, 18.5),
-    "conv2": (39.2, 4.0, 77.6),
-    "conv3": (21.8, 3.0, 50.2),
-    "conv4": (16.0, 2.1, 37.4),
-    "conv5": (10.0, 1.3, 24.9),
-}
-_WORDS_16_BIT = ElementBytes(2, 2, 2, 4)
-
-
-def eyeriss() -> list[Check]:
-    """Layer times and DRAM traffic of AlexNet, four images, words of 16 bits."""
-    hardware = preset("eyeriss_like")
-    options = Options(elements=_WORDS_16_BIT)
-    costs = network_cost(network("alexnet"), hardware, options)
-    found = []
-    for name, (published_ms, published_mb, buffer_mb) in _EYERISS.items():
-        parts = [cost for cost in costs if cost.layer.name.startswith(name)]
-        conditions = "AlexNet, batch 4, 16 bit, 200 MHz, 168 PEs; output-stationary stand-in"
-        source = "Eyeriss (JSSC 2017)"
-        found.append(
-            Check(
-                source,
-                f"{name} time",
-                "ms",
-                conditions,
-                published_ms,
-                4 * milliseconds(parts, hardware),
-                "row-stationary folding and its ramps are not modelled",
-            )
-        )
-        found.append(
-            Check(
-                source,
-                f"{name} DRAM traffic",
-                "MB",
-                conditions,
-                published_mb,
-                4 * sum(cost.dram_bytes for cost in parts) / 1e6,
-                "the chip compresses its traffic and reuses weights over the four images; here "
-                "each image is tiled alone, with 8 KiB for weights, and nothing is compressed",
-            )
-        )
-        found.append(
-            Check(
-                source,
-                f"{name} global buffer traffic",
-                "MB",
-                conditions,
-                buffer_mb,
-                4 * sum(_buffer_bytes(cost, hardware) for cost in parts) / 1e6,
-                "does not fit: row-stationary reuses inputs and sums inside the array, which the "
-                "output-stationary stand-in streams anew for every fold",
-            )
-        )
-    return found
-
-
-def _buffer_bytes(cost: LayerCost, hardware: Hardware) -> int:
-    """Bytes through the buffers of inputs and sums, as the chip's global buffer holds these."""
-    accesses = count_accesses(cost, hardware, _WORDS_16_BIT)
-    return accesses.ifmap_sram_bytes + accesses.ofmap_sram_bytes
