@@ -74,19 +74,28 @@ def draw_rows(
                 images=images(strategy.images_learned, draw) if learned else None,
             )
             logits = evaluate(quantized.executable, inputs, batch=quantized.batch)[output]
-            right = (
-                None if labels is None else correct_answers(logits.reshape(len(labels), -1), labels)
-            )
-            rows.append(
-                {
-                    "strategy": strategy.name,
-                    "draw": draw,
-                    "images": len(logits),
-                    "sqnr_db": sqnr_db(reference, logits),
-                    "accuracy": None if right is None else accuracy(right).value,
-                }
-            )
+            rows.append(_row(strategy, draw, reference, logits, labels))
     return rows
+
+
+def _row(
+    strategy: Strategy,
+    draw: int,
+    reference: NDArray[Any],
+    logits: NDArray[Any],
+    labels: NDArray[Any] | None,
+) -> Row:
+    """What one strategy reached on one draw."""
+    share = None
+    if labels is not None:
+        share = accuracy(correct_answers(logits.reshape(len(labels), -1), labels)).value
+    return {
+        "strategy": strategy.name,
+        "draw": draw,
+        "images": len(logits),
+        "sqnr_db": sqnr_db(reference, logits),
+        "accuracy": share,
+    }
 
 
 def _calibration(seen: Mapping[str, TensorHistogram], strategy: Strategy) -> Calibration:
