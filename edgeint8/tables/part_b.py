@@ -102,6 +102,17 @@ QUANTIZATION = Table(
         text("float_node_names", "separated by blanks"),
         integer("images", "", "size of the test split"),
         DATA_SOURCE,
+        text("exclude", "the strategy's option: what it keeps float"),
+        flag("split_outputs", "the strategy's option"),
+        flag("clamp_masks", "the strategy's option"),
+        number(
+            "worst_channel_sqnr_db",
+            "dB",
+            "of the entry of axis 1 or of the last axis of the first output that lost most; the "
+            "axis is the one whose ranges lie further apart",
+        ),
+        text("worst_channel", "which that is"),
+        number("range_ratio", "", "largest over smallest range of these entries in FP32"),
     ),
 )
 

@@ -95,10 +95,10 @@ def value(model, rng):
 def shape(model, rng):
     """A stored tensor turned, lengthened by a dimension, cut, or emptied."""
     tensor = _floats(model, rng)
-    if tensor is not None:
+    if tensor is not None and tensor.dims:
         array = numpy_helper.to_array(tensor)
         changed = [array.T, array[None], array[..., None], array[:1], array[:0], array.reshape(-1)]
-        new = np.ascontiguousarray(changed[rng.integers(len(changed))]) if array.ndim else array
+        new = np.ascontiguousarray(changed[rng.integers(len(changed))])
         tensor.CopyFrom(numpy_helper.from_array(new, tensor.name))
 
 

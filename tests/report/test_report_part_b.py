@@ -8,7 +8,7 @@ from part_b_tables import layer_traits, part_b, recommendation, sensitivity
 from edgeint8.report.document import part_b as section_b
 from edgeint8.report.figures.figures import FIGURES
 from edgeint8.report.figures.style import save_figure
-from edgeint8.report.findings import answers, layer_why, why
+from edgeint8.report.findings import answers, layer_why, limits, why
 from edgeint8.report.findings.effects import Effect, effect
 from edgeint8.tables.contents import FIGURE_TABLES, TABLES_OF_PART
 
@@ -33,6 +33,31 @@ def test_a_strategy_without_a_twin_and_dynamic_ones_are_no_pair():
     said = why.granularity(tables | {"quantization": only}, "net")
     assert said.startswith("No two strategies of this run differ in the granularity")
     assert "no reason can be isolated" in why.headline(tables | {"quantization": only}, "net")
+
+
+def test_strategies_that_differ_in_two_things_are_no_pair():
+    """Narrow weights and their granularity: the 23 dB are of the first."""
+    tables = part_b()
+    rows = tables["quantization"].assign(weight_bits=8)
+    rows.loc[rows["granularity"] == "channel", "weight_bits"] = 4
+    assert effect(rows, tables["draws"], "granularity", ("tensor", "channel")) is None
+
+
+def test_one_draw_says_nothing_of_spread():
+    tables = part_b()
+    one = tables["draws"][tables["draws"]["draw"] == 0]
+    assert "one calibration draw" in why.draws(tables | {"draws": one}, "net")
+    assert not Effect("a", "b", (3.0,), (3.0,)).shown and Effect("a", "b", (3.0,), (3.0, 3.1)).shown
+
+
+def test_ranges_far_apart_in_one_output_are_a_limit_of_the_run():
+    tables = part_b()
+    rows = tables["quantization"].assign(
+        range_ratio=190.0, worst_channel_sqnr_db=0.0, worst_channel="entry 5 of axis 1"
+    )
+    said = " ".join(limits._quantization(rows))
+    assert "ranges 190 times apart" in said and "keeps 0.0 dB at best" in said
+    assert "times apart" not in " ".join(limits._quantization(rows.assign(range_ratio=29.0)))
 
 
 def test_accuracies_that_the_images_cannot_tell_apart_are_not_told_apart():

@@ -14,6 +14,7 @@ from edgeint8.files import atomic_path
 from edgeint8.quant.affine import sqnr_db
 from edgeint8.quant.calibrate.calibration import Calibration
 from edgeint8.quant.calibrate.draws import spread
+from edgeint8.quant.evidence.channels import channel_columns
 from edgeint8.quant.evidence.evaluation import evaluate
 from edgeint8.quant.evidence.recommend import (
     MARGIN,
@@ -100,6 +101,9 @@ def quantization_facts(
         "bounded_tile_rows": strategy.tile_rows,
         "bounded_tile_bits": strategy.tile_bits,
         "images_learned": strategy.images_learned if quantized.learned else None,
+        "exclude": " ".join(strategy.exclude),
+        "split_outputs": strategy.split_outputs,
+        "clamp_masks": strategy.clamp_masks,
         "cpu_int8_flags": " ".join(sorted(EXACT_U8S8_FLAGS & cpu_flags())) or "none",
         "hardware_cost": cost.points,
         "hardware_cost_reasons": list(cost.reasons),
@@ -134,6 +138,7 @@ def evidence_rows(
         }
         | {"delta_low": None, "delta_high": None, "margin": MARGIN, "non_inferior": None}
         | {column: value for column, value in judged.get(name, {}).items() if column in PAIRED}
+        | channel_columns(fp32, logits)
         for name, logits in strategies.items()
     }
 

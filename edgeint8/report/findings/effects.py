@@ -25,6 +25,9 @@ OPTIONS = (
     "rounding",
     "equalize",
     "bounded_bits",
+    "exclude",
+    "split_outputs",
+    "clamp_masks",
 )
 CALIBRATION_OPTIONS = ("calibration", "bins", "percentile")
 
@@ -51,6 +54,8 @@ class Effect:
     def shown(self) -> bool:
         """Whether every draw agrees and the gain exceeds their spread; without draws, each pair."""
         values = self.draws_db or self.gains_db
+        if len(self.draws_db) == 1:  # one draw has no spread, and shows nothing
+            return False
         spread = max(self.draws_db, default=0.0) - min(self.draws_db, default=0.0)
         return min(values) > 0 and self.mean_db > spread
 

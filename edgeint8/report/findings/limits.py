@@ -8,6 +8,8 @@ import pandas as pd
 from edgeint8.report.findings.what_ran import trained
 from edgeint8.report.markdown import Tables, link
 
+APART = 30  # ranges so many times apart under one scale hide what the smaller lose
+
 
 def section(tables: Tables, provenance: Sequence[Mapping[str, Any]]) -> str:
     """The limits that apply to this run; those of the tool as a whole are in its documents."""
@@ -46,7 +48,7 @@ def _training(tables: Tables) -> list[str]:
         f"({link('baseline')}).",
     ]
     draws = tables["draws"]["draw"].nunique() if len(tables["draws"]) else 0
-    if draws:
+    if draws > 1:
         sentences.append(
             f"What other calibration images would change was tried with {draws} draws "
             f"({link('draws')})."
@@ -68,6 +70,24 @@ def _quantization(quantization: pd.DataFrame) -> list[str]:
         sentences.append(
             f"{len(floating)} of {len(quantization)} quantised graphs keep nodes in floating "
             f"point: they are not integer-only ({link('quantization')}, `float_node_names`)."
+        )
+    return sentences + _joined_ranges(quantization)
+
+
+def _joined_ranges(quantization: pd.DataFrame) -> list[str]:
+    """Outputs whose one scale covers ranges far apart, each with its least harmed strategy."""
+    if "range_ratio" not in quantization:
+        return []
+    sentences = []
+    apart = quantization[quantization["range_ratio"] >= APART]
+    for name, rows in apart.groupby("workload", sort=False):
+        best = rows.loc[rows["worst_channel_sqnr_db"].idxmax()]
+        sentences.append(
+            f"In **{name}** entries of the output have ranges {best['range_ratio']:,.0f} times "
+            f"apart: the SQNR of the whole is that of the largest. The worst entry keeps "
+            f"{best['worst_channel_sqnr_db']:.1f} dB at best (`{best['strategy']}`, "
+            f"{best['worst_channel']}); `split_outputs` and `exclude` are the remedies "
+            f"({link('quantization')}, `worst_channel_sqnr_db`)."
         )
     return sentences
 

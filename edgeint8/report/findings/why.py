@@ -191,6 +191,8 @@ def draws(tables: Tables, workload: str) -> str:
     rows = of(tables["draws"], workload)
     if rows.empty:
         return "There are no calibration draws."
+    if rows["draw"].nunique() < 2:
+        return "There is one calibration draw, so nothing is known of their spread."
     pair = [name for name in _ranked(tables, workload) if name in set(rows["strategy"])][:2]
     if len(pair) < 2:
         return "There are no two strategies whose calibration draws could be compared."

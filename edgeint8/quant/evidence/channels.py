@@ -1,0 +1,53 @@
+"""Fidelity channel by channel: what one number over a whole output may hide.
+
+A YOLO head joins boxes to 320 pixels and scores to 1: their common SQNR is that of the boxes.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeint8.quant.affine import sqnr_db
+
+
+def channel_columns(
+    fp32: NDArray[Any] | None, found: NDArray[Any]
+) -> dict[str, float | str | None]:
+    """The worst channel of an output (N, C, ...): its SQNR in dB, its place, the ratio of ranges.
+
+    Channels are the entries of axis 1 or of the last axis, whichever has its ranges further apart:
+    exporters write (N, channels, anchors) and (N, anchors, channels). Channels that are always 0 in
+    floating point have no range and no SQNR.
+    """
+    nothing: dict[str, float | str | None] = {
+        "worst_channel_sqnr_db": None, "worst_channel": None, "range_ratio": None
+    }  # fmt: skip
+    if fp32 is None or fp32.ndim < 2 or fp32.shape != found.shape:
+        return nothing
+    axes = sorted({1, fp32.ndim - 1}, key=lambda axis: -_ratio(_ranges(fp32, axis)))
+    axis = axes[0]
+    ranges = _ranges(fp32, axis)
+    live = np.flatnonzero(ranges)
+    if not live.size:
+        return nothing
+    want, got = np.moveaxis(fp32, axis, 0), np.moveaxis(found, axis, 0)
+    fidelity = [sqnr_db(want[channel], got[channel]) for channel in live]
+    worst = int(np.argmin(fidelity))
+    return {
+        "worst_channel_sqnr_db": fidelity[worst],
+        "worst_channel": f"entry {live[worst]} of axis {axis}",
+        "range_ratio": _ratio(ranges),
+    }
+
+
+def _ranges(output: NDArray[Any], axis: int) -> NDArray[np.float64]:
+    """Largest magnitude of every entry of an axis."""
+    others = tuple(k for k in range(output.ndim) if k != axis)
+    return np.asarray(np.abs(output.astype(np.float64)).max(axis=others, initial=0.0))
+
+
+def _ratio(ranges: NDArray[np.float64]) -> float:
+    """Largest over smallest range; 1 where there is none."""
+    live = ranges[ranges > 0]
+    return float(live.max() / live.min()) if live.size else 1.0
