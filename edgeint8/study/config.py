@@ -23,6 +23,7 @@ from edgeint8.study.schema_words import listed, refusal, resolved
 
 Kind = Literal["trained", "onnx", "topology"]
 KIND_OF_KEY: Mapping[str, Kind] = {"model": "trained", "onnx": "onnx", "topology": "topology"}
+RECOMMENDED = "recommended"  # of $.architecture: the strategy that part B recommends
 GIVEN = "given"  # the one strategy of a network that came quantised
 # The samples that each built-in network is made for; its input fits no others.
 DATASET_OF = {
@@ -79,6 +80,7 @@ class Study:
     golden: Mapping[str, Any]
     latency: Mapping[str, Any]
     requantize: Mapping[str, Any]
+    architecture: Mapping[str, Any]
     codesign: Mapping[str, Any]
     overflow: Mapping[str, Any]
     vectors: Mapping[str, Any]
@@ -134,6 +136,13 @@ def load_study(config: Mapping[str, Any], schema_path: str | Path) -> Study:
                 where="$.run.detail_strategies",
                 allowed=listed(strategies),
             )
+    costed = values["architecture"]["strategy"]
+    if costed not in (RECOMMENDED, *strategies):
+        raise ConfigError(
+            f"{costed!r} is not selected",
+            where="$.architecture.strategy",
+            allowed=listed((RECOMMENDED, *strategies)),
+        )
     _refuse_shared_names(workloads, strategies, values["datasets"])
     _refuse_disorder(values)
     _refuse_places(values)
@@ -153,6 +162,7 @@ def load_study(config: Mapping[str, Any], schema_path: str | Path) -> Study:
         golden=values["golden"],
         latency=values["latency"],
         requantize=values["requantize"],
+        architecture=values["architecture"],
         codesign=values["codesign"],
         overflow=values["overflow"],
         vectors=values["vectors"],

@@ -46,6 +46,17 @@ def test_defaults_are_filled_in_at_every_depth():
     assert study.strategies["asym_channel_minmax"]["format"] == "qoperator"
 
 
+def test_the_costed_strategy_is_one_of_the_study() -> None:
+    assert load_study(study_config(), SCHEMA).architecture == {
+        "strategy": "recommended",
+        "fuse": True,
+    }
+    named = changed(("architecture",), {"strategy": "sym_tensor_minmax", "fuse": False})
+    assert load_study(named, SCHEMA).architecture["strategy"] == "sym_tensor_minmax"
+    with pytest.raises(ConfigError, match=r"'best' is not selected @ \$.architecture.strategy"):
+        load_study(changed(("architecture",), {"strategy": "best"}), SCHEMA)
+
+
 def test_hardware_grid_is_every_combination_then_points_each_once():
     ids = hardware_ids(
         {

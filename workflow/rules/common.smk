@@ -160,6 +160,13 @@ MAPPED = [name for name in STUDY.names if STUDY.workload(name).hardware]
 PRICED = [name for name in CALIBRATED if name in MAPPED]
 
 
+def costed_strategies(name):
+    """The strategies whose INT8 graph may be what the architecture part costs."""
+    chosen = STUDY.architecture["strategy"]
+    named = [chosen] if chosen in strategies_of(name) else []
+    return [GIVEN] if name in ADOPTED else named or static_of(name)
+
+
 def pairs(pattern, kept):
     """One path per (network, each strategy of it that is `kept`, or the one that it came with)."""
     return [

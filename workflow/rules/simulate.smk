@@ -2,8 +2,19 @@
 
 
 rule layers:
+    """The INT8 graph of the recommended strategy, or of the one named; else the float network."""
     input:
         source=f"{NETWORK}/model.onnx",
+        graphs=lambda wildcards: expand(
+            f"{NETWORK}/{{strategy}}/executable.onnx",
+            workload=wildcards.workload,
+            strategy=costed_strategies(wildcards.workload),
+        ),
+        recommendation=lambda wildcards: (
+            [f"{NETWORK}/recommendation.csv".format(workload=wildcards.workload)]
+            if len(costed_strategies(wildcards.workload)) > 1
+            else []
+        ),
     output:
         layers=f"{NETWORK}/layers.json",
     log:
@@ -20,6 +31,8 @@ rule layers:
         runtime=growing(5),
     params:
         code=code("layers"),
+        strategies=lambda wildcards: costed_strategies(wildcards.workload),
+        fuse=STUDY.architecture["fuse"],
     script:
         "../scripts/layers.py"
 

@@ -9,10 +9,14 @@ LONGEST = 40
 def labels(names: Sequence[str]) -> tuple[str, ...]:
     """The shortest ends of path-like names that no two share; long ones lose their middle.
 
-    >>> labels(["/model.0/conv/Conv", "/model.1/conv/Conv", "/head/Gemm"])
-    ('model.0/conv/Conv', 'model.1/conv/Conv', 'Gemm')
+    Of a layer's fused operators (behind ``+``) the last part of each name is enough.
+
+    >>> labels(["/model.0/conv/Conv+/model.0/act/Mul", "/model.1/conv/Conv", "/head/Gemm"])
+    ('model.0/conv/Conv+Mul', 'model.1/conv/Conv', 'Gemm')
     """
-    parts = [[part for part in name.split("/") if part] or [name] for name in names]
+    first = [name.split("+")[0] for name in names]
+    fused = ["".join(f"+{part.split('/')[-1]}" for part in name.split("+")[1:]) for name in names]
+    parts = [[part for part in name.split("/") if part] or [name] for name in first]
     depth = [1] * len(names)
     while True:
         ends = ["/".join(part[-length:]) for part, length in zip(parts, depth, strict=True)]
@@ -23,7 +27,7 @@ def labels(names: Sequence[str]) -> tuple[str, ...]:
             if count[end] > 1 and depth[place] < len(parts[place])
         ]
         if not longer:
-            return _distinct([_shortened(end) for end in ends])
+            return _distinct([_shortened(p + more) for p, more in zip(ends, fused, strict=True)])
         for place in longer:
             depth[place] += 1
 

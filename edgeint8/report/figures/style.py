@@ -76,6 +76,9 @@ def data_source(rows: pd.DataFrame) -> str:
 
 
 def short_name(layer: str) -> str:
-    """The telling part of a node name: ``/features/features.0/Conv_quant`` -> features.0."""
-    parts = [part for part in layer.split("/") if part]
+    """The telling part of a node name: ``/features/features.0/Conv_quant`` -> features.0.
+
+    A layer into which others were fused (``a+b``) is called after itself.
+    """
+    parts = [part for part in layer.split("+")[0].split("/") if part] or [layer]
     return parts[-2] if len(parts) > 1 else parts[0]
