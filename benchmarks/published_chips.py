@@ -33,14 +33,11 @@ def tpu_v1() -> list[Check]:
     peak = 2 * hardware.processing_elements * hardware.clock_hz / 1e12
     bandwidth = dram_bytes_per_cycle(hardware)
     ridge = hardware.processing_elements / bandwidth
-    floor = (
-        "a preset's bandwidth is a whole number of bytes a cycle and port: "
-        f"{bandwidth:g} bytes a cycle here, {34e9 / hardware.clock_hz:.2f} in the paper"
-    )
+    divided = "65,536 MACs over 34 GB/s at 700 MHz, which the paper rounds"
     source = "TPU v1 (ISCA 2017)"
     found = [
         Check(source, "peak", "TOPS", "65,536 MACs, 700 MHz", 92.0, peak, "rounding"),
-        Check(source, "ridge", "MAC per weight byte", "34 GB/s", 1350.0, ridge, floor),
+        Check(source, "ridge", "MAC per weight byte", "34 GB/s", 1350.0, ridge, divided),
     ]
     for name, (intensity, measured) in _TPU_APPLICATIONS.items():
         roof = 2 * min(hardware.processing_elements, intensity * bandwidth) * hardware.clock_hz
@@ -56,10 +53,8 @@ def tpu_v1() -> list[Check]:
 
 _NVDLA_MS = {"alexnet": 0.8954, "googlenet": 1.2221, "resnet50": 7.1137}
 _NVDLA_WHY = {
-    "alexnet": "the sheet is a model: pooling and normalisation count as free; 9 bytes a cycle "
-    "here for the sheet's 10",
-    "googlenet": "the input of a block is fetched for each of its four branches here; 9 bytes a "
-    "cycle here for the sheet's 10",
+    "alexnet": "the sheet, itself a model, tiles its buffer in a way that it does not tell",
+    "googlenet": "the input of a block is fetched for each of its four branches here",
     "resnet50": "the sheet, itself a model, runs 3x3 layers by Winograd, loads the weights of 1x1 "
     "layers of stride 2 four times and fuses pools and additions, which are not in the topology",
 }

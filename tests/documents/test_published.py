@@ -31,8 +31,8 @@ def errors(published) -> dict[str, float]:
     [
         ("TPU v1  peak", 0.01),
         ("TPU v1  ridge", 0.02),
-        ("NVDLA p alexnet time", 0.10),
-        ("NVDLA p resnet50 time", 0.30),
+        ("NVDLA p alexnet time", 0.15),
+        ("NVDLA p resnet50 time", 0.35),
         *((f"Eyeriss conv{n} time", 0.12) for n in range(1, 6)),
         *((f"Eyeriss conv{n} global buffer traffic", 0.01) for n in range(1, 6)),
         ("SCALE-S compute cycles, ws over os, 128x128", 0.02),
