@@ -20,6 +20,7 @@ ALLOWED = {
     "models": (),
     "quant": (),
     "fixed_point": ("edgeint8.quant.affine",),
+    "tflite": ("edgeint8.fixed_point", "edgeint8.quant"),
     "arch": (),
     "scale_sim": ("edgeint8.arch",),
     "codesign": ("edgeint8.arch", "edgeint8.quant", "edgeint8.fixed_point", "edgeint8.scale_sim"),
@@ -101,7 +102,9 @@ def test_tests_stand_on_the_shelves_of_what_they_test():
     assert loose == {"conftest.py", "test_mutations.py", "test_structure.py"}
 
 
-@pytest.mark.parametrize("room", ["fixed_point", "arch", "quant", "scale_sim", "codesign"])
+@pytest.mark.parametrize(
+    "room", ["fixed_point", "arch", "quant", "tflite", "scale_sim", "codesign"]
+)
 def test_rooms_run_without_torch(room):
     for path in (PACKAGE / room).rglob("*.py"):
         assert not any(name.split(".")[0] == "torch" for name in imports_of(path)), path

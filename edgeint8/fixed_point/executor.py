@@ -26,6 +26,8 @@ from edgeint8.fixed_point.operators import (
     resizing,
 )
 from edgeint8.fixed_point.operators.context import Accumulate, Context
+from edgeint8.fixed_point.runtimes.known import ORT
+from edgeint8.fixed_point.runtimes.runtime import Runtime
 
 ALL_TENSORS = "all"
 Images = Array | Mapping[str, Array]
@@ -61,32 +63,43 @@ class Executor:
     model
         A QOperator model, or the graph that ORT's optimiser saved of a QDQ model.
     scheme
-        How accumulators are rounded; ORT's own by default.
+        How accumulators are rounded, in place of the runtime's own way.
     data_path
         Centred or raw activation codes; the results are the same.
     accumulate
         Replaces the sum of products, for overflow studies and for looking at accumulators.
+    runtime
+        Whose arithmetic it repeats; ORT's by default.
 
-    Raises `ModelError` that names node and operator where the graph holds an unknown operator.
+    Raises `ModelError` that names node and operator where the graph holds an unknown operator, or
+    one that the runtime refuses.
     """
 
     def __init__(
         self,
         model: onnx.ModelProto,
-        scheme: Scheme = Scheme.ORT_FLOAT32,
+        scheme: Scheme | None = None,
         data_path: DataPath = DataPath.ZERO_POINT_FIRST,
         accumulate: Accumulate | None = None,
+        runtime: Runtime = ORT,
     ) -> None:
         self.graph: Graph = read_graph(model)
-        self.scheme = scheme
+        self.scheme = scheme or runtime.scheme
+        self.operators = {**OPERATORS, **runtime.operators}
         raw = data_path is DataPath.RAW_CODES
         self.accumulate = accumulate or (raw_accumulate if raw else exact_accumulate)
         for node in with_subgraphs(self.graph.nodes):
-            if node.op_type not in OPERATORS:
+            if node.op_type not in self.operators:
                 raise ModelError(
                     f"operator {node.op_type} is not supported",
                     where=f"node {node.name}",
                     allowed=f"the {len(OPERATORS)} in edgeint8/fixed_point/operators",
+                )
+            if node.op_type in runtime.refuses:
+                raise ModelError(
+                    f"{runtime.name} does not take {node.op_type}",
+                    where=f"node {node.name}",
+                    allowed=runtime.refuses[node.op_type],
                 )
         self._last_use = {name: k for k, n in enumerate(self.graph.nodes) for name in n.inputs}
 
@@ -125,7 +138,7 @@ class Executor:
         """One node; an error names it and the shapes it met."""
         context = Context(node, self.graph.opset, self.scheme, self.accumulate, self._run_branch)
         try:
-            result = OPERATORS[node.op_type](context, *inputs)
+            result = self.operators[node.op_type](context, *inputs)
         except (ModelError, ValueError, TypeError, IndexError, KeyError) as error:
             shapes = [None if x is None else (str(x.dtype), x.shape) for x in inputs]
             raise ModelError(

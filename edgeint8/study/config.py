@@ -22,7 +22,12 @@ from edgeint8.errors import ConfigError
 from edgeint8.study.schema_words import listed, refusal, resolved
 
 Kind = Literal["trained", "onnx", "topology"]
-KIND_OF_KEY: Mapping[str, Kind] = {"model": "trained", "onnx": "onnx", "topology": "topology"}
+KIND_OF_KEY: Mapping[str, Kind] = {
+    "model": "trained",
+    "onnx": "onnx",
+    "tflite": "onnx",  # its graph in ONNX is what runs
+    "topology": "topology",
+}
 RECOMMENDED = "recommended"  # of $.architecture: the strategy that part B recommends
 GIVEN = "given"  # the one strategy of a network that came quantised
 # The samples that each built-in network is made for; its input fits no others.
@@ -89,6 +94,11 @@ class Study:
     def networks(self) -> tuple[str, ...]:
         """Names of the workloads that have a model: all but topologies."""
         return tuple(w.name for w in self.workloads if w.kind != "topology")
+
+    @property
+    def tflite(self) -> tuple[str, ...]:
+        """Names of the workloads that came as .tflite files."""
+        return tuple(w.name for w in self.workloads if "tflite" in w.options)
 
     def of_kind(self, kind: Kind) -> tuple[str, ...]:
         """Names of the workloads of one kind."""
@@ -213,7 +223,7 @@ def _workload(name: str, values: Mapping[str, Any], machines: tuple[str, ...]) -
         raise ConfigError(
             f"{' and '.join(kinds) or 'nothing'} given",
             where=where,
-            allowed="model, onnx or topology",
+            allowed="model, onnx, tflite or topology",
         )
     if "model" in options and "dataset" not in options:
         raise ConfigError("a model without a dataset", where=where, allowed="add dataset")
@@ -223,10 +233,15 @@ def _workload(name: str, values: Mapping[str, Any], machines: tuple[str, ...]) -
             where=f"{where}.dataset",
             allowed=DATASET_OF[options["model"]],
         )
-    for key in ("data", "shape"):
-        if key in options and kinds != ["onnx"]:
-            raise ConfigError(f"{key} for a {kinds[0]}", where=where, allowed="with onnx only")
-    files = {"topology": "a CSV file", "onnx": "an ONNX file", "data": "an NPZ file"}
+    for key, takers in (("data", "onnx or tflite"), ("shape", "onnx")):
+        if key in options and kinds[0] not in takers.split(" or "):
+            raise ConfigError(f"{key} for a {kinds[0]}", where=where, allowed=f"with {takers} only")
+    files = {
+        "topology": "a CSV file",
+        "onnx": "an ONNX file",
+        "tflite": "a TFLite file",
+        "data": "an NPZ file",
+    }
     for key, allowed in files.items():
         if key in options and not Path(options[key]).is_file():
             raise ConfigError(f"no file {options[key]!r}", where=f"{where}.{key}", allowed=allowed)

@@ -47,6 +47,7 @@ def tables_of_study(
     detail: bool,
     hardware: bool,
     priced: bool = True,
+    tflite: bool = False,
 ) -> dict[Part, tuple[str, ...]]:
     """The tables of each part that a study makes, from what it selects.
 
@@ -55,7 +56,7 @@ def tables_of_study(
     any that the study calibrates; learned, unbounded: any whose codes it learns, and any of these
     without a bound on its sums; detail, static_detail: any that gets the costly parts, and any of
     these that the study calibrates; hardware: any machine; priced: any network that is calibrated
-    and has a machine.
+    and has a machine; tflite: any network that came so.
     """
     parts = {"status": names, "a": floats, "b": strategies, "c": strategies, "d": hardware}
     met = {
@@ -67,6 +68,7 @@ def tables_of_study(
         "static": static,
         "static_detail": static_detail,
         "detail": detail,
+        "tflite": tflite,
     }
     return {
         part: tuple(name for name in of_part if parts[part] and met[TABLES[name].needs])

@@ -19,7 +19,11 @@ GOLDEN = Table(
     (
         WORKLOAD,
         STRATEGY,
-        text("witness", "what the executor is compared with: `ort` is ONNX Runtime"),
+        text(
+            "witness",
+            "what the executor is compared with: `ort` is ONNX Runtime; for a network that came as "
+            "a .tflite file also `litert_ref`, `litert_xnnpack` and `tflm`",
+        ),
         integer("images", "", "test images"),
         integer("tensors", "", "tensors of the graph"),
         integer("elements", "", "compared over all images"),
@@ -157,4 +161,28 @@ REQUANTIZE = Table(
     needs="detail",
 )
 
-TABLES = (GOLDEN, BIT_GROWTH, ACCUMULATOR, OVERFLOW, REQUANTIZE)
+RUNTIMES = Table(
+    "runtimes",
+    "c",
+    "One row a pair of runtimes on a network that came as a .tflite file: how much they disagree.",
+    (
+        WORKLOAD,
+        STRATEGY,
+        text("first", "a runtime: `ort`, `litert_ref`, `litert_xnnpack`, `tflm`, `cmsis_single`"),
+        text("second", "another one; our arithmetic of both, `golden.csv` has their witnesses"),
+        integer("images"),
+        integer("elements_differing", "", "over all tensors and images, differences travel"),
+        integer("outputs_differing", "images", "with any other element in the first output"),
+        integer("decisions_differing", "images", "with the largest element elsewhere"),
+        number("max_abs_diff", "codes", "largest difference in any tensor"),
+    ),
+    (
+        integer("elements", "", "compared over all tensors and images"),
+        text("parts_at", "the first tensor that differs, in the file's order"),
+        text("parts_operator", "the operator that makes it"),
+        DATA_SOURCE,
+    ),
+    needs="tflite",
+)
+
+TABLES = (GOLDEN, BIT_GROWTH, ACCUMULATOR, OVERFLOW, REQUANTIZE, RUNTIMES)

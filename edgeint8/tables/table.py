@@ -13,7 +13,15 @@ from edgeint8.errors import DataError
 Kind = Literal["text", "integer", "number", "flag"]
 Part = Literal["status", "a", "b", "c", "d"]
 Needs = Literal[
-    "", "calibrated", "priced", "learned", "unbounded", "static", "static_detail", "detail"
+    "",
+    "calibrated",
+    "priced",
+    "learned",
+    "unbounded",
+    "static",
+    "static_detail",
+    "detail",
+    "tflite",
 ]
 RUN_DEPENDENT = ("latency_", "time_")
 

@@ -12,6 +12,7 @@ from edgeint8.errors import ModelError
 from edgeint8.fixed_point.arithmetic.requantize import (
     Scheme,
     combined_scale,
+    multiply_gemmlowp,
     ort_scale,
     quantize_multiplier,
     requantize,
@@ -171,3 +172,25 @@ def test_absurd_scales_are_refused(scale):
 def test_vanishing_scale_gives_the_zero_point():
     """Below 2**-32 TFLite's multiplier is 0."""
     assert levels([2**31 - 1, -(2**31)], 2.0**-45, Scheme.INT32_HALF_UP, 9) == [9, 9]
+
+
+def test_the_compiled_pass_equals_its_definition():
+    """Ties of both roundings, both signs, multipliers around 1, any type of accumulator."""
+    rng = np.random.default_rng(0)
+    scales = np.array([2.0**-1, 2.0**-7, 0.3, 2.0**-12 * 1.5, 3.7, 1.0, 2.0**-20])
+    acc = np.concatenate([np.arange(-600, 600), rng.integers(-(2**22), 2**22, 4000)])
+    acc = np.repeat(acc[:, None], scales.size, axis=1)
+    want = np.clip(multiply_gemmlowp(acc, quantize_multiplier(scales)) + 5, -128, 127)
+    for dtype in (np.int64, np.int32, np.float32, np.float64):
+        got = requantize(acc.astype(dtype), scales, 5, np.int8, Scheme.GEMMLOWP)
+        np.testing.assert_array_equal(got, want)
+
+
+def test_the_high_product_equals_the_c_code():
+    """gemmlowp adds a nudge by sign and divides with truncation; here it is one shift."""
+    rng = np.random.default_rng(1)
+    a = np.concatenate([rng.integers(-(2**31), 2**31, 5000), np.arange(-4, 5) * 2**20])
+    for b in (2**30, 2**31 - 1, 1518500250, 1 << 29):
+        for x, found in zip(a.tolist(), rounding_doubling_high_mul(a, np.int64(b)), strict=True):
+            nudged = x * b + (2**30 if x * b >= 0 else 1 - 2**30)
+            assert found == (abs(nudged) // 2**31) * (1 if nudged >= 0 else -1)

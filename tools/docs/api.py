@@ -23,6 +23,7 @@ ROOMS = {
     "models": "Part A: the float networks",
     "quant": "Part B: which quantisation strategy, and why",
     "fixed_point": "Part C: what the integer hardware computes, and how wide",
+    "tflite": "Part C: .tflite files, and which runtime one equals",
     "arch": "Part D: which array, and where the bottleneck is",
     "scale_sim": "Part D: SCALE-Sim as the witness",
     "codesign": "Between the parts: what a number format costs in hardware",

@@ -110,8 +110,8 @@ def growing(first):
 def came_quantized(name):
     """Whether a workload is an ONNX file that came quantised; only such a file is looked into."""
     workload = STUDY.workload(name)
-    if workload.kind != "onnx":
-        return False
+    if workload.kind != "onnx" or "tflite" in workload.options:
+        return "tflite" in workload.options
     from edgeint8.quant.prequantized import (
         came_quantized,
     )  # imports onnx: only for those who need it
@@ -125,7 +125,8 @@ def external_files_of(wildcards):
         external_data,
     )  # imports onnx: only for those who need it
 
-    return external_data.external_files(options_of(wildcards)["onnx"])
+    network = options_of(wildcards).get("onnx")
+    return external_data.external_files(network) if network else []
 
 
 STATIC = {name: strategy for name, strategy in STRATEGIES.items() if not strategy.dynamic}
@@ -242,6 +243,11 @@ def per_kept(pattern, kept):
     ]
 
 
+def per_tflite(pattern):
+    """One path per workload that came as a .tflite file."""
+    return expand(pattern, workload=STUDY.tflite, strategy=GIVEN)
+
+
 def per_static_detail(pattern):
     """As per_detail, of what the study calibrates itself: there is something to vary."""
     return per_kept(pattern, DETAIL_STATIC)
@@ -264,6 +270,7 @@ TABLES_OF_PART = tables_of_study(
     detail=any(strategies_of(name, STUDY.detail_strategies) for name in STUDY.networks),
     hardware=bool(MAPPED),
     priced=bool(PRICED),
+    tflite=bool(STUDY.tflite),
 )
 STUDY_TABLES = sum(TABLES_OF_PART.values(), ())
 TIMED = ("latency", "accuracy_latency")  # figures of what `latency: {run: false}` leaves out
@@ -320,6 +327,7 @@ def parts_of_study():
         "quantize.json": per_strategy,
         "logits.npz": per_strategy,
         "golden.csv": per_strategy,
+        "runtimes.csv": per_tflite,
         "bit_growth.csv": per_static,
         "requantize.csv": per_detail,
         "overflow.csv": per_detail,

@@ -24,6 +24,33 @@ rule golden_compare:
         "../scripts/golden.py"
 
 
+rule runtimes_compare:
+    """A network that came as a .tflite file: its real runtimes beside our arithmetic of them."""
+    input:
+        dataset=dataset_of,
+        model=f"{STRATEGY}/executable.onnx",  # says whether the network runs at all
+        network=lambda wildcards: options_of(wildcards)["tflite"],
+    output:
+        witnesses=f"{STRATEGY}/witnesses.csv",
+        runtimes=f"{STRATEGY}/runtimes.csv",
+    log:
+        f"{LOGS}/runtimes/{{workload}}/{{strategy}}.log",
+    benchmark:
+        f"{BENCHMARKS}/runtimes/{{workload}}/{{strategy}}.tsv"
+    wildcard_constraints:
+        workload=one_of(STUDY.tflite),
+    conda:
+        "../../envs/edgeint8.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(3000),
+    params:
+        code=code("runtimes"),
+        images=STUDY.golden["images"],
+    script:
+        "../scripts/runtimes.py"
+
+
 rule bit_growth:
     input:
         dataset=dataset_of,
@@ -118,9 +145,11 @@ rule integer_table:
         lambda wildcards: {
             "golden": per_strategy,
             "bit_growth": per_static,
-        }.get(
-            wildcards.integer_table, per_detail
-        )(f"{STRATEGY}/{wildcards.integer_table}.csv"),
+            "runtimes": per_tflite,
+        }.get(wildcards.integer_table, per_detail)(f"{STRATEGY}/{wildcards.integer_table}.csv"),
+        witnesses=lambda wildcards: (
+            per_tflite(f"{STRATEGY}/witnesses.csv") if wildcards.integer_table == "golden" else []
+        ),
     output:
         table=f"{TABLES}/{{integer_table}}.csv",
     log:
@@ -128,7 +157,7 @@ rule integer_table:
     benchmark:
         f"{BENCHMARKS}/{{integer_table}}_table.tsv"
     wildcard_constraints:
-        integer_table="golden|bit_growth|requantize|overflow",
+        integer_table="golden|bit_growth|requantize|overflow|runtimes",
     conda:
         "../../envs/edgeint8.yaml"
     threads: 1

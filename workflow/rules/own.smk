@@ -1,10 +1,11 @@
-# One's own inputs: an ONNX file with its data, a SCALE-Sim topology. Preparing always succeeds: what
+# One's own inputs: an ONNX or TFLite file with its data, a SCALE-Sim topology. Preparing always succeeds: what
 # cannot run leaves the reason in status.json, and the other workloads go on.
 
 
 rule prepare_network:
     input:
-        network=lambda wildcards: STUDY.workload(wildcards.workload).options["onnx"],
+        network=lambda wildcards: options_of(wildcards).get("onnx")
+        or options_of(wildcards)["tflite"],
         data=lambda wildcards: STUDY.workload(wildcards.workload).options.get("data", []),
         external=external_files_of,  # only so that a change in them is seen
     output:
@@ -30,6 +31,7 @@ rule prepare_network:
         kind="onnx",
         seed=STUDY.seed,
         shape=lambda wildcards: options_of(wildcards).get("shape", {}),
+        tflite=lambda wildcards: wildcards.workload in STUDY.tflite,
     script:
         "../scripts/prepare_network.py"
 

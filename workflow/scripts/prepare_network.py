@@ -1,4 +1,4 @@
-"""Rule prepare_network: one's own ONNX file and data, checked and made ready."""
+"""Rule prepare_network: one's own network and data, checked and made ready."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +13,7 @@ from edgeint8.quant.prequantized.came_quantized import is_quantized
 from edgeint8.study.child import in_child
 from edgeint8.study.job import job
 from edgeint8.study.status import write_status
+from edgeint8.tflite.convert.convert import load_graph
 
 
 def specs_of(model):
@@ -22,12 +23,11 @@ def specs_of(model):
 
 def prepare(given, data_file):
     """The prepared network, and the splits of its data with the batch that it takes."""
-    model = own_network.read_network(given, snakemake.params.shape)
+    read = load_graph if snakemake.params.tflite else own_network.read_network
+    model = read(given, snakemake.params.shape)
     specs, quantized = specs_of(model), is_quantized(model)
-    if data_file:
-        splits = own_data.read_own_data(data_file, specs, quantized=quantized)
-    else:
-        splits = own_data.random_data(specs, snakemake.params.seed)
+    splits = own_data.random_data(specs, snakemake.params.seed) if not data_file else None
+    splits = splits or own_data.read_own_data(data_file, specs, quantized=quantized)
     prepared = own_network.prepared_network(model, splits["test"].first(2).inputs)
     own_data.check_labels(splits["test"], prepared.output_shape, data_file)
     batch = own_data.batch_of(specs_of(prepared.model))
@@ -51,7 +51,7 @@ def prepare_and_write():
         onnx.save(prepared.model, temporary)
     files, name = snakemake.output, snakemake.wildcards.workload
     own_data.save_own_data(files.arrays, files.provenance, name, splits, data_file)
-    write_json(snakemake.output.facts, facts)
+    write_json(files.facts, facts)
 
 
 with job(snakemake):

@@ -11,7 +11,9 @@ from onnx import numpy_helper
 from edgeint8.errors import ModelError
 from edgeint8.fixed_point.arithmetic.requantize import Array
 
-DOMAINS = ("", "ai.onnx", "com.microsoft", "com.ms.internal.nhwc")
+OWN_DOMAIN = "edgeint8"
+"""Operators on codes that neither ONNX nor ONNX Runtime has; a model brings bodies of them."""
+DOMAINS = ("", "ai.onnx", "com.microsoft", "com.ms.internal.nhwc", OWN_DOMAIN)
 
 
 @dataclass(frozen=True)

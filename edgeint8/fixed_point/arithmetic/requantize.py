@@ -114,11 +114,11 @@ def _truncate(acc: Array, multiplier: FixedPointMultiplier) -> Array:
 def rounding_doubling_high_mul(a: Array, b: Array) -> Array:
     """gemmlowp ``SaturatingRoundingDoublingHighMul``: ``a * b / 2**31``, ties towards +infinity.
 
-    The C++ adds a nudge of 2**30 or 1 - 2**30 and divides with truncation towards zero. The one
-    saturating case, a = b = -2**31, cannot occur here: multipliers are positive.
+    The C++ adds a nudge of 2**30 or 1 - 2**30 and divides with truncation towards zero: both are
+    ``floor((a b + 2**30) / 2**31)``. The one saturating case, a = b = -2**31, cannot occur here:
+    multipliers are positive.
     """
-    nudged = a * b + np.where(a * b >= 0, 1 << 30, 1 - (1 << 30))
-    return np.where(nudged >= 0, nudged >> 31, -((-nudged) >> 31))
+    return (a * b + (1 << 30)) >> 31
 
 
 def rounding_divide_by_power_of_two(x: Array, exponent: Array) -> Array:
@@ -128,12 +128,30 @@ def rounding_divide_by_power_of_two(x: Array, exponent: Array) -> Array:
     return (x >> exponent) + ((x & mask) > threshold)
 
 
-def _gemmlowp(acc: Array, multiplier: FixedPointMultiplier) -> Array:
-    """High multiply, then divide: two roundings, which is why it differs from all the others."""
+def multiply_gemmlowp(acc: Array, multiplier: FixedPointMultiplier) -> Array:
+    """TFLite's ``MultiplyByQuantizedMultiplier``: high multiply, then divide, two roundings.
+
+    A factor above 1 shifts left first, in 32 bits: what leaves them wraps around.
+    """
     left = np.maximum(31 - multiplier.shift, 0)
     right = np.maximum(multiplier.shift - 31, 0)
-    high = rounding_doubling_high_mul(acc << left, multiplier.mantissa)
+    shifted = (acc << left).astype(np.int32).astype(np.int64) if np.any(left) else acc
+    high = rounding_doubling_high_mul(shifted, multiplier.mantissa)
     return rounding_divide_by_power_of_two(high, right)
+
+
+def _gemmlowp_codes(acc: Array, scale: Array, zero_point: int, dtype: npt.DTypeLike) -> Array:
+    """`multiply_gemmlowp`, zero-point and saturation in one compiled pass over (..., M)."""
+    from edgeint8.fixed_point.arithmetic.compiled import gemmlowp_rows  # numba takes time to load
+
+    multiplier = quantize_multiplier(scale)
+    channels = max(multiplier.mantissa.size, 1)
+    shifts = np.maximum(31 - multiplier.shift, 0), np.maximum(multiplier.shift - 31, 0)
+    vectors = [np.asarray(v, np.int64).reshape(-1) for v in (multiplier.mantissa, *shifts)]
+    rows = np.ascontiguousarray(acc).reshape(-1, channels)
+    out = np.empty(rows.shape, dtype)
+    gemmlowp_rows(rows, *vectors, np.array([*code_range(dtype), zero_point], np.int64), out)
+    return out.reshape(acc.shape)
 
 
 def _power_of_two(acc: Array, scale: Array) -> Array:
@@ -153,7 +171,6 @@ def _integer_round(acc: Array, scale: Array, scheme: Scheme) -> Array:
     rounders = {
         Scheme.INT32_HALF_UP: _half_up,
         Scheme.INT32_HALF_EVEN: _half_even,
-        Scheme.GEMMLOWP: _gemmlowp,
         Scheme.TRUNCATE: _truncate,
     }
     return rounders[scheme](acc, quantize_multiplier(scale))
@@ -203,6 +220,8 @@ def requantize(
         np.rint(value, out=value)
         value += np.float32(zero_point)
         return value.astype(dtype)
+    if scheme is Scheme.GEMMLOWP:
+        return _gemmlowp_codes(acc, scale, zero_point, dtype)
     if scheme is Scheme.FLOAT64:
         rounded = np.rint(acc.astype(np.float64) * scale)
     else:

@@ -10,6 +10,7 @@ from typing import Any
 from edgeint8.fixed_point.operators import (
     activations,
     deciding,
+    detours,
     elementwise,
     floating,
     fused,
@@ -28,6 +29,6 @@ Operator = Callable[..., Any]
 OPERATORS: dict[str, Operator] = {}
 for _family in (
     *(quantization, linear, elementwise, pooling, reshaping, indexing, resizing),
-    *(floating, activations, normalising, fused, deciding, recurrent),
+    *(floating, activations, normalising, fused, deciding, recurrent, detours),
 ):
     OPERATORS.update(_family.OPERATORS)

@@ -97,6 +97,21 @@ def matmul_integer(
     return context.accumulate(context.node, operands).astype(np.int32)
 
 
+def gemm_operands(
+    context: Context,
+    a: Array,
+    a_zero_point: Array,
+    b: Array,
+    b_zero_point: Array,
+    bias: Array | None,
+) -> Operands:
+    """Operands of a QGemm node, transposed as it says."""
+    a = a.T if context.attribute("transA", 0) else a
+    b = b.T if context.attribute("transB", 0) else b
+    flat_bias = None if bias is None else bias.reshape(-1)
+    return Operands(a, b, scalar(a_zero_point), b_zero_point, flat_bias)
+
+
 def qgemm(
     context: Context,
     a: Array,
@@ -110,10 +125,7 @@ def qgemm(
     y_zero_point: Array | None = None,
 ) -> Array:
     """com.microsoft QGemm: ``alpha * A @ B + C`` of codes; float output without y_scale."""
-    a = a.T if context.attribute("transA", 0) else a
-    b = b.T if context.attribute("transB", 0) else b
-    flat_bias = None if bias is None else bias.reshape(-1)
-    operands = Operands(a, b, scalar(a_zero_point), b_zero_point, flat_bias)
+    operands = gemm_operands(context, a, a_zero_point, b, b_zero_point, bias)
     acc = context.accumulate(context.node, operands)
     alpha_a = np.float32(context.attribute("alpha", 1.0)) * a_scale.reshape(())
     if y_scale is None or y_zero_point is None:

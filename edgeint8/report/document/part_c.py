@@ -29,6 +29,12 @@ def section(tables: Tables) -> str:
         width_table(tables["accumulator"]),
         figure("accumulator_width", "Accumulator width by layer, the widest of all strategies"),
     ]
+    if len(tables["runtimes"]):
+        parts += [
+            heading("Which runtime does it equal?", tables, "runtimes"),
+            *runtime_sentences(tables["runtimes"]),
+            runtime_table(tables["runtimes"]),
+        ]
     if len(tables["overflow"]):
         parts += [
             heading("Overflow", tables, "overflow", "accumulator"),
@@ -49,6 +55,7 @@ def executor_table(golden: pd.DataFrame) -> str:
     columns = {
         "workload": "workload",
         "strategy": "strategy",
+        "witness": "witness",
         "images": "images",
         "tensors": "tensors",
         "elements": "elements",
@@ -64,6 +71,33 @@ def executor_table(golden: pd.DataFrame) -> str:
     ]
     parts = [table(run, columns)] if len(run) else []
     return "\n\n".join([*parts, *(["\n".join(lines)] if lines else [])])
+
+
+def runtime_sentences(runtimes: pd.DataFrame) -> list[str]:
+    """For each network the pair of runtimes that people validate with and ship."""
+    pair = (runtimes["first"] == "litert_xnnpack") & (runtimes["second"] == "tflm")
+    return [
+        f"**{row['workload']}**: LiteRT's default on x86 and tflite-micro give another output on "
+        f"{int(row['outputs_differing']):,} of {int(row['images']):,} inputs and another decision "
+        f"on {int(row['decisions_differing']):,}."
+        for row in runtimes[pair].to_dict("records")
+    ]
+
+
+def runtime_table(runtimes: pd.DataFrame) -> str:
+    """Pairs of runtimes, and the operator where they part."""
+    columns = {
+        "workload": "workload",
+        "first": "runtime",
+        "second": "beside",
+        "images": "images",
+        "elements_differing": "elements differing",
+        "outputs_differing": "other outputs",
+        "decisions_differing": "other decisions",
+        "max_abs_diff": "largest difference",
+        "parts_operator": "they part at",
+    }
+    return table(runtimes.fillna({"parts_operator": ""}), columns)
 
 
 def width_table(accumulator: pd.DataFrame) -> str:

@@ -1,0 +1,1 @@
+"""What real runtimes compute, bit by bit: a runtime is a value, one short function an operator."""

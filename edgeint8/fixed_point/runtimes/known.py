@@ -1,0 +1,139 @@
+"""The runtimes by name, each a table of operators; `RULES` says them in words."""
+
+from collections.abc import Mapping
+
+from edgeint8.errors import ConfigError
+from edgeint8.fixed_point.arithmetic.requantize import Scheme
+from edgeint8.fixed_point.runtimes import averages, functions, products, rescaling, sums
+from edgeint8.fixed_point.runtimes.runtime import Operator, Runtime
+
+ORT = Runtime("ort", "onnxruntime 1.31.1", "x86-64", Scheme.ORT_FLOAT32)
+
+_EVERYWHERE: dict[str, Operator] = {
+    "QLinearAveragePool": averages.average_pool,
+    "QLinearHardSwish": functions.hard_swish,
+    "QLinearRelu": rescaling.relu,
+    "QLinearRelu6": rescaling.relu6,
+    "QuantizeLinear": rescaling.quantize,
+}
+_GEMMLOWP: dict[str, Operator] = {
+    **_EVERYWHERE,
+    "QLinearAdd": sums.add_gemmlowp(1),
+    "QLinearSub": sums.add_gemmlowp(-1),
+    "QLinearMean": averages.mean_gemmlowp,
+    "QLinearGlobalAveragePool": averages.mean_gemmlowp,
+    "QLinearRequantize": rescaling.requantize_gemmlowp,
+    "QLinearSoftmax": functions.softmax_fixed_point,
+}
+
+LITERT_REF = Runtime(
+    "litert_ref",
+    "ai-edge-litert 2.3.0, BUILTIN_REF",
+    "any",
+    Scheme.GEMMLOWP,
+    {
+        **_GEMMLOWP,
+        "QGemm": products.gemm_litert_ref,
+        "QLinearMul": sums.mul_litert,
+        "QLinearSigmoid": functions.logistic_table,
+    },
+)
+LITERT_XNNPACK = Runtime(
+    "litert_xnnpack",
+    "ai-edge-litert 2.3.0, XNNPACK",
+    "x86-64",
+    Scheme.ORT_FLOAT32,
+    {
+        **_EVERYWHERE,
+        "QLinearClip": rescaling.clip_ties_even,
+        "QuantizeLinear": rescaling.quantize_xnnpack,
+        "QLinearAdd": sums.add_xnnpack(1),
+        "QLinearSub": sums.add_xnnpack(-1),
+        "QLinearMul": sums.mul_xnnpack,
+        "QLinearMean": averages.mean_xnnpack,
+        "QLinearGlobalAveragePool": averages.mean_xnnpack,
+        "QLinearRequantize": rescaling.requantize_xnnpack,
+        "QLinearSoftmax": functions.softmax_table,
+        "QLinearSigmoid": functions.logistic_table,
+    },
+)
+TFLM = Runtime(
+    "tflm",
+    "tflite-micro 0.dev20261023182759, reference kernels",
+    "any",
+    Scheme.GEMMLOWP,
+    {
+        **_GEMMLOWP,
+        "QGemm": products.gemm_tflm(Scheme.GEMMLOWP),
+        "QLinearMul": sums.mul_tflm,
+        "QLinearSigmoid": functions.logistic_fixed_point,
+        "QLinearRelu6": rescaling.relu6_tflm,
+    },
+)
+CMSIS_SINGLE = Runtime(
+    "cmsis_single",
+    "CMSIS-NN built with CMSIS_NN_USE_SINGLE_ROUNDING",
+    "any",
+    Scheme.INT32_HALF_UP,
+    {**TFLM.operators, "QGemm": products.gemm_tflm(Scheme.INT32_HALF_UP)},
+    witnessed=False,
+)
+RUNTIMES = {
+    runtime.name: runtime for runtime in (ORT, LITERT_REF, LITERT_XNNPACK, TFLM, CMSIS_SINGLE)
+}
+
+
+_LAYER = ("gemmlowp, two roundings", "float32, ties to even", "gemmlowp, two roundings")
+_SUM = (
+    "three gemmlowp multipliers, 20 bits to the left",
+    "two 21-bit multipliers, one bias, one shift",
+    "three gemmlowp multipliers, 20 bits to the left",
+)
+_SAME = ("codes move or are compared",) * 3
+RULES: Mapping[str, tuple[str, str, str]] = {
+    "CONV_2D": _LAYER,
+    "DEPTHWISE_CONV_2D": _LAYER,
+    "FULLY_CONNECTED": (
+        "float64, ties away from zero",
+        "float32, ties to even",
+        "gemmlowp; one weight scale is multiplied with the input's in float32",
+    ),
+    "ADD": _SUM,
+    "SUB": _SUM,
+    "MUL": ("gemmlowp, scale in float32", "float32, ties to even", "gemmlowp, scale in float64"),
+    "AVERAGE_POOL_2D": ("integer division, ties away from zero",) * 3,
+    "MAX_POOL_2D": _SAME,
+    "MEAN": (
+        "gemmlowp, the mantissa divided by the count",
+        "float32, both zero-points in one constant, ties to even",
+        "gemmlowp, the mantissa divided by the count",
+    ),
+    "SOFTMAX": ("gemmlowp fixed point", "float32 table", "gemmlowp fixed point"),
+    "LOGISTIC": ("float32 table", "float32 table", "gemmlowp fixed point"),
+    "HARD_SWISH": ("16-bit fixed point",) * 3,
+    "RELU": ("gemmlowp between two scales",) * 3,
+    "RELU6": (
+        "gemmlowp between two scales",
+        "gemmlowp between two scales",
+        "raw codes between the input's limits, whatever the output's scale",
+    ),
+    "QUANTIZE": (
+        "floats: division, ties away; codes: gemmlowp",
+        "floats: reciprocal, ties to even; codes: an 8.8 ratio",
+        "floats: division, ties away; codes: gemmlowp",
+    ),
+    "limit of a fused activation": (
+        "ties away from zero, then the zero-point",
+        "the zero-point, then ties to even",
+        "ties away from zero, then the zero-point",
+    ),
+}
+"""What LiteRT's reference, XNNPACK and tflite-micro do, by operator of the file."""
+RULE_COLUMNS = ("litert_ref", "litert_xnnpack", "tflm")
+
+
+def runtime_named(name: str) -> Runtime:
+    """The runtime called `name`. Raises `ConfigError` that lists the names."""
+    if name not in RUNTIMES:
+        raise ConfigError(f"no runtime {name!r}", allowed=", ".join(RUNTIMES))
+    return RUNTIMES[name]

@@ -1,0 +1,128 @@
+"""ADD, SUB and MUL of codes, as each runtime orders them."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from edgeint8.errors import ModelError
+from edgeint8.fixed_point.arithmetic.requantize import Array, Scheme, code_range, requantize
+from edgeint8.fixed_point.operators.context import Context, scalar
+from edgeint8.fixed_point.runtimes import gemmlowp
+
+F32, F64, I64 = np.float32, np.float64, np.int64
+Operator = Callable[..., Array]
+RATIOS = (2.0**-10, 2.0**8)
+PRODUCT_RATIOS = (2.0**-16, 2.0**8)
+"""Ratios of input to output scales that XNNPACK takes; others stay with TFLite's own kernel."""
+LEFT_SHIFT = 20
+"""Both addends get so many more bits before they are scaled (``op_params->left_shift``, int8)."""
+
+
+def xnnpack_takes(ratios: Iterable[Any], limits: tuple[float, float]) -> bool:
+    """Whether XNNPACK computes it; below its limits TFLite's kernel does, as `add_gemmlowp`.
+
+    Above them an optimised kernel of TFLite runs that nobody has repeated: `ModelError`.
+    """
+    found = [float(ratio) for ratio in ratios]
+    if max(found) >= limits[1]:
+        raise ModelError(f"ratio of scales {max(found)}", allowed=f"below {limits[1]:g} on XNNPACK")
+    return min(found) >= limits[0]
+
+
+def centred(x: Array, zero_point: Array) -> Array:
+    """``x - zero_point`` in int64."""
+    return x.astype(I64) - scalar(zero_point)
+
+
+def to_codes(value: Array, zero_point: Array) -> Array:
+    """Zero-point added, saturated."""
+    dtype = zero_point.dtype
+    return np.clip(value + scalar(zero_point), *code_range(dtype)).astype(dtype)
+
+
+def _scaled_codes(zero_point: Array, real: float) -> Array:
+    """Every int8 code, centred, shifted and scaled; by its bits read as uint8."""
+    codes = np.arange(256, dtype=np.uint8).view(np.int8)
+    return gemmlowp.multiply(centred(codes, zero_point) << LEFT_SHIFT, real).astype(np.int32)
+
+
+def add_gemmlowp(sign: int) -> Operator:
+    """a + sign * b with three multipliers (TFLite ``reference/add.h``, ``sub.h``; CMSIS-NN too)."""
+
+    def operator(
+        context: Context, a: Array, a_scale: Array, a_zero: Array, b: Array, b_scale: Array,
+        b_zero: Array, c_scale: Array, c_zero: Array,
+    ) -> Array:  # fmt: skip
+        left, right, out = F64(a_scale.item()), F64(b_scale.item()), F64(c_scale.item())
+        twice = 2 * max(left, right)
+        first = _scaled_codes(a_zero, left / twice)[a.view(np.uint8)]
+        second = sign * _scaled_codes(b_zero, right / twice)[b.view(np.uint8)]
+        real = np.asarray(twice / (2.0**LEFT_SHIFT * out))
+        return requantize(first + second, real, scalar(c_zero), c_zero.dtype, Scheme.GEMMLOWP)
+
+    return operator
+
+
+def add_xnnpack(sign: int) -> Operator:
+    """a + sign * b with two 21-bit multipliers, one bias and one shift.
+
+    Source: XNNPACK, ``xnn_init_qs8_add_minmax_scalar_params`` and ``qs8-vadd``; the larger ratio of
+    scales gets 21 bits, ties round upwards, the sum saturates at 16 bits.
+    """
+    otherwise = add_gemmlowp(sign)
+
+    def operator(
+        context: Context, a: Array, a_scale: Array, a_zero: Array, b: Array, b_scale: Array,
+        b_zero: Array, c_scale: Array, c_zero: Array,
+    ) -> Array:  # fmt: skip
+        left, right = (F32(scale.item()) / F32(c_scale.item()) for scale in (a_scale, b_scale))
+        if not xnnpack_takes((left, right), RATIOS):
+            return otherwise(context, a, a_scale, a_zero, b, b_scale, b_zero, c_scale, c_zero)
+        shift = LEFT_SHIFT - int(np.frexp(max(left, right))[1] - 1)
+        first, second = (int(np.rint(F64(ratio) * 2.0**shift)) for ratio in (left, right))
+        second *= sign
+        fixed = (1 << (shift - 1)) - first * scalar(a_zero) - second * scalar(b_zero)
+        total = (fixed + a.astype(I64) * first + b.astype(I64) * second) >> shift
+        return to_codes(np.clip(total, -(1 << 15), (1 << 15) - 1), c_zero)
+
+    return operator
+
+
+def _product(a: Array, a_zero: Array, b: Array, b_zero: Array) -> Array:
+    return centred(a, a_zero) * centred(b, b_zero)
+
+
+def _float32_ratio(a_scale: Array, b_scale: Array, c_scale: Array) -> np.float32:
+    """``f32(f32(a * b) / c)``."""
+    return F32(F32(a_scale.item()) * F32(b_scale.item())) / F32(c_scale.item())
+
+
+def mul_litert(
+    context: Context, a: Array, a_scale: Array, a_zero: Array, b: Array, b_scale: Array,
+    b_zero: Array, c_scale: Array, c_zero: Array,
+) -> Array:  # fmt: skip
+    """gemmlowp multiplier of a scale computed in float32 (TFLite ``kernels/mul.cc``)."""
+    ratio = F64(_float32_ratio(a_scale, b_scale, c_scale))
+    return to_codes(gemmlowp.multiply(_product(a, a_zero, b, b_zero), ratio), c_zero)
+
+
+def mul_tflm(
+    context: Context, a: Array, a_scale: Array, a_zero: Array, b: Array, b_scale: Array,
+    b_zero: Array, c_scale: Array, c_zero: Array,
+) -> Array:  # fmt: skip
+    """gemmlowp multiplier of a scale computed in float64 (tflite-micro ``mul_common.cc``)."""
+    ratio = F64(a_scale.item()) * F64(b_scale.item()) / F64(c_scale.item())
+    return to_codes(gemmlowp.multiply(_product(a, a_zero, b, b_zero), ratio), c_zero)
+
+
+def mul_xnnpack(
+    context: Context, a: Array, a_scale: Array, a_zero: Array, b: Array, b_scale: Array,
+    b_zero: Array, c_scale: Array, c_zero: Array,
+) -> Array:  # fmt: skip
+    """float32 product, ties to even, then the zero-point (XNNPACK ``qs8-vmul``)."""
+    ratio = np.asarray(_float32_ratio(a_scale, b_scale, c_scale))
+    if not xnnpack_takes([ratio], PRODUCT_RATIOS):
+        return mul_litert(context, a, a_scale, a_zero, b, b_scale, b_zero, c_scale, c_zero)
+    acc = _product(a, a_zero, b, b_zero)
+    return requantize(acc, ratio, scalar(c_zero), c_zero.dtype, Scheme.ORT_FLOAT32)

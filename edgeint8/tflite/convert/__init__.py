@@ -1,0 +1,1 @@
+"""From a .tflite network to the graph that Part C runs."""

@@ -1,0 +1,1 @@
+"""From a quantised network of ours to a .tflite file."""

@@ -1,0 +1,1 @@
+"""The file itself: schema, reader, writer, and its values."""

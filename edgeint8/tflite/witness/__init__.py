@@ -1,0 +1,1 @@
+"""The real runtimes, in child processes."""

@@ -1,0 +1,30 @@
+"""The report's section on runtimes, from a table."""
+
+import pandas as pd
+
+from edgeint8.report.document import part_c
+from edgeint8.tables.contents import TABLES, tables_of_study
+
+ROW = {
+    "workload": "kws", "strategy": "given", "first": "litert_xnnpack", "second": "tflm",
+    "images": 2000, "elements_differing": 9, "outputs_differing": 1001, "decisions_differing": 48,
+    "max_abs_diff": 87.0, "elements": 100, "parts_at": "a", "parts_operator": "CONV_2D",
+    "data_source": "own",
+}  # fmt: skip
+
+
+def test_the_sentence_is_of_the_pair_that_people_mix_up():
+    other = ROW | {"first": "ort", "second": "tflm", "outputs_differing": 5, "parts_operator": None}
+    frame = pd.DataFrame([other, ROW])
+    (sentence,) = part_c.runtime_sentences(frame)
+    assert "1,001 of 2,000 inputs" in sentence and "decision on 48" in sentence
+    text = part_c.runtime_table(frame)
+    assert "CONV_2D" in text and "nan" not in text.lower()
+
+
+def test_the_table_is_made_where_a_workload_is_a_tflite_file():
+    words = "names floats strategies static calibrated learned unbounded static_detail detail"
+    whole = dict.fromkeys(words.split(), True)
+    assert "runtimes" in tables_of_study(**whole, hardware=True, tflite=True)["c"]
+    assert "runtimes" not in tables_of_study(**whole, hardware=True)["c"]
+    assert list(ROW) == [column.name for column in TABLES["runtimes"]]
