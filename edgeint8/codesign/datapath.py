@@ -11,7 +11,13 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from edgeint8.arch.cost.energy import network_accesses
-from edgeint8.arch.cost.physical import KIB, LayerCost, exposed_ports, network_cost, transfer_cycles
+from edgeint8.arch.cost.physical import (
+    EXPOSED_ELEMENTS,
+    KIB,
+    LayerCost,
+    network_cost,
+    transfer_cycles,
+)
 from edgeint8.arch.machine.constants import (
     DRAM_PER_BYTE,
     LEVELS,
@@ -273,9 +279,11 @@ def _cycles(cost: LayerCost, hardware: Hardware, path: Datapath) -> int:
     """Equations 14 and 15 again, with the bytes that are left."""
     ports = (cost.ifmap_bytes, cost.filter_bytes, cost.ofmap_bytes + cost.psum_bytes)
     memory = transfer_cycles(ports, hardware)
-    ifmap, filter_, ofmap = exposed_ports(cost.layer, hardware)
-    first = (ifmap, _packed(filter_, path.weight_bits, 8), 0)
-    exposed = transfer_cycles(first, hardware) + transfer_cycles((0, 0, ofmap), hardware)
+    exposed = 0
+    if cost.layer.shape is not None:
+        ifmap, filter_, ofmap = EXPOSED_ELEMENTS
+        first = (ifmap, _packed(filter_, path.weight_bits, 8), 0)
+        exposed = transfer_cycles(first, hardware) + transfer_cycles((0, 0, ofmap), hardware)
     return max(cost.compute.total + exposed, memory)
 
 

@@ -340,7 +340,7 @@ def test_switching_by_hand() -> None:
         for flow in DATAFLOWS
         for place, layer in enumerate((many_pixels, long_k))
     }
-    assert cycles["ws", 0] == 1024 + 22 and cycles["os", 1] == 4096 + 14
+    assert cycles["ws", 0] == 1024 + 22 and cycles["os", 1] == 4096 + 14 + 8
     assert chosen.best(0) == "ws" and chosen.best(1) == "os"
     assert chosen.switched_cycles == cycles["ws", 0] + cycles["os", 1]
     assert chosen.switched_cycles < min(chosen.fixed_cycles.values())

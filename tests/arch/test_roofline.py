@@ -44,9 +44,9 @@ def test_row_by_hand() -> None:
     assert row["intensity"] == (1 << 20) / moved
     assert row["ridge"] == 256 / 48
     assert row["attainable"] == 256.0
-    # 16x16 weights and 16 inputs over the bus (272 / 48: 6), a row of 16 outputs at the end (1).
-    assert row["bound_cycles"] == 4 * (1024 + 46) + 7
-    assert row["achieved"] == (1 << 20) / (4 * (1024 + 46) + 7)
+    # Two operands over the bus first (1 cycle), an output at the end (1).
+    assert row["bound_cycles"] == 4 * (1024 + 46) + 2
+    assert row["achieved"] == (1 << 20) / (4 * (1024 + 46) + 2)
     assert row["bound_by"] == "compute"
     assert row["fill_drain_cycles"] == 4 * 46 and row["fold_edges_cycles"] == 0
 
@@ -58,7 +58,8 @@ def test_row_by_hand() -> None:
         (product(1, 512, 512), "ws_16x16_64kB_1Bpc", "dram_bandwidth"),
         (product(4, 64, 64), "ws_16x16_64kB_unlimited", "fill_drain"),
         (product(1024, 3, 3), "ws_16x16_64kB_unlimited", "fold_edges"),
-        (product(1, 64, 64), "ws_64x64_64kB_7Bpc", "stalls"),
+        (product(1, 1, 1), "ws_1x1_64kB_1Bpc", "stalls"),
+        (product(8, 64, 8), "ws_8x64_256kB_4Bpc", "fill_drain"),
         # By a little: 1,088 bytes over 12 a cycle are 91 cycles, computing and its ends 88.
         (product(8, 64, 8), "os_8x8_256kB_4Bpc", "dram_bandwidth"),
         (POOL, "ws_16x16_64kB_1Bpc", "dram_bandwidth"),

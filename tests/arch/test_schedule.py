@@ -60,8 +60,7 @@ def walked(layer: Layer, hardware: Hardware, tile: tuple[int, int, int, int]) ->
         mapping = map_layer(shape, hardware)
         serial += compute_lines(mapping, layer.repeats, pipelined=False)
         intervals += mapping.folds * max(mapping.temporal, hardware.rows) * layer.repeats
-    preload = 0 if hardware.dataflow == "os" else hardware.rows
-    return serial, preload + intervals + hardware.rows + hardware.cols - 2
+    return serial, hardware.rows + intervals + hardware.rows + hardware.cols - 2
 
 
 @pytest.mark.parametrize("dataflow", ["ws", "os", "is"])

@@ -514,9 +514,11 @@ def test_bus_and_ports_by_hand() -> None:
     assert layer_cost(layer, ports).memory_cycles == 4096 // 2
     bus = parse_hardware_id("ws_8x8_8kB_2Bpc")
     assert layer_cost(layer, bus).memory_cycles == (64 + 4096 + 64) // 6
-    # Before the first MAC 8x8 weights and 8 inputs, after the last one 8 outputs.
-    assert exposed_cycles(layer, ports, INT8) == 32 + 4
-    assert exposed_cycles(layer, bus, INT8) == 12 + 2
+    # Before the first MAC a weight and an input, after the last one an output.
+    assert exposed_cycles(layer, ports, INT8) == 1 + 1
+    assert exposed_cycles(layer, bus, INT8) == 1 + 1
+    narrow = named("ws_8x8_8kB_1Bpc", shared_bus=True)
+    assert exposed_cycles(layer, narrow, FP32) == 3 + 2  # 8 bytes and 4 at 3 a cycle
 
 
 def test_unlimited_bandwidth_has_no_stalls() -> None:
@@ -548,7 +550,7 @@ def _cycles(dataflow: str, size: int, pipelined: bool) -> int:
     ("dataflow", "size", "published"),
     [
         *(("ws", 8, 1.20), ("ws", 16, 1.41), ("ws", 32, 1.78), ("ws", 64, 1.93)),
-        *(("os", 8, 1.08), ("os", 64, 1.45), ("is", 32, 2.22)),
+        ("is", 32, 2.22),
     ],
 )
 def test_what_serial_folds_cost(dataflow: str, size: int, published: float) -> None:

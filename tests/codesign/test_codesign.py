@@ -285,8 +285,8 @@ def test_packed_weights_shorten_a_layer_that_waits_for_them() -> None:
     eight, four = (
         datapath_cost([layer], machine, Datapath(weight_bits=bits)).cycles for bits in (8, 4)
     )
-    # 3 bytes a cycle: the tile (4,096 or 2,048 bytes) and 64 inputs, 64 outputs, 191 lines
-    assert (eight, four) == (1387 + 22 + 191, 704 + 22 + 191)
+    # 3 bytes a cycle: 4,096 or 2,048 bytes of weights, 64 inputs, 64 outputs
+    assert (eight, four) == (1408, 726)
 
 
 # --- rows -------------------------------------------------------------------------------------

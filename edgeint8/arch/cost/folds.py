@@ -1,6 +1,7 @@
 """What the array itself needs: compute cycles with serial or pipelined folds, and where they go.
 
-Serial folds fill and drain alone, as SCALE-Sim has them. A pipelined array loads the next
+Serial folds fill and drain alone, as SCALE-Sim has them (which forgets that the sums of an
+output-stationary fold leave row by row). A pipelined array loads the next
 stationary tile (or drains the last outputs) while the present fold streams, as TPU and Gemmini
 do. docs/physical_model.md, equations 1 to 4.
 """
@@ -29,7 +30,7 @@ class ComputeCycles:
     fold_edges
         Streaming cycles in which part of the array holds nothing, because a fold is not full.
     fill_drain
-        Cycles that stream nothing new: tile preload, skew in, skew out.
+        Cycles that stream nothing new: tile preload or drain, skew in, skew out.
     """
 
     ideal: float
@@ -42,25 +43,29 @@ class ComputeCycles:
         return round(self.ideal + self.fold_edges) + self.fill_drain
 
 
-def serial_lines(folds: Count, temporal: Count, preload: Count, skew: Count) -> Count:
-    """Equation 2: every fold preloads, streams and drains alone. Scalars or int64 arrays."""
-    return folds * (preload + temporal + skew)
+def serial_lines(folds: Count, temporal: Count, rows: Count, skew: Count) -> Count:
+    """Equation 2: every fold loads, streams and drains alone. Scalars or int64 arrays.
+
+    `rows` cycles go into shifting the held operand in (ws, is) or the finished sums out (os).
+    """
+    return folds * (rows + temporal + skew)
 
 
 def pipelined_lines(
-    folds: Count, temporal: Count, preload: Count, skew: Count, interval: Count
+    folds: Count, temporal: Count, rows: Count, skew: Count, interval: Count
 ) -> Count:
-    """Equation 3: folds start `interval` cycles apart; one preload and one skew are exposed."""
-    return preload + (folds - 1) * interval + temporal + skew
+    """Equation 3: folds start `interval` cycles apart; the first load (ws, is) or the last drain
+    (os) and one skew are exposed."""
+    return rows + (folds - 1) * interval + temporal + skew
 
 
 def compute_lines(mapping: Mapping, repeats: int, pipelined: bool) -> int:
     """Cycles of `repeats` equal runs of one mapping; the runs follow each other as folds do."""
     folds, skew = mapping.folds * repeats, mapping.rows + mapping.cols - 2
     if not pipelined:
-        return serial_lines(folds, mapping.temporal, mapping.preload_lines, skew)
+        return serial_lines(folds, mapping.temporal, mapping.rows, skew)
     interval = max(mapping.temporal, mapping.rows)
-    return pipelined_lines(folds, mapping.temporal, mapping.preload_lines, skew, interval)
+    return pipelined_lines(folds, mapping.temporal, mapping.rows, skew, interval)
 
 
 def compute_cycles(layer: Layer, hardware: Hardware) -> ComputeCycles:

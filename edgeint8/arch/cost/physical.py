@@ -14,7 +14,6 @@ from fractions import Fraction
 from edgeint8.arch.cost.chains import Stay, stays
 from edgeint8.arch.cost.folds import ComputeCycles, compute_cycles
 from edgeint8.arch.cost.loops import layer_loops
-from edgeint8.arch.cost.systolic import map_layer
 from edgeint8.arch.cost.tile_space import INT8, ElementBytes
 from edgeint8.arch.cost.tiling import Goal, Input, Storage, Tiling, best_tiling
 from edgeint8.arch.machine.hardware import PORTS, Hardware
@@ -129,24 +128,17 @@ def transfer_cycles(ports: tuple[int, int, int], hardware: Hardware) -> int:
     return -(-amount * rate.denominator // rate.numerator)
 
 
-def exposed_ports(layer: Layer, hardware: Hardware) -> tuple[int, int, int]:
-    """Elements (ifmap, filter, ofmap) that no computation can hide. Equation 14.
-
-    Before the first MAC the stationary tile and the first streaming vector have to be there;
-    after the last one a row of outputs has to leave.
-    """
-    if layer.shape is None:
-        return 0, 0, 0
-    mapping = map_layer(layer.shape, hardware, layer.images)
-    rows = min(mapping.rows, mapping.spatial_rows)
-    cols = min(mapping.cols, mapping.spatial_cols)
-    first = {"os": (rows, cols), "ws": (rows, rows * cols), "is": (rows * cols, rows)}
-    return *first[mapping.dataflow], cols
+EXPOSED_ELEMENTS = (1, 1, 1)
+"""Elements (ifmap, filter, ofmap) that no computation can hide: no MAC before the first two
+operands are there, and the last output leaves after it. A machine that cuts its tiles small hides
+everything else, so more would not be a bound. Equation 14."""
 
 
 def exposed_cycles(layer: Layer, hardware: Hardware, elements: ElementBytes) -> int:
-    """Equation 14 in cycles: operands first, then the last outputs."""
-    ifmap, filter_, ofmap = exposed_ports(layer, hardware)
+    """Equation 14 in cycles: operands first, then the last output."""
+    if layer.shape is None:
+        return 0
+    ifmap, filter_, ofmap = EXPOSED_ELEMENTS
     first = (ifmap * elements.ifmap, filter_ * elements.filter, 0)
     return transfer_cycles(first, hardware) + transfer_cycles(
         (0, 0, ofmap * elements.ofmap), hardware

@@ -115,14 +115,14 @@ def tiled_lines(
     pieces, per_element, place = axes[on_cols]
     folds = folds * pieces.folds(per_element, cols)[place]
     pieces, per_element, place = axes[streaming]
-    preload, skew = (0 if dataflow == "os" else rows), rows + cols - 2
+    skew = rows + cols - 2
     if not pipelined:
-        overhead = pieces.pieces * (preload + skew)
+        overhead = pieces.pieces * (rows + skew)
         return folds * (pieces.streamed(per_element, 0) + overhead)[place]
     # Folds start max(stream, rows) apart; the last one, not followed by another, only streams.
     last = pieces.size[:, 0] * per_element
     slack = (np.maximum(last, rows) - last)[place]
-    return preload + skew + folds * pieces.streamed(per_element, rows)[place] - slack
+    return rows + skew + folds * pieces.streamed(per_element, rows)[place] - slack
 
 
 def best_schedule(layer: Layer, hardware: Hardware, options: Options = DEFAULT) -> Schedule:

@@ -16,7 +16,7 @@ from edgeint8.arch.cost.folds import pipelined_lines, serial_lines
 from edgeint8.arch.cost.physical import layer_cost, transfer_cycles
 from edgeint8.arch.cost.systolic import map_layer
 from edgeint8.arch.explore.design_space import DesignSpace, Sram
-from edgeint8.arch.machine.hardware import PORTS, Dataflow
+from edgeint8.arch.machine.hardware import Dataflow
 from edgeint8.arch.network.layers import Layer
 from edgeint8.errors import HardwareError
 
@@ -91,7 +91,7 @@ def _whole(values: Sequence[int]) -> Counts:
 class Folding:
     """One layer under one dataflow, for arrays of any of the given rows and columns.
 
-    `row_folds` and `used_rows` have one entry a row number, the other two one a column number.
+    `row_folds` has one entry a row number, `col_folds` one a column number.
     """
 
     dataflow: Dataflow
@@ -100,9 +100,7 @@ class Folding:
     spatial_cols: int
     temporal: int
     row_folds: Counts
-    used_rows: Counts
     col_folds: Counts
-    used_cols: Counts
 
 
 def fold_layer(layer: Layer, dataflow: Dataflow, rows: Counts, cols: Counts) -> Folding:
@@ -119,9 +117,7 @@ def fold_layer(layer: Layer, dataflow: Dataflow, rows: Counts, cols: Counts) -> 
         mapping.spatial_cols,
         mapping.temporal,
         -(-mapping.spatial_rows // rows),
-        np.minimum(rows, mapping.spatial_rows),
         -(-mapping.spatial_cols // cols),
-        np.minimum(cols, mapping.spatial_cols),
     )
 
 
@@ -135,33 +131,10 @@ def fold_cycles(
     """Equations 2 and 3 for arrays of designs; `folds` are the row folds times column folds."""
     total = folds * folding.repeats
     skew = rows + cols - 2
-    preload = np.zeros_like(rows) if folding.dataflow == "os" else rows
     temporal = np.array(folding.temporal, dtype=rows.dtype)  # a plain int64 would widen
     if not pipelined:
-        return serial_lines(total, temporal, preload, skew)
-    return pipelined_lines(total, temporal, preload, skew, np.maximum(temporal, rows))
-
-
-def exposed(
-    dataflow: Dataflow,
-    used_rows: Counts,
-    used_cols: Counts,
-    bandwidth_bpc: int | None,
-    shared_bus: bool,
-) -> Counts | int:
-    """Equation 14 for arrays of designs."""
-    if bandwidth_bpc is None:
-        return 0
-    tile = used_rows * used_cols
-    ifmap, filter_ = {
-        "os": (used_rows, used_cols),
-        "ws": (used_rows, tile),
-        "is": (tile, used_rows),
-    }[dataflow]
-    if shared_bus:
-        bus = bandwidth_bpc * PORTS
-        return -(-(ifmap + filter_) // bus) + -(-used_cols // bus)
-    return -(-np.maximum(ifmap, filter_) // bandwidth_bpc) + -(-used_cols // bandwidth_bpc)
+        return serial_lines(total, temporal, rows, skew)
+    return pipelined_lines(total, temporal, rows, skew, np.maximum(temporal, rows))
 
 
 def array_traffic(

@@ -125,11 +125,11 @@ def _blocks(
 def _cells(
     network: Network, dataflow: Dataflow, pipelined: bool, bandwidth_bpc: int | None
 ) -> list[Cells]:
-    cells = []
-    for values, (folding, count) in zip(
+    cells, ends = [], network.exposed(bandwidth_bpc)
+    for values, (_, count) in zip(
         network.compute(dataflow, pipelined), network.foldings[dataflow], strict=True
     ):
-        scaled = (values + network.exposed(folding, bandwidth_bpc)) * count
+        scaled = (values + ends) * count
         cells.append(Cells(scaled, int(scaled.min()), int(scaled.max())))
     if sum(cell.most for cell in cells) >= _INT32_LIMIT:
         return cells

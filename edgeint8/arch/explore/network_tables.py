@@ -8,14 +8,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeint8.arch.cost.physical import KIB
+from edgeint8.arch.cost.physical import KIB, exposed_cycles
+from edgeint8.arch.cost.tile_space import INT8
 from edgeint8.arch.explore.design_space import DesignSpace, Sram, holds_array_tile
 from edgeint8.arch.explore.design_tables import (
-    Folding,
     Traffic,
     array_traffic,
     distinct_layers,
-    exposed,
     fold_cycles,
     fold_layer,
     traffic_table,
@@ -96,10 +95,12 @@ class Network:
             ]
         return self._compute[key]
 
-    def exposed(self, folding: Folding, bandwidth_bpc: int | None) -> Counts | int:
-        """Exposed cycles of a layer over (rows, columns): equation 14 of docs/physical_model.md."""
-        used_rows, used_cols = folding.used_rows[:, None], folding.used_cols[None, :]
-        return exposed(folding.dataflow, used_rows, used_cols, bandwidth_bpc, self.space.shared_bus)
+    def exposed(self, bandwidth_bpc: int | None) -> int:
+        """Exposed cycles of an array layer, on any array: equation 14 of docs/physical_model.md."""
+        if not self.on_array:
+            return 0
+        hardware = self.space.machine("ws", 1, 1, self.space.sram_kb[0], bandwidth_bpc, False)
+        return exposed_cycles(self.on_array[0].layer, hardware, INT8)
 
     def area(
         self, dataflow: Dataflow, pipelined: bool, sram_kb: Sram, level: Level

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeint8.arch.explore.design_space import DesignSpace
-from edgeint8.arch.explore.design_tables import Folding, exposed, fold_cycles
+from edgeint8.arch.explore.design_tables import Folding, fold_cycles
 from edgeint8.arch.explore.explore import Exploration
 from edgeint8.arch.explore.network_tables import Network, energy_block, with_clock
 from edgeint8.arch.explore.pareto import StagedFront
@@ -44,7 +44,7 @@ class Group:
 
     bandwidth_bpc: int | None
     pipelined: bool
-    shared_bus: bool
+    exposed: int
     foldings: list[tuple[Folding, int]]
     moving: NDArray[np.signedinteger]
     always: NDArray[np.signedinteger]
@@ -135,7 +135,7 @@ def _group(
     return Group(
         bandwidth_bpc,
         pipelined,
-        space.shared_bus,
+        network.exposed(bandwidth_bpc),
         [(_narrow(folding, dtype), count) for folding, count in foldings],
         moving[: len(foldings)].astype(dtype),
         moving[len(foldings) :].sum(axis=0).astype(dtype),
@@ -148,9 +148,7 @@ def _narrow(folding: Folding, dtype: type[np.signedinteger]) -> Folding:
     return replace(
         folding,
         row_folds=folding.row_folds.astype(dtype),
-        used_rows=folding.used_rows.astype(dtype),
         col_folds=folding.col_folds.astype(dtype),
-        used_cols=folding.used_cols.astype(dtype),
     )
 
 
@@ -161,14 +159,7 @@ def group_cycles(group: Group, designs: Designs) -> NDArray[np.signedinteger]:
     for (folding, count), moving in zip(group.foldings, group.moving, strict=True):
         folds = folding.row_folds[designs.rows] * folding.col_folds[designs.cols]
         cycles = fold_cycles(folding, folds, rows, cols, group.pipelined)
-        if group.bandwidth_bpc is not None:
-            cycles += exposed(
-                folding.dataflow,
-                folding.used_rows[designs.rows],
-                folding.used_cols[designs.cols],
-                group.bandwidth_bpc,
-                group.shared_bus,
-            )
+        cycles += group.exposed
         if count > 1:
             cycles *= count
         total += np.maximum(cycles, moving[designs.sram])

@@ -35,6 +35,7 @@ TERMS = {
     "separate_images": "each image of a batch loads the weights again",
     "per_port_bandwidth": "a port cannot use what the others leave",
     "whole_bytes": "a port has a whole number of bytes a cycle",
+    "undrained_outputs": "output-stationary sums leave the array in no time",
     "serial_folds": "every fold fills and drains alone",
     "exposed_ends": "the first operands and the last outputs that nothing can hide",
 }

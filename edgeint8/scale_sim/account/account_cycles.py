@@ -163,8 +163,9 @@ def cycle_rungs(
         CycleRung("prefetch_bursts", spread_cycles(layer, hardware, moved["cyclic_refetch"]))
     )
     rungs += [CycleRung(term, spread_cycles(layer, hardware, moved[term])) for term in FROM_BYTES]
-    apart = compute_lines(map_layer(shape, hardware), layer.separate_runs, pipelined=False)
-    lines = compute_lines(map_layer(shape, hardware, layer.images), layer.runs, pipelined=False)
+    mapping = map_layer(shape, hardware, layer.images)
+    apart, lines = layer.separate_runs * map_layer(shape, hardware).lines, layer.runs * mapping.lines
+    drained = compute_lines(mapping, layer.runs, pipelined=False)
     ports, bus = whole_byte_ports(hardware), replace(hardware, dram_bytes_per_cycle=None)
     memory = transfer_cycles(moved["tiling"], hardware)
     computing = compute_cycles(layer, hardware).total
@@ -179,6 +180,7 @@ def cycle_rungs(
         CycleRung("separate_images", max(lines, transfer_cycles(moved["tiling"], ports))),
         CycleRung("per_port_bandwidth", max(lines, transfer_cycles(moved["tiling"], bus))),
         CycleRung("whole_bytes", max(lines, memory)),
+        CycleRung("undrained_outputs", max(drained, memory)),
         CycleRung("serial_folds", max(computing, memory)),
         CycleRung("exposed_ends", max(computing + ends, memory)),
     )
