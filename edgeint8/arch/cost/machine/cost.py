@@ -1,0 +1,94 @@
+"""What layers and networks cost on the machine that waits for tiles. docs/machine.md.
+
+Cycles, bytes and, through them, energy of a layer come from one tile. Every tensor is read from
+DRAM and written to it: what could stay on chip between two layers does not, here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from edgeint8.arch.cost.loops import layer_loops
+from edgeint8.arch.cost.machine.program import (
+    IDEAL_DRAM,
+    TERMS,
+    Dram,
+    Run,
+    Tile,
+    account,
+    engine_of,
+)
+from edgeint8.arch.cost.machine.search import best_tile
+from edgeint8.arch.cost.machine.walk import CONSTANTS, FILTER, IFMAP, OFMAP, RELOAD, SPILL
+from edgeint8.arch.cost.physical import (
+    DEFAULT,
+    LayerCost,
+    Options,
+    layer_cost,
+    network_layers,
+    storage_of,
+)
+from edgeint8.arch.machine.hardware import Hardware
+from edgeint8.arch.network.layers import Layer
+
+
+@dataclass(frozen=True)
+class MachineCost:
+    """One layer on the machine: `cost` has the bytes and cycles of its tile.
+
+    `bound_cycles` are those that no machine beats; `terms` add up to `cost.cycles`. A layer that is
+    not on the array passes the bus once, as in the bound, and has neither tile nor run.
+    """
+
+    cost: LayerCost
+    bound_cycles: int
+    tile: Tile | None
+    run: Run | None
+    terms: dict[str, int]
+
+    @property
+    def cycles(self) -> int:
+        """Cycles of all repeats."""
+        return self.cost.cycles
+
+
+def machine_cost(layer: Layer, hardware: Hardware, dram: Dram = IDEAL_DRAM) -> MachineCost:
+    """The layer with its best tile. Raises `HardwareError` where nothing fits, or without a bus."""
+    engine = engine_of(hardware, dram)
+    bound = layer_cost(layer, hardware)
+    if layer.shape is None:
+        terms = dict.fromkeys(TERMS, 0) | {"waits": bound.cycles}
+        return MachineCost(bound, bound.cycles, None, None, terms)
+    grouped = layer.operator in ("depthwise", "grouped")
+    storage = storage_of(hardware, DEFAULT)
+    found = best_tile(layer_loops(layer), storage, engine, layer.repeats, grouped)
+    moved = found.run.program.moved_bytes
+    cost = replace(
+        bound,
+        tiling=None,
+        ifmap_bytes=moved(IFMAP),
+        filter_bytes=moved(FILTER, CONSTANTS),
+        ofmap_bytes=moved(OFMAP),
+        psum_bytes=moved(SPILL, RELOAD),
+        cycles=found.run.cycles,
+    )
+    terms = account(found.run, bound.compute.total)
+    return MachineCost(cost, bound.cycles, found.tile, found.run, terms)
+
+
+def machine_costs(
+    layers: Sequence[Layer],
+    hardware: Hardware,
+    options: Options = DEFAULT,
+    dram: Dram = IDEAL_DRAM,
+) -> tuple[MachineCost, ...]:
+    """Costs of all layers in the order of `network_cost`, fused as `options` say."""
+    return tuple(machine_cost(layer, hardware, dram) for layer in network_layers(layers, options))
+
+
+def machine_cycles(
+    layers: Sequence[Layer], hardware: Hardware, options: Options = DEFAULT
+) -> int | None:
+    """Cycles of a network, layer after layer; None for a machine without a shared bus."""
+    if not hardware.shared_bus:
+        return None
+    return sum(cost.cycles for cost in machine_costs(layers, hardware, options))
