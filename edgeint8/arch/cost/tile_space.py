@@ -267,6 +267,7 @@ def input_extent(
     size = np.minimum(tile, outputs - start)
     first = np.maximum(start * stride - pad, 0)
     last = start * stride - pad + np.maximum((size - 1) * stride + reach, size * stride)
+    last[-1] = inputs  # what lies behind the last window is moved too: a burst does not stop
     rows = np.maximum(np.minimum(last, inputs) - first, 0)
     largest = max(int(rows.max(initial=0)), wide if whole else 0)
     return largest, int(rows.sum()) + whole * wide

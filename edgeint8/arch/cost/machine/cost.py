@@ -1,13 +1,15 @@
 """What layers and networks cost on the machine that waits for tiles. docs/machine.md.
 
 Cycles, bytes and, through them, energy of a layer come from one tile. Every tensor is read from
-DRAM and written to it: what could stay on chip between two layers does not, here.
+DRAM and written to it: what could stay on chip between two layers does not, here. The images of a
+batch and the steps of a recurrence each fetch their weights, and what a fused addition reads comes
+when the layer is over.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from edgeint8.arch.cost.loops import layer_loops
+from edgeint8.arch.cost.loops import Loops, layer_loops
 from edgeint8.arch.cost.machine.program import (
     IDEAL_DRAM,
     TERMS,
@@ -26,9 +28,12 @@ from edgeint8.arch.cost.physical import (
     layer_cost,
     network_layers,
     storage_of,
+    too_small_for,
+    transfer_cycles,
 )
 from edgeint8.arch.machine.hardware import Hardware
 from edgeint8.arch.network.layers import Layer
+from edgeint8.errors import HardwareError
 
 
 @dataclass(frozen=True)
@@ -58,21 +63,38 @@ def machine_cost(layer: Layer, hardware: Hardware, dram: Dram = IDEAL_DRAM) -> M
     if layer.shape is None:
         terms = dict.fromkeys(TERMS, 0) | {"waits": bound.cycles}
         return MachineCost(bound, bound.cycles, None, None, terms)
-    grouped = layer.operator in ("depthwise", "grouped")
+    grouped = layer.operator in ("depthwise", "grouped") and layer.images == 1
     storage = storage_of(hardware, DEFAULT)
-    found = best_tile(layer_loops(layer), storage, engine, layer.repeats, grouped)
+    try:
+        found = best_tile(one_image(layer), storage, engine, layer.separate_runs, grouped)
+    except HardwareError as error:
+        raise too_small_for(layer, hardware, error) from None
     moved = found.run.program.moved_bytes
+    added = transfer_cycles((layer.added_bytes, 0, 0), hardware)
     cost = replace(
         bound,
         tiling=None,
-        ifmap_bytes=moved(IFMAP),
+        ifmap_bytes=moved(IFMAP) + layer.added_bytes,
         filter_bytes=moved(FILTER, CONSTANTS),
         ofmap_bytes=moved(OFMAP),
         psum_bytes=moved(SPILL, RELOAD),
-        cycles=found.run.cycles,
+        cycles=found.run.cycles + added,
     )
     terms = account(found.run, bound.compute.total)
+    terms["waits"] += added
     return MachineCost(cost, bound.cycles, found.tile, found.run, terms)
+
+
+def one_image(layer: Layer) -> Loops:
+    """The loops of one run on one image: here the images of a batch follow one another."""
+    loops = layer_loops(layer)
+    each = loops.images
+    return replace(
+        loops,
+        images=1,
+        ifmap_bytes=-(-loops.ifmap_bytes // each),
+        ofmap_bytes=-(-loops.ofmap_bytes // each),
+    )
 
 
 def machine_costs(

@@ -24,7 +24,7 @@ from edgeint8.arch.cost.machine.walk import (
     lay_out,
     run_program,
 )
-from edgeint8.arch.cost.physical import dram_bytes_per_cycle
+from edgeint8.arch.cost.physical import bus_rate
 from edgeint8.arch.machine.hardware import Hardware
 from edgeint8.errors import HardwareError
 
@@ -152,15 +152,16 @@ def engine_of(hardware: Hardware, dram: Dram = IDEAL_DRAM) -> Engine:
             where=hardware.id,
             allowed="shared_bus: true",
         )
-    bus = 0 if hardware.bandwidth_bpc is None else round(dram_bytes_per_cycle(hardware))
+    rate = bus_rate(hardware) or 0
     return Engine(
         FLOWS[hardware.dataflow],
         hardware.rows,
         hardware.cols,
         hardware.pipelined_folds,
-        bus,
+        rate.numerator,
         dram.burst_bytes,
         dram.latency_cycles,
+        rate.denominator,
     )
 
 

@@ -182,6 +182,7 @@ def searched_tiles(loops: Loops) -> TileSpace:
     pixels = heights & np.isin(space.tile_w, _searched(loops.output_w))
     return replace(
         space,
+        tile_images=space.tile_images[pixels],
         tile_h=space.tile_h[pixels],
         tile_w=space.tile_w[pixels],
         tile_c=space.tile_c[np.isin(space.tile_c, _searched(loops.channels))],
@@ -236,10 +237,10 @@ def cut(loops: Loops, rows: bool, tile: int) -> Counts:
     """One axis of a layer cut into tiles of `tile` outputs."""
     if rows:
         return cut_axis(
-            loops.output_h, tile, loops.stride_h, loops.filter_h, loops.pad_top, loops.input_h
+            loops.output_h, tile, loops.stride_h, loops.reach_h, loops.pad_top, loops.input_h
         )
     return cut_axis(
-        loops.output_w, tile, loops.stride_w, loops.filter_w, loops.pad_left, loops.input_w
+        loops.output_w, tile, loops.stride_w, loops.reach_w, loops.pad_left, loops.input_w
     )
 
 
@@ -322,9 +323,11 @@ def _least_cycles(
     way_in = space.tile_c[None, :, None] * ((first[0] * first[1])[:, None, None] + window)
     way_out = (last[0] * last[1])[:, None, None] * last[2][None, None, :]
     constants = constant_bytes * loops.filters * entry.repeats
-    moving = -(-(entry.moved_bytes + constants) // engine.bus)
-    ends = -(-way_in // engine.bus) + -(-way_out // engine.bus)
-    return np.where(fits, np.maximum(computing + ends, moving), NEVER)
+    moving, way_in, way_out = (
+        -(-moved * engine.bus_cycles // engine.bus)
+        for moved in (np.minimum(entry.moved_bytes, NEVER // 8) + constants, way_in, way_out)
+    )
+    return np.where(fits, np.maximum(computing + way_in + way_out, moving), NEVER)
 
 
 @lru_cache(maxsize=4096)

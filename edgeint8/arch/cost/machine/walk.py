@@ -37,7 +37,7 @@ WS, OS, IS, POOL = range(4)
 PIPELINE_STAGES = 5
 """From the foot of the array to a finished output: accumulate, three stages of requantisation,
 write."""
-POOL_STAGES = 1
+POOL_STAGES = 0
 SUM_BYTES = 4
 
 
@@ -68,8 +68,8 @@ class Nest(NamedTuple):
 
 
 class Engine(NamedTuple):
-    """Array and DRAM: `bus` is bytes a cycle (0: unlimited), `latency` cycles of each transfer,
-    `burst` the bytes to which a contiguous piece is rounded up."""
+    """Array and DRAM: `bus` bytes in `bus_cycles` cycles (0: unlimited), `latency` cycles of each
+    transfer, `burst` the bytes to which a contiguous piece is rounded up."""
 
     dataflow: int
     rows: int
@@ -78,6 +78,7 @@ class Engine(NamedTuple):
     bus: int
     burst: int
     latency: int
+    bus_cycles: int = 1
 
 
 @njit(cache=True)
@@ -348,7 +349,8 @@ def _transfer_end(transfer: Counts, free: int, events: Counts, engine: Engine) -
     wait = transfer[WAIT_TILES]
     start = max(free, events[wait - 1, 3]) if wait else free
     piece = -(-transfer[CHUNK_BYTES] // engine.burst) * engine.burst
-    cycles = 1 if engine.bus == 0 else max(1, -(-transfer[CHUNKS] * piece // engine.bus))
+    moved = transfer[CHUNKS] * piece * engine.bus_cycles
+    cycles = 1 if engine.bus == 0 else max(1, -(-moved // engine.bus))
     return start + engine.latency + cycles
 
 

@@ -1,0 +1,208 @@
+"""Whole networks and random layers through the machine in RTL: to the bit and to the cycle."""
+
+import os
+from dataclasses import replace
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+from random_layers import random_layer
+
+from edgeint8.arch.cost.machine.program import Dram, engine_of, program_of, run
+from edgeint8.arch.cost.machine.search import Candidates, Cuts, searched_tiles
+from edgeint8.arch.cost.tiling import NEVER, ORDERS, Storage
+from edgeint8.arch.machine.hardware import Hardware, parse_hardware_id
+from edgeint8.errors import HardwareError, ModelError
+from edgeint8.fixed_point.arithmetic.requantize import Scheme
+from edgeint8.rtl import simulator
+from edgeint8.rtl.compare import check_layers, first_mismatch, rtl_rows, run_network
+from edgeint8.rtl.image import CONSTANT_BYTES, image_of
+from edgeint8.rtl.network import rtl_layers
+from edgeint8.rtl.simulator import build, outputs, parameters, simulate
+
+REQUIRED = os.environ.get("EDGEINT8_REQUIRE_ALL") == "1"
+needs_verilator = pytest.mark.skipif(
+    not simulator.available() and not REQUIRED, reason="verilator is not installed"
+)
+WS = Hardware("ws", 4, 3, 8, 8, 8, 1, pipelined_folds=True, name="ws_small")
+OS = Hardware("os", 3, 4, 8, 8, 8, 1, pipelined_folds=True, name="os_small")
+MACHINES = [(WS, Scheme.ORT_FLOAT32), (OS, Scheme.GEMMLOWP)]
+BUSES = [0, 1, 3, 7, 12, 64]
+
+
+def network(seed: int = 0) -> onnx.ModelProto:
+    """Quantize, two convolutions with a pool between them, Flatten, QGemm, Dequantize."""
+    rng = np.random.default_rng(seed)
+    tensors = {
+        "xs": np.float32(0.05), "xz": np.uint8(119), "one": np.float32(0.02), "zero": np.int8(0),
+        "w1": rng.integers(-127, 128, (6, 3, 3, 3)).astype(np.int8),
+        "s1": (0.002 * rng.uniform(0.5, 2, 6)).astype(np.float32), "z6": np.zeros(6, np.int8),
+        "b1": rng.integers(-900, 900, 6).astype(np.int32),
+        "y1s": np.float32(0.03), "y1z": np.uint8(101),
+        "w2": rng.integers(-127, 128, (5, 6, 2, 2)).astype(np.int8),
+        "s2": (0.002 * rng.uniform(0.5, 2, 5)).astype(np.float32), "z5": np.zeros(5, np.int8),
+        "b2": rng.integers(-900, 900, 5).astype(np.int32),
+        "y2s": np.float32(0.05), "y2z": np.uint8(7),
+        "w3": rng.integers(-127, 128, (4, 45)).astype(np.int8),
+        "b3": rng.integers(-900, 900, 4).astype(np.int32),
+        "y3s": np.float32(0.2), "y3z": np.uint8(128),
+    }  # fmt: skip
+    nodes = [
+        helper.make_node("QuantizeLinear", ["x", "xs", "xz"], ["q"], "quantize"),
+        helper.make_node(
+            "QLinearConv",
+            ["q", "xs", "xz", "w1", "s1", "z6", "y1s", "y1z", "b1"],
+            ["c1"],
+            "conv1",
+            pads=[1, 1, 1, 1],
+        ),
+        helper.make_node("MaxPool", ["c1"], ["p1"], "pool", kernel_shape=[3, 3], strides=[2, 2]),
+        helper.make_node(
+            "QLinearConv",
+            ["p1", "y1s", "y1z", "w2", "s2", "z5", "y2s", "y2z", "b2"],
+            ["c2"],
+            "conv2",
+            pads=[0, 0, 1, 1],
+            strides=[1, 1],
+        ),
+        helper.make_node("MaxPool", ["c2"], ["p2"], "pool2", kernel_shape=[1, 1]),
+        helper.make_node("Flatten", ["p2"], ["f"], "flatten"),
+        helper.make_node(
+            "QGemm",
+            ["f", "y2s", "y2z", "w3", "one", "zero", "b3", "y3s", "y3z"],
+            ["g"],
+            "fc",
+            domain="com.microsoft",
+            transB=1,
+        ),
+        helper.make_node("DequantizeLinear", ["g", "y3s", "y3z"], ["y"], "dequantize"),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "net",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, 7, 8])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 4])],
+        [numpy_helper.from_array(np.asarray(value), name) for name, value in tensors.items()],
+    )
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
+    return helper.make_model(graph, opset_imports=opsets)
+
+
+@needs_verilator
+@pytest.mark.parametrize(("hardware", "scheme"), MACHINES, ids=["ws_ort", "os_gemmlowp"])
+def test_a_network_runs_from_codes_to_codes(hardware: Hardware, scheme: Scheme) -> None:
+    inputs = np.random.default_rng(1).normal(0, 3, (3, 3, 7, 8)).astype(np.float32)
+    checks = run_network(network(), inputs, hardware, scheme)
+    assert [check.layer.name for check in checks] == ["conv1", "pool", "conv2", "pool2", "fc"]
+    rows = rtl_rows("net", "given", hardware, scheme, checks)
+    for row in rows:
+        assert row["mismatches"] == 0 and row["first_mismatch"] == "" and row["words"] > 0
+        assert row["rtl_cycles"] == row["machine_cycles"] >= row["bound_cycles"]
+        assert row["rtl_dram_bytes"] == row["dram_bytes"]
+        terms = [value for name, value in row.items() if name in TERM_COLUMNS]
+        assert len(terms) == 6 and sum(terms) == row["machine_cycles"]
+
+
+TERM_COLUMNS = {
+    f"{term}_cycles"
+    for term in ("compute", "tiling", "first_tile", "waits", "array_drain_pipeline", "last_store")
+}
+
+
+def random_case(rng: np.random.Generator, hardware: Hardware, scheme: Scheme):
+    """(image, engine, wanted codes) of a random layer in a random tiling that fits."""
+    while True:
+        layer, x, _, want = random_layer(rng, scheme)
+        sizes = [int(rng.choice([64, 128, 300, 600, 1500, 6000])) for _ in range(3)]
+        order = ORDERS[rng.integers(6)]
+        found = Candidates(searched_tiles(layer.loops), Storage(*sizes), order, layer.groups)
+        cells = np.argwhere((found.moved_bytes < NEVER // 2) & found.canonical)
+        if len(cells):
+            break
+    p, c, m = (int(i) for i in cells[rng.integers(len(cells))])
+    dram = Dram(int(rng.choice([0, 0, 5, 40])), int(rng.choice([1, 1, 4, 16])))
+    folds = replace(hardware, pipelined_folds=bool(rng.integers(2)))
+    engine = engine_of(folds, dram)._replace(bus=int(rng.choice(BUSES)))
+    grouped = layer.groups > 1
+    nest = Cuts(layer.loops).nest(
+        found.tile((p, c, m)), layer.groups, grouped, CONSTANT_BYTES[scheme]
+    )
+    timed = run(program_of(nest), engine)
+    image = image_of([layer], x, folds, scheme, dram, [(nest, timed)])
+    return layer, image, engine, want
+
+
+def hold_random_layers(count: int, seed: int, hardware: Hardware, scheme: Scheme) -> int:
+    """Run random layers; the number of those that spilled."""
+    built, rng, spilled = build(hardware, scheme), np.random.default_rng(seed), 0
+    for _ in range(count):
+        layer, image, engine, want = random_case(rng, hardware, scheme)
+        found = simulate(built, image, engine=engine)
+        (got,) = outputs(image, found, [layer.dtype])
+        assert not first_mismatch(0, got, want), (layer.loops, engine)
+        assert found.cycles[0] == image.runs[0].cycles, (layer.loops, engine)
+        assert sum(found.bytes_moved[0]) == image.runs[0].program.dram_bytes
+        spilled += image.runs[0].program.spilled_bytes > 0
+    return spilled
+
+
+@needs_verilator
+@pytest.mark.parametrize(("hardware", "scheme"), MACHINES, ids=["ws_ort", "os_gemmlowp"])
+def test_random_layers_to_the_bit_and_to_the_cycle(hardware: Hardware, scheme: Scheme) -> None:
+    """Strides, padding, dilation, groups, every loop order, buses from 1 byte to unlimited."""
+    assert hold_random_layers(30, 7, hardware, scheme) > 0
+
+
+@needs_verilator
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("dataflow", "rows", "cols", "scheme"),
+    [
+        ("ws", 4, 3, Scheme.ORT_FLOAT32),
+        ("ws", 2, 5, Scheme.GEMMLOWP),
+        ("ws", 8, 8, Scheme.ORT_FLOAT32),
+        ("os", 3, 4, Scheme.ORT_FLOAT32),
+        ("os", 5, 2, Scheme.GEMMLOWP),
+        ("os", 1, 6, Scheme.ORT_FLOAT32),
+    ],
+)
+def test_many_random_layers(dataflow, rows: int, cols: int, scheme: Scheme) -> None:
+    hardware = Hardware(dataflow, rows, cols, 8, 8, 8, 1, pipelined_folds=True, name="small")
+    assert hold_random_layers(110, rows, hardware, scheme) > 0
+
+
+@needs_verilator
+def test_a_flipped_bit_is_found_and_named() -> None:
+    """In DRAM's weights, in the width of the sums: layer, index, expected and got."""
+    inputs = np.random.default_rng(2).normal(0, 3, (1, 3, 7, 8)).astype(np.float32)
+    layers, known = rtl_layers(network(), {"x": inputs})
+    image = image_of(layers, known["q"][0], WS, Scheme.ORT_FLOAT32)
+    built = build(WS, Scheme.ORT_FLOAT32)
+    at = known["q"][0].size  # the first weight
+    image.dram[at] ^= 0x40
+    checks = check_layers(layers, [known], [image], [simulate(built, image)])
+    assert checks[0].mismatches > 0 and "index (" in checks[0].first
+    assert "expected" in checks[0].first and "got" in checks[0].first
+    image.dram[at] ^= 0x40
+    narrow = build(WS, Scheme.ORT_FLOAT32, sum_bits=12)
+    checks = check_layers(layers, [known], [image], [simulate(narrow, image)])
+    assert checks[0].mismatches > 0 and checks[0].first
+
+
+def test_what_the_machine_has_not_is_named() -> None:
+    model = network()
+    model.graph.node[2].op_type = "Relu"
+    del model.graph.node[2].attribute[:]
+    with pytest.raises(ModelError, match="Relu is not in the machine"):
+        rtl_layers(model, {"x": np.zeros((1, 3, 7, 8), np.float32)})
+    with pytest.raises(ModelError, match="no requantiser"):
+        rtl_layers(network(), {}, Scheme.INT16_HALF_UP)
+    with pytest.raises(HardwareError, match="no input-stationary array"):
+        parameters(parse_hardware_id("is_4x4_8kB_1Bpc"), Scheme.ORT_FLOAT32)
+
+
+@needs_verilator
+def test_large_arrays_are_not_built_unasked() -> None:
+    with pytest.raises(HardwareError, match="takes long"):
+        build(parse_hardware_id("ws_64x64_64kB_1Bpc"), Scheme.ORT_FLOAT32)
