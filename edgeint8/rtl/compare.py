@@ -15,6 +15,7 @@ from edgeint8.arch.cost.machine.program import IDEAL_DRAM, TERMS, Dram, account
 from edgeint8.arch.cost.physical import layer_cost
 from edgeint8.arch.machine.hardware import Hardware
 from edgeint8.arch.network.layers import Layer, LayerShape
+from edgeint8.errors import HardwareError, ModelError
 from edgeint8.fixed_point.arithmetic.requantize import Array, Scheme
 from edgeint8.fixed_point.executor import as_feeds
 from edgeint8.rtl.image import Image, image_of, tiling
@@ -154,3 +155,30 @@ def rtl_rows(
             }
         )
     return rows
+
+
+def network_rows(
+    key: Mapping[str, str], model: onnx.ModelProto, inputs: Array, hardware: Hardware
+) -> list[Row]:
+    """Rows of a network on one machine; one row with a note where it cannot run there.
+
+    `key` has the workload and the strategy. Rounding is ONNX Runtime's.
+    """
+    scheme = Scheme.ORT_FLOAT32
+    try:
+        checks = run_network(model, inputs, hardware, scheme)
+    except (ModelError, HardwareError) as error:
+        return [empty_row(key, hardware, scheme) | {"note": str(error)}]
+    rows = rtl_rows(key["workload"], key["strategy"], hardware, scheme, checks)
+    return [row | {"images": len(inputs)} for row in rows]
+
+
+def empty_row(key: Mapping[str, str], hardware: Hardware, scheme: Scheme) -> Row:
+    """A row of what did not run: all numbers empty."""
+    numbers = (
+        *("words", "mismatches", "rtl_cycles", "machine_cycles", "bound_cycles"),
+        *(f"{term}_cycles" for term in TERMS),
+        *("rtl_dram_bytes", "dram_bytes"),
+    )
+    head = {**key, "layer": None, "hardware": hardware.id}
+    return head | {"scheme": scheme.value, "policy": POLICY} | dict.fromkeys(numbers)

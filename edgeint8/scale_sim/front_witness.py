@@ -70,14 +70,15 @@ def witness_rows(
         array = (design.dataflow, design.rows, design.cols)
         serial = replace(design, pipelined_folds=False, bandwidth_bpc=None)
         lines = sum(compute_cycles(layer, serial).total for layer in layers)
+        sweep = _sweep_cycles(layers, serial)
         row: Row = {
             "workload": workload,
             "hardware": design.id,
             "quantity": QUANTITY,
-            "sweep": _sweep_cycles(layers, serial),
+            "sweep": sweep,
             "full_model": lines,
         }
-        row["difference"] = int(row["sweep"]) - lines
+        row["difference"] = sweep - lines
         if array in seen:
             row["note"] = "another design with this array and dataflow is in this table"
         elif lines > MOST_LINES:

@@ -89,6 +89,7 @@ class Study:
     codesign: Mapping[str, Any]
     overflow: Mapping[str, Any]
     vectors: Mapping[str, Any]
+    rtl: Mapping[str, Any]
 
     @property
     def networks(self) -> tuple[str, ...]:
@@ -176,6 +177,7 @@ def load_study(config: Mapping[str, Any], schema_path: str | Path) -> Study:
         codesign=values["codesign"],
         overflow=values["overflow"],
         vectors=values["vectors"],
+        rtl=values["rtl"],
     )
 
 

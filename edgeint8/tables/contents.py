@@ -48,6 +48,7 @@ def tables_of_study(
     hardware: bool,
     priced: bool = True,
     tflite: bool = False,
+    rtl: bool = False,
 ) -> dict[Part, tuple[str, ...]]:
     """The tables of each part that a study makes, from what it selects.
 
@@ -56,7 +57,7 @@ def tables_of_study(
     any that the study calibrates; learned, unbounded: any whose codes it learns, and any of these
     without a bound on its sums; detail, static_detail: any that gets the costly parts, and any of
     these that the study calibrates; hardware: any machine; priced: any network that is calibrated
-    and has a machine; tflite: any network that came so.
+    and has a machine; tflite: any network that came so; rtl: any machine in RTL.
     """
     parts = {"status": names, "a": floats, "b": strategies, "c": strategies, "d": hardware}
     met = {
@@ -69,6 +70,7 @@ def tables_of_study(
         "static_detail": static_detail,
         "detail": detail,
         "tflite": tflite,
+        "rtl": detail and rtl,
     }
     return {
         part: tuple(name for name in of_part if parts[part] and met[TABLES[name].needs])

@@ -2,6 +2,7 @@
 
 from edgeint8.tables.table import (
     DATA_SOURCE,
+    HARDWARE,
     LAYER,
     STRATEGY,
     WORKLOAD,
@@ -185,4 +186,39 @@ RUNTIMES = Table(
     needs="tflite",
 )
 
-TABLES = (GOLDEN, BIT_GROWTH, ACCUMULATOR, OVERFLOW, REQUANTIZE, RUNTIMES)
+RTL = Table(
+    "rtl",
+    "c",
+    "One row a (workload, detail strategy, layer, machine of `rtl.hardware`): whole images through "
+    "the machine in SystemVerilog ([rtl.md](rtl.md)), or one row that says why not.",
+    (
+        WORKLOAD,
+        STRATEGY,
+        LAYER,
+        HARDWARE,
+        text("scheme", "of rounding"),
+        text("policy", "of sums that do not fit, here `wrap` at 32 bits"),
+        integer("words", "", "output codes compared with the executor's, all images"),
+        integer("mismatches"),
+        integer("rtl_cycles", "cycles", "counted in RTL"),
+        integer("machine_cycles", "cycles", "by the recurrence of [machine.md](machine.md)"),
+        integer("bound_cycles", "cycles", "no machine of this kind is faster"),
+        integer("compute_cycles", "cycles", "of the machine's: the uncut layer on the array"),
+        integer("tiling_cycles", "cycles", "what cutting it into tiles adds"),
+        integer("first_tile_cycles", "cycles", "until the first tile is there"),
+        integer("waits_cycles", "cycles", "for transfers, after that"),
+        integer("array_drain_pipeline_cycles", "cycles", "stages behind the array"),
+        integer("last_store_cycles", "cycles", "after the last tile"),
+        integer("rtl_dram_bytes", "bytes", "counted in RTL"),
+        integer("dram_bytes", "bytes", "of the machine's tile, constants included"),
+    ),
+    (
+        text("first_mismatch", "image, index, expected, got"),
+        integer("images"),
+        text("note", "why a network or a machine did not run"),
+        DATA_SOURCE,
+    ),
+    needs="rtl",
+)
+
+TABLES = (GOLDEN, BIT_GROWTH, ACCUMULATOR, OVERFLOW, REQUANTIZE, RUNTIMES, RTL)

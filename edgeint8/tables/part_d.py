@@ -60,8 +60,14 @@ DSE = Table(
         integer("scalesim_cycles", "cycles", "as SCALE-Sim counts them, layers on the array"),
         integer("scalesim_stall_cycles", "cycles", "of these"),
         integer("bound_cycles", "cycles", "all layers: no machine of this kind is faster"),
+        integer(
+            "machine_cycles",
+            "cycles",
+            "all layers on a machine that waits for tiles ([machine.md](machine.md)); empty for "
+            "one without a shared bus",
+        ),
         number("utilization", "share", "MACs over what the array could do in `bound_cycles`"),
-        integer("dram_bytes", "bytes"),
+        integer("dram_bytes", "bytes", "of the bound"),
         *ENERGY_BAND,
         AREA,
         BOUND_BY,

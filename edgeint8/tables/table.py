@@ -22,6 +22,7 @@ Needs = Literal[
     "static_detail",
     "detail",
     "tflite",
+    "rtl",
 ]
 RUN_DEPENDENT = ("latency_", "time_")
 

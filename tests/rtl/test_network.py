@@ -192,8 +192,8 @@ def test_a_flipped_bit_is_found_and_named() -> None:
 
 def test_what_the_machine_has_not_is_named() -> None:
     model = network()
-    model.graph.node[2].op_type = "Relu"
-    del model.graph.node[2].attribute[:]
+    model.graph.node[4].op_type = "Relu"
+    del model.graph.node[4].attribute[:]
     with pytest.raises(ModelError, match="Relu is not in the machine"):
         rtl_layers(model, {"x": np.zeros((1, 3, 7, 8), np.float32)})
     with pytest.raises(ModelError, match="no requantiser"):

@@ -26,6 +26,7 @@ ROOMS = {
     "tflite": "Part C: .tflite files, and which runtime one equals",
     "arch": "Part D: which array, and where the bottleneck is",
     "scale_sim": "Part D: SCALE-Sim as the witness",
+    "rtl": "Part D: the machine in SystemVerilog",
     "codesign": "Between the parts: what a number format costs in hardware",
     "tables": "Tables",
     "report": "Report: sentences, figures, text",

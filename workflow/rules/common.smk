@@ -54,6 +54,8 @@ try:
     }
     for name in STUDY.hardware:
         find_hardware(name, where=own_places.get(name, "$.hardware"))
+    for name in STUDY.rtl["hardware"]:
+        find_hardware(name, where="$.rtl.hardware")
     STRATEGIES = {
         name: Strategy.from_mapping(name, options) for name, options in STUDY.strategies.items()
     }
@@ -271,6 +273,7 @@ TABLES_OF_PART = tables_of_study(
     hardware=bool(MAPPED),
     priced=bool(PRICED),
     tflite=bool(STUDY.tflite),
+    rtl=bool(STUDY.rtl["hardware"]),
 )
 STUDY_TABLES = sum(TABLES_OF_PART.values(), ())
 TIMED = ("latency", "accuracy_latency")  # figures of what `latency: {run: false}` leaves out

@@ -9,6 +9,7 @@ docs/physical_model.md, equations 26 to 29.
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, replace
 
+from edgeint8.arch.cost.machine.cost import machine_cycles
 from edgeint8.arch.cost.physical import (
     DEFAULT,
     KIB,
@@ -169,6 +170,7 @@ def dse_row(
         "scalesim_cycles": cycles,
         "scalesim_stall_cycles": stall_cycles,
         "bound_cycles": bound,
+        "machine_cycles": machine_cycles(layers, hardware, options),
         "utilization": macs / (bound * elements) if bound else 0.0,
         "dram_bytes": total_dram_bytes(costs),
         "energy_pj_low": energy["low"],
