@@ -17,7 +17,7 @@ from edgeint8.arch.machine.hardware import Hardware
 from edgeint8.arch.network.layers import Layer, LayerShape
 from edgeint8.errors import HardwareError, ModelError
 from edgeint8.fixed_point.arithmetic.requantize import Array, Scheme
-from edgeint8.fixed_point.executor import as_feeds
+from edgeint8.fixed_point.executor import Images, as_feeds, pieces
 from edgeint8.rtl.image import Image, image_of, tiling
 from edgeint8.rtl.network import RtlLayer, as_nhwc, rtl_layers
 from edgeint8.rtl.simulator import Simulated, build, outputs, simulate
@@ -84,12 +84,12 @@ def check_layers(
 
 def run_network(
     model: onnx.ModelProto,
-    inputs: Array,
+    inputs: Images,
     hardware: Hardware,
     scheme: Scheme = Scheme.ORT_FLOAT32,
     dram: Dram = IDEAL_DRAM,
 ) -> tuple[LayerCheck, ...]:
-    """Whole images (N, *shape) through RTL, from quantised input to quantised output.
+    """Whole images, one after the other, through RTL: from quantised input to quantised output.
 
     Raises `ModelError` where the graph is not integers only, `HardwareError` without a simulator.
     """
@@ -97,8 +97,8 @@ def run_network(
     tensors, images, runs = [], [], []
     layers: tuple[RtlLayer, ...] = ()
     tilings = None
-    for k in range(len(inputs)):
-        layers, known = rtl_layers(model, as_feeds(model, inputs[k : k + 1]), scheme)
+    for feeds in pieces(as_feeds(model, inputs), 1):
+        layers, known = rtl_layers(model, feeds, scheme)
         tilings = tilings or [tiling(layer, hardware, scheme, dram) for layer in layers]
         image = image_of(layers, known[layers[0].source][0], hardware, scheme, dram, tilings)
         tensors.append(known)
@@ -158,7 +158,7 @@ def rtl_rows(
 
 
 def network_rows(
-    key: Mapping[str, str], model: onnx.ModelProto, inputs: Array, hardware: Hardware
+    key: Mapping[str, str], model: onnx.ModelProto, inputs: Images, hardware: Hardware
 ) -> list[Row]:
     """Rows of a network on one machine; one row with a note where it cannot run there.
 
@@ -170,7 +170,8 @@ def network_rows(
     except (ModelError, HardwareError) as error:
         return [empty_row(key, hardware, scheme) | {"note": str(error)}]
     rows = rtl_rows(key["workload"], key["strategy"], hardware, scheme, checks)
-    return [row | {"images": len(inputs)} for row in rows]
+    images = len(next(iter(as_feeds(model, inputs).values())))
+    return [row | {"images": images} for row in rows]
 
 
 def empty_row(key: Mapping[str, str], hardware: Hardware, scheme: Scheme) -> Row:

@@ -141,6 +141,12 @@ def simulate(
     `engine` replaces what the machine and `dram` say of bus, bursts, latency and folds.
     """
     engine = engine or engine_of(built.hardware, dram)
+    if engine.bus_cycles != 1:
+        raise HardwareError(
+            f"a bus of {engine.bus}/{engine.bus_cycles} bytes a cycle in RTL",
+            where=built.hardware.id,
+            allowed="whole bytes a cycle",
+        )
     with tempfile.TemporaryDirectory() as folder:
         at = Path(folder)
         (at / "dram.hex").write_text(_hex(image.dram, 8))

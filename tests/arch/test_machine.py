@@ -143,8 +143,9 @@ class Stepped:
                 return 0
             piece = -(-int(transfer[CHUNK_BYTES]) // self.engine.burst) * self.engine.burst
             words = int(transfer[CHUNKS]) * piece
-            bus = self.engine.bus or words
-            self.left = self.engine.latency + max(1, -(-words // max(bus, 1)))
+            bus = self.engine.bus or words * self.engine.bus_cycles
+            moving = -(-words * self.engine.bus_cycles // max(bus, 1))
+            self.left = self.engine.latency + max(1, moving)
         if self.left == 0:
             return 0
         self.left -= 1
@@ -214,6 +215,7 @@ engines = st.builds(
     st.sampled_from([0, 1, 2, 3, 7, 12, 64]),
     st.sampled_from([1, 1, 4, 16]),
     st.sampled_from([0, 0, 1, 5, 40]),
+    st.sampled_from([1, 1, 2, 3]),
 )
 small_layers = st.builds(
     conv,

@@ -256,10 +256,10 @@ def test_tile_sizes_cover_the_axis(extent: int) -> None:
 @settings(max_examples=300, deadline=None)
 @given(*[st.integers(1, 9)] * 4, st.integers(0, 8), st.integers(-3, 9))
 def test_input_rows_of_tiles_are_counted(tile, outputs, stride, reach, pad, more) -> None:
-    """Equation 6 against the rows themselves, tile by tile."""
+    """Equation 6 against the rows themselves, tile by tile; the last one reads to the edge."""
     inputs = max(1, (outputs - 1) * stride + reach - pad + more)
     rows = [
-        len(set(range(first, last)) & set(range(inputs)))
+        len(set(range(first, inputs if start + tile >= outputs else last)) & set(range(inputs)))
         for start in range(0, outputs, tile)
         for size in [min(tile, outputs - start)]
         for first in [start * stride - pad]

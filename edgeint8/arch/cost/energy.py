@@ -6,6 +6,7 @@ are left out; no source at hand gives them per access.
 docs/physical_model.md, equations 26 to 29.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, replace
 
@@ -157,6 +158,7 @@ def dse_row(
     pipelined = replace(hardware, pipelined_folds=True, name=hardware.name or "pipelined")
     energy = energy_band_pj(costs, hardware)
     macs = sum(layer.mapped_macs for layer in layers)
+    machine = machine_cycles(layers, hardware, options)
     bound, elements = total_cycles(costs), hardware.processing_elements
     kb = hardware.sram_kb
     return {
@@ -170,7 +172,7 @@ def dse_row(
         "scalesim_cycles": cycles,
         "scalesim_stall_cycles": stall_cycles,
         "bound_cycles": bound,
-        "machine_cycles": machine_cycles(layers, hardware, options),
+        "machine_cycles": math.nan if machine is None else machine,
         "utilization": macs / (bound * elements) if bound else 0.0,
         "dram_bytes": total_dram_bytes(costs),
         "energy_pj_low": energy["low"],

@@ -20,7 +20,7 @@ from edgeint8.arch.cost.schedule import scheduled_cycles
 from edgeint8.arch.machine.hardware import Hardware
 from edgeint8.arch.network.layers import Layer
 
-Row = dict[str, str | int | float | None]
+Row = dict[str, str | int | float]
 
 
 @dataclass(frozen=True)

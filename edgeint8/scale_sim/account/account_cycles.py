@@ -164,7 +164,10 @@ def cycle_rungs(
     )
     rungs += [CycleRung(term, spread_cycles(layer, hardware, moved[term])) for term in FROM_BYTES]
     mapping = map_layer(shape, hardware, layer.images)
-    apart, lines = layer.separate_runs * map_layer(shape, hardware).lines, layer.runs * mapping.lines
+    apart, lines = (
+        layer.separate_runs * map_layer(shape, hardware).lines,
+        layer.runs * mapping.lines,
+    )
     drained = compute_lines(mapping, layer.runs, pipelined=False)
     ports, bus = whole_byte_ports(hardware), replace(hardware, dram_bytes_per_cycle=None)
     memory = transfer_cycles(moved["tiling"], hardware)

@@ -13,6 +13,7 @@ from edgeint8.arch.cost.machine.walk import (
     KIND,
     OFMAP,
     OS,
+    POOL,
     RELOAD,
     SPILL,
     WS,
@@ -127,16 +128,15 @@ class Run:
         """
         start, free, last = (self.events[:, column] for column in range(3))
         engine = self.engine
-        load = 0 if engine.dataflow == OS else engine.rows
-        stages = drain_cycles(engine) - (engine.rows + engine.cols - 2)
-        if engine.dataflow == OS:
-            stages -= engine.rows
+        load = 0 if engine.dataflow in (OS, POOL) else engine.rows
+        shifts = 0 if engine.dataflow == POOL else 2 * engine.rows + engine.cols - 2
+        stages = load + drain_cycles(engine) - shifts
         last_stream = folds_of(self.program.tiles[-1], engine)[1]
         busy = int((last - start).sum() + (free[1:] - last[:-1]).sum()) + last_stream
         folds = sum(folds_of(tile, engine)[0] for tile in self.program.tiles)
         bubbles = stages * (1 if engine.pipelined else folds)
         return {
-            "compute": busy + engine.rows + engine.rows + engine.cols - 2 - (bubbles - stages),
+            "compute": busy + shifts - (bubbles - stages),
             "first_tile": int(start[0]) - load,
             "waits": int((start - free)[1:].sum()),
             "array_drain_pipeline": bubbles,
