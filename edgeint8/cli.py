@@ -47,7 +47,8 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _records(answer: Any) -> Any:
-    return json.loads(answer.to_frame().to_json(orient="records"))
+    frame = answer.to_frame()
+    return json.loads(frame.to_json(orient="records", default_handler=float))
 
 
 def _text(answer: Any) -> str:

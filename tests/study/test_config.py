@@ -97,7 +97,7 @@ def test_the_third_network_gets_six_strategies_and_six_machines():
     bits = [study.strategies[name]["weight_bits"] for name in mobile.strategies]
     assert len(bits) == len(mobile.hardware) == 6 and sum(b < 8 for b in bits) == 2
     for name in ("signal_cnn_1d", "tiny_cnn_2d"):
-        assert len(study.workload(name).strategies) == 18
+        assert len(study.workload(name).strategies) == 20
         assert len(study.workload(name).hardware) == 42
 
 
