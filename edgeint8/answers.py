@@ -17,6 +17,7 @@ from edgeint8.files import atomic_path
 from edgeint8.fixed_point.compare import Comparison, TensorDifference
 from edgeint8.fixed_point.studies.bit_growth import LayerWidth
 from edgeint8.quant.ptq import QuantizedModel
+from edgeint8.tflite.report import VerifyReport
 
 Row = dict[str, Any]
 
@@ -254,6 +255,39 @@ class Verification(Answer):
     def rows(self) -> list[Row]:
         """One row a tensor."""
         return [_plain(tensor) for tensor in self.comparison.tensors]
+
+
+@dataclass(frozen=True)
+class RuntimeVerification(Answer):
+    """A .tflite network, runtime by runtime: our arithmetic of each against the real one."""
+
+    report: VerifyReport
+
+    @property
+    def mismatches(self) -> int:
+        """Elements in which our arithmetic and the real runtimes differ."""
+        return sum(result.mismatches for result in self.report.runtimes)
+
+    @property
+    def differing(self) -> tuple[TensorDifference, ...]:
+        """The tensors that differ from their witness."""
+        return tuple(t for r in self.report.runtimes for t in r.tensors if t.mismatches)
+
+    def facts(self) -> Row:
+        """What was compared with which witness, and which runtimes part."""
+        ran = [result for result in self.report.runtimes if result.tensors]
+        parted = self.report.pairs_frame().query("elements_differing > 0")
+        return {
+            "witnesses": [result.witness for result in ran],
+            "elements": sum(t.elements for result in ran for t in result.tensors),
+            "mismatches": self.mismatches,
+            "differing": [tensor.name for tensor in self.differing],
+            "pairs_of_runtimes_that_differ": len(parted),
+        }
+
+    def rows(self) -> list[Row]:
+        """One row a runtime; `report` has the pairs, the tensors and the rules."""
+        return [result.row() for result in self.report.runtimes]
 
 
 @dataclass(frozen=True)

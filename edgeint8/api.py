@@ -17,6 +17,7 @@ from edgeint8.answers import (
     Prediction,
     Quantized,
     Row,
+    RuntimeVerification,
     Vectors,
     Verification,
     Widths,
@@ -43,7 +44,15 @@ from edgeint8.fixed_point.compare import compare_model
 from edgeint8.fixed_point.executor import exact_accumulate, pieces
 from edgeint8.fixed_point.studies.bit_growth import DEFAULT_TILE_ROWS, exact_widths, model_widths
 from edgeint8.fixed_point.vectors.vectors import write_vectors
-from edgeint8.given import Arrays, Shape, arrays_of, float_network, integer_network
+from edgeint8.given import (
+    Arrays,
+    Shape,
+    arrays_of,
+    float_network,
+    integer_network,
+    is_tflite,
+    tflite_arrays,
+)
 from edgeint8.quant.ort.reference import LARGEST_BATCH, batches
 from edgeint8.quant.prepare.prepare import prepare_model
 from edgeint8.quant.ptq import calibrate_for
@@ -52,6 +61,7 @@ from edgeint8.quant.session import cpu_flags, has_exact_u8s8
 from edgeint8.quant.strategy import Strategy
 from edgeint8.scale_sim.predict import check_rows, predicted_rows
 from edgeint8.study.config import section_of
+from edgeint8.tflite.verify import verify_tflite
 
 VECTOR_IMAGES = 1
 
@@ -188,11 +198,13 @@ def verify(
     *,
     shape: Shape | None = None,
     most: int | None = None,
-) -> Verification:
+) -> Verification | RuntimeVerification:
     """Every tensor of a quantised network, our integers against ONNX Runtime's.
 
-    A QDQ file is verified as the integer graph that ONNX Runtime makes of it. Raises `ModelError`
-    if no integer layer ran: then nothing has been verified.
+    Of a .tflite file: against every runtime that takes it, each with its own arithmetic (real ones
+    run where the extra ``tflite`` is installed). A QDQ file is verified as the integer graph that
+    ONNX Runtime makes of it. Raises `ModelError` if no integer layer ran: then nothing has been
+    verified.
 
     inputs
         Arrays, by input name where there are several, or an NPZ file with the array ``inputs``;
@@ -200,6 +212,8 @@ def verify(
     most
         At most so many images.
     """
+    if is_tflite(network):
+        return RuntimeVerification(verify_tflite(network, tflite_arrays(network, inputs, most)))
     model = integer_network(network, shape)
     feeds = arrays_of(model, inputs, "inputs", most)
     ran: dict[str, None] = {}

@@ -13,6 +13,8 @@ from edgeint8.models.data.own_data import InputSpec, check_array, random_data, r
 from edgeint8.quant.prequantized.adopted import adopt
 from edgeint8.quant.prequantized.came_quantized import is_quantized
 from edgeint8.quant.prequantized.own_network import input_specs, read_network, sort_nodes
+from edgeint8.tflite.convert.convert import convert
+from edgeint8.tflite.file.reader import load_tflite
 
 Shape = Mapping[str, Sequence[int | None]]
 Arrays = NDArray[Any] | Mapping[str, NDArray[Any]] | str | Path | None
@@ -29,8 +31,18 @@ def float_network(path: str | Path, shape: Shape | None = None) -> onnx.ModelPro
     return model
 
 
+def is_tflite(path: str | Path) -> bool:
+    """Whether a file is called .tflite."""
+    return Path(path).suffix.lower() == ".tflite"
+
+
 def integer_network(path: str | Path, shape: Shape | None = None) -> onnx.ModelProto:
-    """The graph that runs in integers of a quantised network: of a QDQ file ONNX Runtime's own."""
+    """The graph that runs in integers of a quantised network.
+
+    Of a QDQ file it is ONNX Runtime's own; a .tflite file is converted, codes and names kept.
+    """
+    if is_tflite(path):
+        return convert(load_tflite(path)).model
     model = read_network(path, shape or {})
     if not is_quantized(model):
         raise ModelError(
@@ -67,6 +79,27 @@ def arrays_of(
         )
     fitted = {spec.name: _fitted(arrays[spec.name], spec, role) for spec in specs}
     return {name: array[: _whole(len(array), most, specs)] for name, array in fitted.items()}
+
+
+def tflite_arrays(
+    path: str | Path, given: Arrays, most: int | None = None
+) -> dict[str, NDArray[Any]]:
+    """Arrays by input name in the layout and type of a .tflite file, or floats; None: random."""
+    source = load_tflite(path)
+    tensors = [source.tensors[place] for place in source.inputs]
+    specs = [InputSpec(t.name, np.dtype(t.dtype), (None, *t.shape[1:])) for t in tensors]
+    if given is None:
+        arrays = dict(random_data(specs, seed=0)["test"].inputs)
+    elif isinstance(given, str | Path):
+        arrays = _from_file(Path(given), specs, "inputs")
+    elif isinstance(given, Mapping):
+        arrays = {name: np.asarray(value) for name, value in given.items()}
+    else:
+        arrays = {spec.name: np.asarray(given) for spec in specs[:1]}
+    batch = tensors[0].shape[0]
+    rows = [len(array) for array in arrays.values()]
+    kept = max(batch, min([*rows, most or max(rows, default=0)]) // batch * batch)
+    return {name: array[:kept] for name, array in arrays.items()}
 
 
 def _from_file(path: Path, specs: Sequence[InputSpec], role: str) -> dict[str, NDArray[Any]]:
