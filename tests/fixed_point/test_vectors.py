@@ -13,10 +13,10 @@ from edgeint8.errors import DataError
 from edgeint8.fixed_point.arithmetic.requantize import Scheme
 from edgeint8.fixed_point.executor import DataPath
 from edgeint8.fixed_point.studies.overflow import Limits, Policy
+from edgeint8.fixed_point.vectors import hexfile
 from edgeint8.fixed_point.vectors.vectors import (
     Design,
     first_mismatch,
-    hexfile,
     read_vectors,
     write_vectors,
 )
