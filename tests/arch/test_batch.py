@@ -41,7 +41,7 @@ def test_one_product_has_one_cost() -> None:
     for kind in ("Conv", "MatMul"):
         cost = layer_cost(written_as(kind, 16, 7, 2048, 512), machine)
         assert cost.compute.total == 128 * 32 * (784 + 46)
-        assert (cost.cycles, cost.dram_bytes) == (3_399_701, 26_877_952)
+        assert (cost.cycles, cost.dram_bytes) == (3_399_682, 26_877_952)
 
 
 machines = st.builds(
@@ -91,9 +91,13 @@ def test_images_share_weights(images, side, window, channels, filters, machine) 
     single, together = layer_cost(alone[0], machine), layer_cost(many[0], machine)
     assert many[0].macs == images * alone[0].macs
     assert many[0].dram_bytes_minimum <= together.dram_bytes
-    if machine.bandwidth_bpc is None or machine.shared_bus:
+    # One tile needs no second buffer: an image that just fits so is loaded once, two are not.
+    tensors = (alone[0].ifmap_bytes, alone[0].filter_bytes, alone[0].ofmap_bytes)
+    halves = all(2 * n <= 1024 * kb for n, kb in zip(tensors, machine.sram_kb, strict=True))
+    if halves and (machine.bandwidth_bpc is None or machine.shared_bus):
         assert together.dram_bytes <= images * single.dram_bytes
-    assert together.cycles <= images * single.cycles
+    if halves:
+        assert together.cycles <= images * single.cycles
     assert together.cycles <= scheduled_cycles(many, machine)[0]
 
 

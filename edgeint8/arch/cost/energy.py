@@ -10,7 +10,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, replace
 
-from edgeint8.arch.cost.machine.cost import machine_cycles
 from edgeint8.arch.cost.physical import (
     DEFAULT,
     KIB,
@@ -154,6 +153,8 @@ def dse_row(
     cycles, `scalesim_utilization` in SCALE-Sim's. `bound_pipelined_cycles` is the same machine with
     pipelined folds: what is left when the next tile is loaded while the present one computes.
     """
+    from edgeint8.arch.cost.machine.cost import machine_cycles  # numba: only for those who ask
+
     costs = network_cost(layers, hardware, options)
     pipelined = replace(hardware, pipelined_folds=True, name=hardware.name or "pipelined")
     energy = energy_band_pj(costs, hardware)
