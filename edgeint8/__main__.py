@@ -1,4 +1,4 @@
-"""``python -m edgeint8``: the command `edgeint8`."""
+"""``python -m edgeint8 <verb>``: the command `edgeint8`."""
 
 import sys
 

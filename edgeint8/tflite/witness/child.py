@@ -1,4 +1,4 @@
-"""A real runtime in a process of its own: ``python -m edgeint8.tflite.witness.child RUNTIME``.
+"""A real runtime in a process of its own: ``python -m edgeint8.tflite.witness.child <runtime>``.
 
 A runtime that meets an altered file may end its process, so the caller keeps it out of its own. It
 reads messages of `frames` from standard input: ``load`` with a file's bytes, then ``run`` with the
