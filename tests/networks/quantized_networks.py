@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
+from cpu import EXACT_U8S8
 from onnxruntime.quantization import (
     CalibrationDataReader,
     QuantFormat,
@@ -70,6 +71,7 @@ def quantize(model, calibration, symmetric, per_channel, qdq=False, weights=Quan
     """Static quantisation by ORT; QDQ models come back as the graph ORT's optimiser makes."""
     name = model.graph.input[0].name
     activations = QuantType.QInt8 if symmetric else QuantType.QUInt8
+    narrow = not (EXACT_U8S8 or symmetric) and weights == QuantType.QInt8
     logging.getLogger().setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory() as folder:
         source, prepared, target = (str(Path(folder) / f) for f in ("a.onnx", "b.onnx", "c.onnx"))
@@ -83,6 +85,7 @@ def quantize(model, calibration, symmetric, per_channel, qdq=False, weights=Quan
             activation_type=activations,
             weight_type=weights,
             per_channel=per_channel,
+            reduce_range=narrow,
             extra_options={"ActivationSymmetric": symmetric, "WeightSymmetric": True},
         )
         if qdq:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import onnx
+from cpu import WEIGHT_LIMIT
 from onnx import helper, numpy_helper
 
 F32 = np.float32
@@ -78,7 +79,8 @@ class Builder:
         """Weight codes with scale and zero-point, per tensor or per channel."""
         kind = np.int8 if self.dtype == np.int8 else self.rng.choice([np.int8, np.uint8])
         info = np.iinfo(kind)
-        codes = self.rng.integers(info.min, info.max + 1, shape).astype(kind)
+        most = WEIGHT_LIMIT if (self.dtype, kind) == (np.uint8, np.int8) else info.max
+        codes = self.rng.integers(max(info.min, -1 - most), most + 1, shape).astype(kind)
         size = (channels,) if self.rng.random() < 0.5 else ()
         if self.rng.random() < 0.5:
             scale = (2.0 ** self.rng.integers(-9, -6, size)).astype(F32)

@@ -126,9 +126,9 @@ def test_dropout_and_its_mask_equal_ort(opset):
 
 
 def test_an_output_that_the_executor_does_not_have_is_named():
-    model = model_of("MaxPool", {"x": X}, kernel_shape=[2, 2])
+    model = model_of("AveragePool", {"x": X}, kernel_shape=[2, 2])
     model.graph.node[0].output.append("places")
-    with pytest.raises(ModelError, match="MaxPool with output places @ node MaxPool"):
+    with pytest.raises(ModelError, match="AveragePool with output places @ node AveragePool"):
         Executor(model).run({"x": X})
 
 

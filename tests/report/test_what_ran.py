@@ -104,13 +104,13 @@ def test_no_recommendation_says_why():
 def test_a_graph_that_the_executor_cannot_run_is_noted_and_not_counted():
     golden = pd.DataFrame(
         [
-            {"workload": "a", "strategy": "s", "images": 2, "tensors": 3, "elements": 4_000}
-            | {"mismatches": 0, "float_nodes": 0, "note": None},
+            {"workload": "a", "strategy": "s", "witness": "ort", "images": 2, "tensors": 3}
+            | {"elements": 4_000, "mismatches": 0, "float_nodes": 0, "note": None},
             {"workload": "b", "strategy": "s", "float_nodes": 1, "note": "no Resize"},
         ]
     )
     text = part_c.executor_table(golden)
-    assert "| a | s | 2 | 3 | 4,000 | 0 |" in text and "- b, `s`: no Resize" in text
+    assert "| a | s | ort | 2 | 3 | 4,000 | 0 |" in text and "- b, `s`: no Resize" in text
     only = golden.iloc[1:]
     assert "Nothing was compared" in answers.integer_answer(only, pd.DataFrame())
 
