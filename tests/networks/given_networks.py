@@ -2,6 +2,7 @@
 
 import numpy as np
 import onnx
+from cpu import WEIGHT_LIMIT
 from messy_networks import FLOAT, node, weights
 from onnx import helper, numpy_helper
 
@@ -28,7 +29,8 @@ class Writer:
         """int8 weights behind DequantizeLinear, or float ones that the graph quantises."""
         values = weights(len(name) + shape[0], w=shape)["w"]
         largest = np.abs(values).reshape(shape[0], -1).max(axis=1)
-        scale = np.asarray((largest if per_channel else largest.max()) / 127, np.float32)
+        most = WEIGHT_LIMIT if self.kind is np.uint8 else 127
+        scale = np.asarray((largest if per_channel else largest.max()) / most, np.float32)
         parameters = [f"{name}_scale", f"{name}_zero"]
         self.stored |= dict(zip(parameters, [scale, np.zeros(scale.shape, np.int8)], strict=True))
         axis = {"axis": 0} if per_channel else {}

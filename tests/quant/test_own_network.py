@@ -69,7 +69,8 @@ def test_a_messy_network_is_prepared_quantised_and_replayed(name, tmp_path):
             compared = compare_model(quantized.executable, pairs)
             assert (compared.images, compared.mismatches) == (8, 0)
     layers = layers_from_onnx(prepared)
-    products = sum(node.op_type in ("Conv", "Gemm", "MatMul") for node in prepared.graph.node)
+    kinds = ("Conv", "ConvTranspose", "Gemm", "MatMul")
+    products = sum(node.op_type in kinds for node in prepared.graph.node)
     assert sum(layer.shape is not None for layer in layers) == products >= 1
     assert not [layer.reason for layer in layers if "unknown" in layer.reason]
 

@@ -168,7 +168,8 @@ def test_types_and_zero_points_are_what_the_strategy_says(
 def test_scales_are_those_of_the_affine_maths(
     network: onnx.ModelProto, calibration: Calibration
 ) -> None:
-    quantized = quantize(network, calibration, Strategy("s", symmetric=False, per_channel=True))
+    strategy = Strategy("s", symmetric=False, per_channel=True)
+    quantized = quantize(network, calibration, strategy, exact_u8s8=True)
     first = integer_layers(quantized.model)[0]
     entry = calibration.ranges["input"]
     grid = IntegerGrid(8, signed=False)
@@ -354,7 +355,7 @@ def test_operators_that_cannot_be_quantised_are_listed() -> None:
     net.add("ConvTranspose", net.constant(weights, "up_w"), name="up")
     quantized = quantized_by(net.model(rank=4))
     assert quantized.float_nodes == ("tanh", "up")
-    assert quantized.note == "float: 1 ConvTranspose, 1 Tanh"
+    assert quantized.note.split("; ")[-1] == "float: 1 ConvTranspose, 1 Tanh"
 
 
 def shared_relu(activation: str = "Relu", **attributes: object) -> onnx.ModelProto:
