@@ -11,7 +11,7 @@ STARTED = time.monotonic()
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
 
-ROOT = Path(workflow.basedir)
+ROOT = Path(workflow.basedir).resolve()  # the same names however the Snakefile is called
 sys.path.insert(0, str(ROOT))
 os.environ.update(
     EDGEINT8_ROOT=str(ROOT),  # for the commands in profiles/cluster-generic
