@@ -1,7 +1,4 @@
-"""Networks changed by lot go through the parts of a study: a result or a reason, never a fault.
-
-``tests/workflow/test_mutated_studies.py`` runs whole studies of them.
-"""
+"""Networks changed by lot go through the parts of a study: a result or a reason, never a fault."""
 
 import warnings
 from collections import Counter
