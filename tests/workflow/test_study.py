@@ -13,6 +13,9 @@ from edgeint8.tables.files import columns_of
 
 pytestmark = pytest.mark.xdist_group("study")
 RESULTS = "results_test"
+# Neither network came as a .tflite file, has depthwise or grouped layers, or a layer too large.
+MADE = [name for name in TABLES if name != "runtimes"]
+EMPTY = ("packing", "infeasible")
 
 
 def results(project):
@@ -34,10 +37,10 @@ def plan(project):
     return {m[1]: int(m[2]) for m in re.finditer(r"^(\w+) +(\d+)$", output, re.M)}
 
 
-@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("table", MADE)
 def test_tables_have_their_columns(studied, table):
     frame = read(studied, table)
-    assert len(frame) or table == "packing"  # neither network has depthwise or grouped layers
+    assert len(frame) or table in EMPTY
     assert list(frame.columns)[: len(columns_of(table))] == columns_of(table)
 
 
@@ -108,7 +111,7 @@ def test_a_single_result_can_be_targeted(studied):
 
 def test_a_second_run_from_nothing_gives_the_same_tables(studied, project):
     study(project)
-    for table in TABLES:
+    for table in MADE:
         first, second = read(studied, table), read(project, table)
         stable = [c for c in first.columns if not c.startswith(("latency_", "time_"))]
         first[stable].to_csv(project.run_dir / "first.csv", index=False)
