@@ -71,6 +71,13 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
 
 
+def pytest_collection_finish(session):
+    """Each worker would run every study that tests share if groups were lost, as by pytest 9.2."""
+    grouped = [item for item in session.items if item.get_closest_marker("xdist_group")]
+    if session.config.getoption("loadgroup", False):
+        assert all("@" in item.nodeid for item in grouped), "pytest-xdist lost its groups"
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
     """Where EDGEINT8_REQUIRE_ALL=1 (continuous integration) a skip is a failure."""

@@ -96,7 +96,7 @@ def snakemake_on(study_file, root, folder, *arguments, environment=None):
     command += ["--snakefile", str(root / "Snakefile"), "--directory", str(folder)]
     environment = {**Project(root, folder).environment, **(environment or {})}
     return subprocess.run(
-        command, capture_output=True, text=True, cwd=folder, env=environment, timeout=300
+        command, capture_output=True, text=True, cwd=folder, env=environment, timeout=900
     )
 
 
