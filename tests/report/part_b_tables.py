@@ -96,6 +96,7 @@ def _strategy(symmetry, granularity, method, sqnr, note):
         "float_nodes": 0,
         "float_node_names": "/relu_a /relu_b" if method == "dynamic" else None,
         "images": 100,
+        "weight_bits": 8,
         "cpu_int8_flags": "avx512_vnni",
         "latency_ratio": 0.6,
         "latency_ratio_p5": 0.59,

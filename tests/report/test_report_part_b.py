@@ -238,6 +238,15 @@ def test_the_processor_decides_the_u8s8_statement():
     assert "saturate" in said and "7-bit weights" in said
 
 
+def test_strategies_whose_weights_the_processor_narrowed_are_no_pair():
+    tables = part_b()
+    assert any("symmetric activations" in line for line in why.reasons(tables, "net"))
+    tables["quantization"]["cpu_int8_flags"] = "none"
+    assert not any(
+        "symmetric activations beat" in line.lower() for line in why.reasons(tables, "net")
+    )
+
+
 def test_nothing_outside_the_latency_section_reads_a_latency():
     tables = part_b()
     changed = {name: frame.copy() for name, frame in tables.items()}

@@ -54,7 +54,8 @@ def processor(quantization: pd.DataFrame) -> str:
             "**U8S8 on this processor.** It lists neither VNNI nor AMX: products of unsigned "
             "activations and signed weights are added in 16 bits and saturate (2 x 255 x 127 > "
             "32,767). Asymmetric strategies therefore use 7-bit weights, which cannot reach that "
-            "far; symmetric ones (S8S8) keep 8 bits."
+            "far; symmetric ones (S8S8) keep 8 bits. So no two strategies differ in the symmetry "
+            "of their activations alone, and nothing here says what that is worth."
         )
     names = "; ".join(flags)
     return (

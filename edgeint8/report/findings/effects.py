@@ -108,6 +108,8 @@ def _pairs(
 ) -> list[tuple[str, str]]:
     """Names of (first, second) for every set of other options in which both values occur once."""
     rows = static(strategies)
+    if column != "weight_bits":
+        rows = rows.assign(weight_bits=_weight_bits(rows))
     others = [name for name in OPTIONS if name in rows and name not in free]
     found: dict[tuple[str, ...], dict[Any, list[str]]] = {}
     for row in rows.to_dict("records"):
@@ -115,6 +117,12 @@ def _pairs(
         found.setdefault(key, {}).setdefault(row[column], []).append(row["strategy"])
     both = [[group.get(value, []) for value in values] for group in found.values()]
     return [(first[0], second[0]) for first, second in both if len(first) == len(second) == 1]
+
+
+def _weight_bits(rows: pd.DataFrame) -> pd.Series:
+    """Bits of the weights that each strategy was given: see `cpu_int8_flags` in docs/tables.md."""
+    narrowed = (rows["cpu_int8_flags"] == "none") & (rows["symmetry"] == "asymmetric")
+    return rows["weight_bits"].where(~narrowed, rows["weight_bits"].clip(upper=7))
 
 
 def _draw_gains(draws: pd.DataFrame, names: Sequence[tuple[str, str]]) -> list[float]:
