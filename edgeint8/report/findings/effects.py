@@ -108,7 +108,7 @@ def _pairs(
 ) -> list[tuple[str, str]]:
     """Names of (first, second) for every set of other options in which both values occur once."""
     rows = static(strategies)
-    if column != "weight_bits":
+    if column != "weight_bits" and "cpu_int8_flags" in rows:
         rows = rows.assign(weight_bits=_weight_bits(rows))
     others = [name for name in OPTIONS if name in rows and name not in free]
     found: dict[tuple[str, ...], dict[Any, list[str]]] = {}
