@@ -44,7 +44,7 @@ from edgeint8.fixed_point.compare import compare_model
 from edgeint8.fixed_point.executor import exact_accumulate, pieces
 from edgeint8.fixed_point.studies.bit_growth import DEFAULT_TILE_ROWS, exact_widths, model_widths
 from edgeint8.fixed_point.vectors.vectors import write_vectors
-from edgeint8.given import (
+from edgeint8.inputs import (
     Arrays,
     Shape,
     arrays_of,

@@ -110,7 +110,7 @@ def run_network(
 def as_arch_layer(layer: RtlLayer) -> Layer:
     """The layer as the cost model knows it."""
     loops, groups = layer.loops, layer.groups
-    moved = (loops.ifmap_bytes * groups, 0, loops.ofmap_bytes * groups)
+    moved = (loops.ifmap_elements * groups, 0, loops.ofmap_elements * groups)
     if layer.is_pool:
         return Layer(layer.name, "pool", None, 1, *moved, layer.name, "a pool")
     shape = LayerShape.from_output(
@@ -120,7 +120,7 @@ def as_arch_layer(layer: RtlLayer) -> Layer:
         loops.filters,
         (loops.stride_h, loops.stride_w),
     )
-    sizes = (moved[0], loops.filter_bytes * groups, moved[2])
+    sizes = (moved[0], loops.filter_elements * groups, moved[2])
     return Layer(
         layer.name, "conv" if groups == 1 else "grouped", shape, groups, *sizes, layer.name
     )

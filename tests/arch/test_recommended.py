@@ -11,8 +11,8 @@ from test_explore import NETWORK, SPACE, conv
 from edgeint8.arch.cost.energy import network_energy_fj
 from edgeint8.arch.cost.physical import network_cost
 from edgeint8.arch.cost.schedule import scheduled_cycles
-from edgeint8.arch.explore.band import band_rows, explore_band, rank_correlation
 from edgeint8.arch.explore.design_space import Constraints, design_space
+from edgeint8.arch.explore.energy_band import band_rows, explore_band, rank_correlation
 from edgeint8.arch.explore.explore import explore
 from edgeint8.arch.explore.recommended import (
     NEARLY,
@@ -22,7 +22,7 @@ from edgeint8.arch.explore.recommended import (
     recommend,
 )
 from edgeint8.scale_sim.dse import replica_cycles, replica_total
-from edgeint8.scale_sim.front_witness import MOST_DESIGNS, QUANTITY, best_by_criterion, witness_rows
+from edgeint8.scale_sim.front_check import MOST_DESIGNS, QUANTITY, best_by_criterion, witness_rows
 from edgeint8.scale_sim.simulator import cache
 from edgeint8.scale_sim.simulator.adapter import SimulationResult
 
@@ -182,14 +182,14 @@ def test_a_witness_that_contradicts_is_seen_and_one_that_stops_says_so(
     monkeypatch.setattr(cache, "simulate", stopped)
     (row,) = witness_rows("net", SMALL, designs, tmp_path / "other")
     assert row["note"] == "one: needs more than 60 CPU seconds" and "scalesim" not in row
-    monkeypatch.setattr("edgeint8.scale_sim.front_witness._sweep_cycles", lambda *_: honest + 7)
+    monkeypatch.setattr("edgeint8.scale_sim.front_check._sweep_cycles", lambda *_: honest + 7)
     (row,) = witness_rows("net", SMALL, designs, tmp_path)
     assert row["difference"] == 7 and row["scalesim_difference"] == 0
 
 
 def test_dear_and_repeated_designs_are_listed_and_not_simulated(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(
-        "edgeint8.scale_sim.front_witness._simulated", lambda *_: {"scalesim": 1, "note": ""}
+        "edgeint8.scale_sim.front_check._simulated", lambda *_: {"scalesim": 1, "note": ""}
     )
     large = [conv("large", 64, 3, 64, 64)]
     (row,) = witness_rows("net", large, [SMALL_SPACE.hardware(0)], tmp_path)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgeint8.arch.cost.bounds import upper_bound
-from edgeint8.arch.cost.folds import compute_lines
+from edgeint8.arch.cost.folds import array_cycles
 from edgeint8.arch.cost.loops import layer_loops
 from edgeint8.arch.cost.physical import Options, layer_cost, network_cost
 from edgeint8.arch.cost.roofline import roofline_rows
@@ -58,7 +58,7 @@ def walked(layer: Layer, hardware: Hardware, tile: tuple[int, int, int, int]) ->
     ):
         shape = LayerShape.from_output((h, w), (loops.filter_h, loops.filter_w), c, m)
         mapping = map_layer(shape, hardware)
-        serial += compute_lines(mapping, layer.repeats, pipelined=False)
+        serial += array_cycles(mapping, layer.repeats, pipelined=False)
         intervals += mapping.folds * max(mapping.temporal, hardware.rows) * layer.repeats
     return serial, hardware.rows + intervals + hardware.rows + hardware.cols - 2
 

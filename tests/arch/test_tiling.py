@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from edgeint8.arch.cost import tile_space as tile_space_module
 from edgeint8.arch.cost.bounds import lower_bound, upper_bound
-from edgeint8.arch.cost.folds import compute_cycles, compute_lines
+from edgeint8.arch.cost.folds import array_cycles, compute_cycles
 from edgeint8.arch.cost.loops import Loops, layer_loops
 from edgeint8.arch.cost.physical import (
     BOUNDS,
@@ -325,8 +325,8 @@ hardware_strategy = st.builds(
 def test_pipelining_never_costs_cycles(layer: Layer, hardware: Hardware) -> None:
     assert layer.shape is not None
     mapping = map_layer(layer.shape, hardware)
-    serial = compute_lines(mapping, layer.repeats, pipelined=False)
-    pipelined = compute_lines(mapping, layer.repeats, pipelined=True)
+    serial = array_cycles(mapping, layer.repeats, pipelined=False)
+    pipelined = array_cycles(mapping, layer.repeats, pipelined=True)
     assert layer.macs / hardware.processing_elements <= pipelined <= serial
 
 
@@ -529,7 +529,7 @@ def test_unlimited_bandwidth_has_no_stalls() -> None:
 def test_float_moves_four_times_the_bytes_when_everything_fits() -> None:
     layer, hardware = conv(8, 3, 4, 4), parse_hardware_id("ws_8x8_64kB_unlimited")
     int8 = layer_cost(layer, hardware)
-    fp32 = layer_cost(layer, hardware, Options(elements=FP32))
+    fp32 = layer_cost(layer, hardware, Options(element_bytes=FP32))
     assert fp32.dram_bytes == 4 * int8.dram_bytes
 
 

@@ -10,14 +10,14 @@ from scipy.stats import binomtest
 from edgeint8.errors import DataError
 from edgeint8.quant.calibrate.draws import calibration_draws
 from edgeint8.quant.evidence.draw_study import draw_rows
-from edgeint8.quant.evidence.evidence import (
+from edgeint8.quant.evidence.recommend import HardwareCost
+from edgeint8.quant.evidence.table_rows import (
     evidence_rows,
     load_logits,
     quantization_facts,
     recommendation_rows,
     save_logits,
 )
-from edgeint8.quant.evidence.recommend import HardwareCost
 from edgeint8.quant.ptq import Strategy, calibrate, prepare_model, quantize
 from edgeint8.quant.session import cpu_flags, has_exact_u8s8
 

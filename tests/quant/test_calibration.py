@@ -27,7 +27,7 @@ from edgeint8.quant.calibrate.calibration import (
 )
 from edgeint8.quant.calibrate.draws import calibration_draws, spread
 from edgeint8.quant.calibrate.histogram import TensorHistogram, count, observe
-from edgeint8.quant.evidence.traits import layer_traits, outlier_ratio, unused_levels
+from edgeint8.quant.evidence.layer_traits import layer_traits, outlier_ratio, unused_levels
 from edgeint8.quant.prepare.prepare import prepare_model
 
 METHODS = ("minmax", "percentile", "entropy", "mse")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from edgeint8.quant.evidence.channels import channel_columns
-from edgeint8.quant.evidence.evidence import evidence_rows
+from edgeint8.quant.evidence.table_rows import evidence_rows
 
 
 @pytest.mark.parametrize("last", [False, True])

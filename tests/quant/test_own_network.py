@@ -13,8 +13,8 @@ from edgeint8.fixed_point.compare import compare_model
 from edgeint8.models.data.own_data import InputSpec, random_data
 from edgeint8.quant.ort import ort_quantizer
 from edgeint8.quant.ort.reference import batches
-from edgeint8.quant.prequantized.adopted import adopt
-from edgeint8.quant.prequantized.came_quantized import came_quantized, is_quantized
+from edgeint8.quant.prequantized.detection import is_quantized, is_quantized_file
+from edgeint8.quant.prequantized.executable import executable_graph
 from edgeint8.quant.prequantized.external_data import external_files
 from edgeint8.quant.prequantized.own_network import (
     answers,
@@ -277,7 +277,7 @@ def test_files_that_are_no_networks_are_refused(tmp_path):
     path = tmp_path / "net.onnx"
     for content in (b"", b"not a network", opset_21().SerializeToString()[:-100]):
         path.write_bytes(content)
-        assert not came_quantized(path)
+        assert not is_quantized_file(path)
         with pytest.raises(ModelError, match=r"net\.onnx"):
             read_network(path, {})
 
@@ -385,10 +385,10 @@ def test_a_quantised_network_is_adopted_as_it_is(form, tmp_path):
     strategy = Strategy("s", format=form)
     quantized = quantize(prepared, calibrate(prepared, some(prepared), "minmax"), strategy).model
     path = saved(tmp_path, quantized)
-    assert came_quantized(path)
+    assert is_quantized_file(path)
     model = read_network(path, {})
     taken = prepared_network(model, some(model))
-    executable, facts = adopt(taken.model)
+    executable, facts = executable_graph(taken.model)
     assert facts["format"] == form and facts["float_nodes"] == [] and taken.moved == 0
     assert compare_model(executable, batches(executable, some(model))).mismatches == 0
 
@@ -406,7 +406,7 @@ def test_a_qdq_network_with_float_biases_becomes_integers_as_well(tmp_path):
     model.graph.initializer.append(
         numpy_helper.from_array(weights(9, db=(4,))["db"], biases[0].output[0])
     )
-    executable, facts = adopt(model)
+    executable, facts = executable_graph(model)
     assert facts["float_nodes"] == [] and "QGemm" in {n.op_type for n in executable.graph.node}
     assert compare_model(executable, batches(executable, some(model))).mismatches == 0
 

@@ -13,6 +13,7 @@ from edgeint8.errors import DataError, ModelError
 from edgeint8.quant.affine import sqnr_db
 from edgeint8.quant.calibrate.calibration import calibrate
 from edgeint8.quant.calibrate.histogram import observe
+from edgeint8.quant.evidence.layer_traits import layer_traits
 from edgeint8.quant.evidence.sensitivity import (
     ALL_BUT,
     ALONE,
@@ -22,7 +23,6 @@ from edgeint8.quant.evidence.sensitivity import (
     layer_groups,
     noise_of,
 )
-from edgeint8.quant.evidence.traits import layer_traits
 from edgeint8.quant.prepare.prepare import prepare_model
 from edgeint8.quant.ptq import quantize
 from edgeint8.quant.session import run_onnx

@@ -8,7 +8,7 @@ from part_b_tables import layer_traits, part_b, recommendation, sensitivity
 from edgeint8.report.document import part_b as section_b
 from edgeint8.report.figures.figures import FIGURES
 from edgeint8.report.figures.style import save_figure
-from edgeint8.report.findings import answers, layer_why, limits, why
+from edgeint8.report.findings import answers, layer_sensitivity, limits, strategy_effects
 from edgeint8.report.findings.effects import Effect, effect
 from edgeint8.tables.contents import FIGURE_TABLES, TABLES_OF_PART
 
@@ -30,9 +30,11 @@ def test_a_strategy_without_a_twin_and_dynamic_ones_are_no_pair():
     only = rows[rows["strategy"].isin(["asym_channel_minmax", "sym_tensor_minmax"])]
     assert effect(only, tables["draws"], "granularity", ("channel", "tensor")) is None
     assert effect(rows, tables["draws"], "calibration", ("dynamic", "minmax"), ("bins",)) is None
-    said = why.granularity(tables | {"quantization": only}, "net")
+    said = strategy_effects.granularity(tables | {"quantization": only}, "net")
     assert said.startswith("No two strategies of this run differ in the granularity")
-    assert "no reason can be isolated" in why.headline(tables | {"quantization": only}, "net")
+    assert "no reason can be isolated" in strategy_effects.headline(
+        tables | {"quantization": only}, "net"
+    )
 
 
 def test_strategies_that_differ_in_two_things_are_no_pair():
@@ -46,7 +48,7 @@ def test_strategies_that_differ_in_two_things_are_no_pair():
 def test_one_draw_says_nothing_of_spread():
     tables = part_b()
     one = tables["draws"][tables["draws"]["draw"] == 0]
-    assert "one calibration draw" in why.draws(tables | {"draws": one}, "net")
+    assert "one calibration draw" in strategy_effects.draws(tables | {"draws": one}, "net")
     assert not Effect("a", "b", (3.0,), (3.0,)).shown and Effect("a", "b", (3.0,), (3.0, 3.1)).shown
 
 
@@ -62,37 +64,39 @@ def test_ranges_far_apart_in_one_output_are_a_limit_of_the_run():
 
 def test_accuracies_that_the_images_cannot_tell_apart_are_not_told_apart():
     tables = part_b()
-    assert "tell the accuracy of none of 10 strategies from FP32's" in why.accuracy(tables, "net")
+    assert "tell the accuracy of none of 10 strategies from FP32's" in strategy_effects.accuracy(
+        tables, "net"
+    )
     tables["quantization"].loc[2, ["mcnemar_p_fp32", "accuracy_delta"]] = [0.001, -0.08]
-    said = why.accuracy(tables, "net")
+    said = strategy_effects.accuracy(tables, "net")
     assert "of 1 of 10 strategies" in said and "`asym_tensor_minmax` (-8.00)" in said
 
 
 def test_granularity_and_its_reversal():
-    said = why.granularity(part_b(channel=3.0, ratio=8.0), "net")
+    said = strategy_effects.granularity(part_b(channel=3.0, ratio=8.0), "net")
     assert said.startswith("Per-channel weights beat per-tensor weights by 3.00 dB")
     assert "because the ratio of largest to smallest channel range in layer_1 is 8.00" in said
     assert "takes 3.0 bits from its weakest channel" in said
-    said = why.granularity(part_b(channel=-3.0, ratio=8.0), "net")
+    said = strategy_effects.granularity(part_b(channel=-3.0, ratio=8.0), "net")
     assert said.startswith("Per-tensor weights beat per-channel weights by 3.00 dB")
     assert "do not show why" in said and "because" not in said
 
 
 def test_granularity_without_spread_or_without_effect_gives_no_reason():
-    said = why.granularity(part_b(channel=3.0, ratio=1.2), "net")
+    said = strategy_effects.granularity(part_b(channel=3.0, ratio=1.2), "net")
     assert "Per-channel weights beat" in said and "do not show why" in said
-    said = why.granularity(part_b(channel=0.01, jitter=1.0), "net")
+    said = strategy_effects.granularity(part_b(channel=0.01, jitter=1.0), "net")
     assert said.startswith("The data do not show that") and "because" not in said
 
 
 def test_symmetry_and_its_reversal():
-    said = why.symmetry(part_b(asymmetric=2.0, wasted=0.5), "net")
+    said = strategy_effects.symmetry(part_b(asymmetric=2.0, wasted=0.5), "net")
     assert said.startswith("Asymmetric activations beat symmetric activations by 2.00 dB")
     assert "because 50 % of the levels are never used after ReLU" in said
-    said = why.symmetry(part_b(asymmetric=-2.0, wasted=0.5), "net")
+    said = strategy_effects.symmetry(part_b(asymmetric=-2.0, wasted=0.5), "net")
     assert said.startswith("Symmetric activations beat asymmetric activations by 2.00 dB")
     assert "do not show why: 50 %" in said and "because" not in said
-    said = why.symmetry(part_b(asymmetric=2.0, wasted=0.0), "net")
+    said = strategy_effects.symmetry(part_b(asymmetric=2.0, wasted=0.0), "net")
     assert "do not show why: 0 %" in said and "because" not in said
 
 
@@ -100,43 +104,50 @@ def test_a_network_without_relu_wastes_no_levels():
     tables = part_b()
     levels = tables["levels"]
     tables["levels"] = levels[levels["made_by"] == "Conv"]
-    assert "has no ReLU" in why.symmetry(tables, "net")
+    assert "has no ReLU" in strategy_effects.symmetry(tables, "net")
 
 
 def test_calibration_and_its_reversal():
-    said = why.calibration(part_b(entropy=-5.0), "net")
+    said = strategy_effects.calibration(part_b(entropy=-5.0), "net")
     assert said.startswith("Calibration ranks minmax > entropy; the first keeps 5.00 dB more")
     assert "After ReLU its ranges are 75 % of minmax's" in said
-    said = why.calibration(part_b(entropy=5.0), "net")
+    said = strategy_effects.calibration(part_b(entropy=5.0), "net")
     assert said.startswith("Calibration ranks entropy > minmax; the first keeps 5.00 dB more")
     assert "clips" not in said
-    said = why.calibration(part_b(entropy=-0.01, jitter=1.0), "net")
+    said = strategy_effects.calibration(part_b(entropy=-0.01, jitter=1.0), "net")
     assert "the data do not separate these two" in said
 
 
 def test_power_of_two_scales_are_compared_with_their_twin():
-    assert why.power_of_two(part_b(), "net").startswith("Free scales beat power-of-two scales by 9")
+    assert strategy_effects.power_of_two(part_b(), "net").startswith(
+        "Free scales beat power-of-two scales by 9"
+    )
     tables = part_b()
     for table in ("quantization", "draws"):
         rows = tables[table]["strategy"] == "pow2"
         tables[table].loc[rows, "sqnr_db"] += 20
-    said = why.power_of_two(tables, "net")
+    said = strategy_effects.power_of_two(tables, "net")
     assert said.startswith("Power-of-two scales beat free scales by 11")
 
 
 def test_where_entropy_equals_minmax_the_note_says_why():
-    said = why.equal_to_minmax(part_b(), "net")
+    said = strategy_effects.equal_to_minmax(part_b(), "net")
     assert said == ["1 of 3 ranges of entropy equal minmax's: the full range diverges least."]
-    assert why.equal_to_minmax(part_b(entropy_note="0 of 3 ranges equal minmax"), "net") == []
+    assert (
+        strategy_effects.equal_to_minmax(part_b(entropy_note="0 of 3 ranges equal minmax"), "net")
+        == []
+    )
     mixed = part_b()
     rows = mixed["quantization"]
     rows.loc[rows["symmetry"] == "symmetric", "note"] = "2 of 3 ranges equal minmax"
-    assert why.equal_to_minmax(mixed, "net")[1:] == [
+    assert strategy_effects.equal_to_minmax(mixed, "net")[1:] == [
         "2 of 3 ranges of minmax under symmetric activations equal minmax's.",
         "2 of 3 ranges of entropy under symmetric activations equal minmax's.",
     ]
     same = part_b(entropy_note="3 of 3 ranges equal minmax: the full range diverges least")
-    assert why.equal_to_minmax(same, "net")[0].startswith("All 3 ranges of entropy equal")
+    assert strategy_effects.equal_to_minmax(same, "net")[0].startswith(
+        "All 3 ranges of entropy equal"
+    )
 
 
 @pytest.mark.parametrize(
@@ -151,7 +162,7 @@ def test_the_difference_of_the_first_two_is_held_against_the_draws(spread, expec
             for k in range(3)
         ]
     )
-    assert expected in why.draws(tables, "net")
+    assert expected in strategy_effects.draws(tables, "net")
 
 
 def test_a_gain_within_the_spread_of_the_draws_is_not_shown():
@@ -162,24 +173,26 @@ def test_a_gain_within_the_spread_of_the_draws_is_not_shown():
 
 
 def test_the_headline_names_the_largest_effect():
-    said = why.headline(part_b(), "net")
+    said = strategy_effects.headline(part_b(), "net")
     assert said.startswith(
         "What matters: the calibration, 5.0 dB for minmax over entropy; the gran"
     )
     assert "symmetry of the activations, 1.0 dB for asymmetric" in said
-    said = why.headline(part_b(channel=-7.0), "net")
+    said = strategy_effects.headline(part_b(channel=-7.0), "net")
     assert said.startswith("What matters: the granularity of the weights, 7.0 dB for per-tensor")
     nothing = part_b(channel=0.01, asymmetric=0.01, entropy=0.01, jitter=1.0)
-    assert why.headline(nothing, "net").startswith("Not shown to matter: the calibration, the sym")
+    assert strategy_effects.headline(nothing, "net").startswith(
+        "Not shown to matter: the calibration, the sym"
+    )
 
 
 def test_the_most_sensitive_layer_and_its_reversal():
-    (said,) = layer_why.sensitive_layers(part_b(), "net")
+    (said,) = layer_sensitivity.sensitive_layers(part_b(), "net")
     assert "`layer_1` with 67 % of the noise that 3 layers make" in said
     assert "largest weight range spread over channels and K" in said and "prove nothing" in said
-    (said,) = layer_why.sensitive_layers(part_b(noises=(0.6, 0.1, 0.2)), "net")
+    (said,) = layer_sensitivity.sensitive_layers(part_b(noises=(0.6, 0.1, 0.2)), "net")
     assert "`layer_0` with 67 %" in said and "The data do not show why" in said
-    (said,) = layer_why.sensitive_layers(part_b(noises=(0.1, 0.2, 0.6)), "net")
+    (said,) = layer_sensitivity.sensitive_layers(part_b(noises=(0.1, 0.2, 0.6)), "net")
     assert "It is the last layer" in said
 
 
@@ -187,16 +200,16 @@ def test_the_two_modes_may_disagree():
     tables = part_b()
     frame = sensitivity((0.1, 0.6, 0.2))
     frame.loc[(frame["mode"] == "all_but") & (frame["layer"] == "/layer_0/Conv"), "noise"] = 0.0
-    (said,) = layer_why.sensitive_layers(tables | {"sensitivity": frame}, "net")
+    (said,) = layer_sensitivity.sensitive_layers(tables | {"sensitivity": frame}, "net")
     assert "leaving out `layer_0` relieves the whole network most" in said
 
 
 def test_many_layers_are_ranked():
     traits = layer_traits(1.5, 8).assign(k=range(8), weight_range_ratio=[1, 5, 2, 7, 3, 8, 1, 4])
     noise = pd.Series([0.1 * k for k in range(8)], index=traits["layer"])
-    assert "rises with K (rho = +1.00)" in layer_why.explanation(noise, traits)
+    assert "rises with K (rho = +1.00)" in layer_sensitivity.explanation(noise, traits)
     reverse = pd.Series(noise.to_numpy()[::-1], index=traits["layer"])
-    said = layer_why.explanation(reverse, traits)
+    said = layer_sensitivity.explanation(reverse, traits)
     assert "The data do not show why" in said and "K -1.00" in said
 
 
@@ -204,7 +217,7 @@ def test_many_layers_are_ranked():
     ("after", "expected"), [(0.2, "wins back 75 % of the noise power"), (0.7, "no set of float")]
 )
 def test_the_mixed_precision_suggestion_says_what_was_run(after, expected):
-    (said,) = layer_why.mixed_precision(part_b(loss_after=after), "net")
+    (said,) = layer_sensitivity.mixed_precision(part_b(loss_after=after), "net")
     assert expected in said and "4 networks were run, every smaller set among them" in said
 
 
@@ -240,10 +253,11 @@ def test_the_processor_decides_the_u8s8_statement():
 
 def test_strategies_whose_weights_the_processor_narrowed_are_no_pair():
     tables = part_b()
-    assert any("symmetric activations" in line for line in why.reasons(tables, "net"))
+    assert any("symmetric activations" in line for line in strategy_effects.reasons(tables, "net"))
     tables["quantization"]["cpu_int8_flags"] = "none"
     assert not any(
-        "symmetric activations beat" in line.lower() for line in why.reasons(tables, "net")
+        "symmetric activations beat" in line.lower()
+        for line in strategy_effects.reasons(tables, "net")
     )
 
 

@@ -12,7 +12,13 @@ import pandas as pd
 
 from edgeint8.report.document.summary import summary
 from edgeint8.report.figures.style import short_name
-from edgeint8.report.findings import answers, array_answers, array_growth, design_answers, why
+from edgeint8.report.findings import (
+    answers,
+    array_answers,
+    array_growth,
+    design_answers,
+    strategy_effects,
+)
 from edgeint8.report.findings.array_machines import (
     CAUSES,
     causes,
@@ -92,7 +98,9 @@ def granularity_table(tables: Tables) -> str:
 def symmetry_table(tables: Tables) -> str:
     """Levels that no calibration image reaches behind a rectifier, min-max ranges."""
     levels = tables["levels"]
-    rows = levels[levels["made_by"].isin(why.RECTIFIERS) & (levels["calibration"] == "minmax")]
+    rows = levels[
+        levels["made_by"].isin(strategy_effects.RECTIFIERS) & (levels["calibration"] == "minmax")
+    ]
     frame = rows.assign(
         tensor=rows["tensor"].map(short_name),
         symmetric=[percent(share, 0) for share in rows["unused_symmetric"]],
@@ -225,9 +233,9 @@ QUOTES: dict[str, Callable[[Tables], str]] = {
             *(symmetry_table, deepest_sum, array_table, binding_table, sram_table, formats_table),
         )
     },
-    "granularity_sentences": sentences(why.granularity),
-    "symmetry_sentences": sentences(why.symmetry),
-    "calibration_sentences": sentences(why.calibration),
+    "granularity_sentences": sentences(strategy_effects.granularity),
+    "symmetry_sentences": sentences(strategy_effects.symmetry),
+    "calibration_sentences": sentences(strategy_effects.calibration),
     "array_sentences": sentences(array_growth.array_growth, last=True),
     "binding_sentences": sentences(array_answers.memory_or_compute),
     "sram_sentences": sentences(array_answers.sram_size),

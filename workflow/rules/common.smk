@@ -109,16 +109,16 @@ def growing(first):
     return lambda wildcards, attempt: attempt * first
 
 
-def came_quantized(name):
+def is_prequantized(name):
     """Whether a workload is an ONNX file that came quantised; only such a file is looked into."""
     workload = STUDY.workload(name)
     if workload.kind != "onnx" or "tflite" in workload.options:
         return "tflite" in workload.options
     from edgeint8.quant.prequantized import (
-        came_quantized,
+        detection,
     )  # imports onnx: only for those who need it
 
-    return came_quantized.came_quantized(workload.options["onnx"])
+    return detection.is_quantized_file(workload.options["onnx"])
 
 
 def external_files_of(wildcards):
@@ -142,7 +142,7 @@ STRATEGIES_OF_TABLE = {
     "learning": LEARNED,
     "ablation": UNBOUNDED,
 }
-ADOPTED = [name for name in STUDY.networks if came_quantized(name)]
+ADOPTED = [name for name in STUDY.networks if is_prequantized(name)]
 FLOATS = [name for name in STUDY.networks if name not in ADOPTED]
 
 

@@ -3,12 +3,12 @@
 import onnx
 
 from edgeint8.files import atomic_path, write_json
-from edgeint8.quant.prequantized.adopted import adopt
+from edgeint8.quant.prequantized.executable import executable_graph
 from edgeint8.study.job import job
 
 with job(snakemake):
     model = onnx.load(snakemake.input.model)
-    executable, facts = adopt(model)
+    executable, facts = executable_graph(model)
     for path, graph in (
         (snakemake.output.model, model),
         (snakemake.output.executable, executable),

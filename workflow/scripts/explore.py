@@ -5,8 +5,8 @@ import sys
 
 from tqdm import tqdm
 
-from edgeint8.arch.explore.band import band_rows
 from edgeint8.arch.explore.design_space import constraints, design_space
+from edgeint8.arch.explore.energy_band import band_rows
 from edgeint8.arch.explore.explore import explore
 from edgeint8.arch.explore.front import front_check_rows, front_rows
 from edgeint8.arch.explore.recommended import best_rows, recommend
@@ -14,7 +14,7 @@ from edgeint8.arch.machine.constants import LEVELS
 from edgeint8.arch.network.layers import layers_from_json
 from edgeint8.files import read_json, write_csv
 from edgeint8.scale_sim.dse import replica_total
-from edgeint8.scale_sim.front_witness import best_by_criterion, witness_rows
+from edgeint8.scale_sim.front_check import best_by_criterion, witness_rows
 from edgeint8.scale_sim.simulator.adapter import SimulationLimits
 from edgeint8.study.job import job
 

@@ -5,7 +5,7 @@ import onnx
 from edgeint8.files import atomic_path, read_json, write_csv, write_json
 from edgeint8.models.data.samples import load_samples
 from edgeint8.quant.calibrate.draws import calibration_draws
-from edgeint8.quant.evidence.evidence import quantization_facts
+from edgeint8.quant.evidence.table_rows import quantization_facts
 from edgeint8.quant.learn.codes import save_codes
 from edgeint8.quant.ptq import Calibration, Strategy, prepare_model, quantize
 from edgeint8.study.job import job

@@ -6,7 +6,7 @@ from edgeint8.files import read_json, write_csv
 from edgeint8.models.data.samples import load_samples
 from edgeint8.quant.calibrate.draws import calibration_draws
 from edgeint8.quant.calibrate.histogram import observe
-from edgeint8.quant.evidence.observations import histogram_rows, level_rows, trait_rows
+from edgeint8.quant.evidence.distributions import histogram_rows, level_rows, trait_rows
 from edgeint8.quant.ptq import Calibration, prepare_model
 from edgeint8.quant.strategy import DEFAULT_BINS
 from edgeint8.study.job import job

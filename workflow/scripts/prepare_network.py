@@ -9,7 +9,7 @@ from edgeint8.files import atomic_path, write_json
 from edgeint8.models.data import own_data
 from edgeint8.models.memory import peak_memory_bytes
 from edgeint8.quant.prequantized import own_network
-from edgeint8.quant.prequantized.came_quantized import is_quantized
+from edgeint8.quant.prequantized.detection import is_quantized
 from edgeint8.study.child import in_child
 from edgeint8.study.job import job
 from edgeint8.study.status import write_status

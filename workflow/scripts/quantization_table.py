@@ -2,7 +2,7 @@
 
 from edgeint8.files import absence, read_json
 from edgeint8.models.data.samples import load_samples
-from edgeint8.quant.evidence.evidence import evidence_rows, load_logits, spread_columns
+from edgeint8.quant.evidence.table_rows import evidence_rows, load_logits, spread_columns
 from edgeint8.study.job import job
 from edgeint8.tables.files import read_table, write_table
 

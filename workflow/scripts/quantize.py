@@ -3,7 +3,7 @@
 import onnx
 
 from edgeint8.files import atomic_path, read_json, write_json
-from edgeint8.quant.evidence.evidence import quantization_facts
+from edgeint8.quant.evidence.table_rows import quantization_facts
 from edgeint8.quant.ptq import Calibration, Strategy, prepare_model, quantize
 from edgeint8.study.job import job
 

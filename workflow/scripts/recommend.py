@@ -7,8 +7,8 @@ the network are no candidates.
 from edgeint8.errors import ModelError
 from edgeint8.files import absence, read_json, write_csv
 from edgeint8.models.data.samples import load_samples
-from edgeint8.quant.evidence.evidence import load_logits, recommendation_rows
 from edgeint8.quant.evidence.recommend import HardwareCost
+from edgeint8.quant.evidence.table_rows import load_logits, recommendation_rows
 from edgeint8.study.job import job
 
 with job(snakemake):

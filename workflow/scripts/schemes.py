@@ -8,7 +8,7 @@ from edgeint8.files import write_csv
 from edgeint8.fixed_point.arithmetic.requantize import Scheme
 from edgeint8.fixed_point.executor import Executor, as_feeds, pieces
 from edgeint8.models.data.samples import load_samples
-from edgeint8.quant.evidence.evidence import evidence_rows, load_logits
+from edgeint8.quant.evidence.table_rows import evidence_rows, load_logits
 from edgeint8.study.job import job
 from edgeint8.tables.files import read_table
 

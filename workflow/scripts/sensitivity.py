@@ -4,8 +4,8 @@ import onnx
 
 from edgeint8.files import read_json, write_csv
 from edgeint8.models.data.samples import load_samples
-from edgeint8.quant.evidence.evidence import mixed_precision_row, sensitivity_rows
 from edgeint8.quant.evidence.sensitivity import SensitivityStudy
+from edgeint8.quant.evidence.table_rows import mixed_precision_row, sensitivity_rows
 from edgeint8.quant.learn.codes import load_codes
 from edgeint8.quant.ptq import Calibration, Strategy, prepare_model
 from edgeint8.study.job import job

@@ -19,7 +19,7 @@ from edgeint8.arch.network.layers import Layer
 
 def lower_bound(layer: Layer, hardware: Hardware, options: Options = DEFAULT) -> tuple[int, int]:
     """(cycles, bytes) that no schedule can beat: full array, every tensor moved once. Eq. 18."""
-    moved = streamed_bytes(layer, options.elements)
+    moved = streamed_bytes(layer, options.element_bytes)
     ideal = -(-layer.mapped_macs // hardware.processing_elements)
     bus = replace(hardware, shared_bus=True)  # all ports busy all the time
     return max(ideal, transfer_cycles((sum(moved), 0, 0), bus)), sum(moved)
@@ -27,18 +27,18 @@ def lower_bound(layer: Layer, hardware: Hardware, options: Options = DEFAULT) ->
 
 def upper_bound(layer: Layer, hardware: Hardware, options: Options = DEFAULT) -> tuple[int, int]:
     """(cycles, bytes) without any reuse or overlap and with serial folds. Equation 19."""
-    elements = options.elements
+    element_bytes = options.element_bytes
     if layer.shape is None:
-        moved = sum(streamed_bytes(layer, elements))
+        moved = sum(streamed_bytes(layer, element_bytes))
         return transfer_cycles((moved, 0, 0), replace(hardware, shared_bus=True)), moved
     shape, runs = layer.shape, layer.separate_runs
     inputs = max(shape.macs * runs, layer.ifmap_bytes * shape.filters) + runs
-    sums = shape.output_pixels * shape.filters * runs * 2 * elements.accumulator
+    sums = shape.output_pixels * shape.filters * runs * 2 * element_bytes.accumulator
     ports = (
-        inputs * elements.ifmap,
-        (shape.macs * runs + layer.filter_bytes) * elements.filter,
-        layer.ofmap_bytes * elements.ofmap + sums * (shape.window - 1),
+        inputs * element_bytes.ifmap,
+        (shape.macs * runs + layer.filter_bytes) * element_bytes.filter,
+        layer.ofmap_bytes * element_bytes.ofmap + sums * (shape.window - 1),
     )
     compute = compute_cycles(layer, replace(hardware, pipelined_folds=False)).total
-    exposed = exposed_cycles(layer, hardware, elements)
+    exposed = exposed_cycles(layer, hardware, element_bytes)
     return compute + exposed + transfer_cycles(ports, hardware), sum(ports)

@@ -35,12 +35,12 @@ class Stay:
     ofmap_unwritten: bool = False
 
 
-def stays(layers: Sequence[Layer], capacity: int, elements: ElementBytes) -> tuple[Stay, ...]:
+def stays(layers: Sequence[Layer], capacity: int, element_bytes: ElementBytes) -> tuple[Stay, ...]:
     """The plan for an ifmap SRAM of `capacity` bytes."""
     if not layers:
         return ()
     read = readers(layers)
-    size = max(elements.ifmap, elements.ofmap)
+    size = max(element_bytes.ifmap, element_bytes.ofmap)
     plan = [Stay()]
     for layer, following in pairwise(layers):
         before = plan[-1]

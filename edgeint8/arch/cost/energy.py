@@ -57,7 +57,9 @@ class Accesses:
     cycles: int
 
 
-def count_accesses(cost: LayerCost, hardware: Hardware, elements: ElementBytes = INT8) -> Accesses:
+def count_accesses(
+    cost: LayerCost, hardware: Hardware, element_bytes: ElementBytes = INT8
+) -> Accesses:
     """Equations 26 and 27: reads by the array and fills from DRAM; sums written and read back.
 
     Every sum that leaves the array is read once: to be added to, or to leave for good.
@@ -72,9 +74,9 @@ def count_accesses(cost: LayerCost, hardware: Hardware, elements: ElementBytes =
     ifmap, filter_, sums = (count * layer.runs for count in sram_accesses(mapping))
     return Accesses(
         layer.mapped_macs,
-        ifmap * elements.ifmap + cost.ifmap_bytes,
-        filter_ * elements.filter + cost.filter_bytes,
-        2 * sums * elements.accumulator + cost.psum_bytes,
+        ifmap * element_bytes.ifmap + cost.ifmap_bytes,
+        filter_ * element_bytes.filter + cost.filter_bytes,
+        2 * sums * element_bytes.accumulator + cost.psum_bytes,
         cost.dram_bytes,
         cost.cycles,
     )
@@ -103,10 +105,10 @@ def energy_fj(
 
 
 def network_accesses(
-    costs: Sequence[LayerCost], hardware: Hardware, elements: ElementBytes = INT8
+    costs: Sequence[LayerCost], hardware: Hardware, element_bytes: ElementBytes = INT8
 ) -> Accesses:
     """The accesses of all layers together."""
-    layers = [astuple(count_accesses(cost, hardware, elements)) for cost in costs]
+    layers = [astuple(count_accesses(cost, hardware, element_bytes)) for cost in costs]
     return Accesses(*map(sum, zip(*layers, strict=True))) if layers else Accesses(*[0] * 6)
 
 
@@ -117,8 +119,8 @@ def network_energy_fj(
     number_format: NumberFormat = "int8",
 ) -> dict[str, int]:
     """Femtojoules of all layers by part."""
-    elements = INT8 if number_format == "int8" else FP32
-    accesses = network_accesses(costs, hardware, elements)
+    element_bytes = INT8 if number_format == "int8" else FP32
+    accesses = network_accesses(costs, hardware, element_bytes)
     return energy_fj(accesses, hardware, level, number_format)
 
 
@@ -160,7 +162,7 @@ def dse_row(
     energy = energy_band_pj(costs, hardware)
     macs = sum(layer.mapped_macs for layer in layers)
     machine = machine_cycles(layers, hardware, options)
-    bound, elements = total_cycles(costs), hardware.processing_elements
+    bound, processing_elements = total_cycles(costs), hardware.processing_elements
     kb = hardware.sram_kb
     return {
         "workload": workload,
@@ -174,14 +176,14 @@ def dse_row(
         "scalesim_stall_cycles": stall_cycles,
         "bound_cycles": bound,
         "machine_cycles": math.nan if machine is None else machine,
-        "utilization": macs / (bound * elements) if bound else 0.0,
+        "utilization": macs / (bound * processing_elements) if bound else 0.0,
         "dram_bytes": total_dram_bytes(costs),
         "energy_pj_low": energy["low"],
         "energy_pj": energy["mid"],
         "energy_pj_high": energy["high"],
         "area_mm2": area_mm2(hardware),
         "bound_by": network_bound(costs),
-        "scalesim_utilization": macs / (cycles * elements) if cycles else 0.0,
+        "scalesim_utilization": macs / (cycles * processing_elements) if cycles else 0.0,
         "schedule_cycles": sum(scheduled_cycles(layers, hardware, options)),
         "bound_stall_cycles": sum(cost.stall_cycles for cost in costs),
         "bound_pipelined_cycles": total_cycles(network_cost(layers, pipelined, options)),
@@ -197,8 +199,8 @@ def energy_rows(
     """Picojoules by part, level and number format: INT8 against FP32 on the same array."""
     rows: list[Row] = []
     formats: tuple[tuple[NumberFormat, ElementBytes], ...] = (("int8", INT8), ("fp32", FP32))
-    for number_format, elements in formats:
-        costs = network_cost(layers, hardware, replace(options, elements=elements))
+    for number_format, element_bytes in formats:
+        costs = network_cost(layers, hardware, replace(options, element_bytes=element_bytes))
         for level in LEVELS:
             parts = network_energy_fj(costs, hardware, level, number_format)
             head: Row = {

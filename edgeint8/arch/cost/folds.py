@@ -43,7 +43,7 @@ class ComputeCycles:
         return round(self.ideal + self.fold_edges) + self.fill_drain
 
 
-def serial_lines(folds: Count, temporal: Count, rows: Count, skew: Count) -> Count:
+def serial_cycles(folds: Count, temporal: Count, rows: Count, skew: Count) -> Count:
     """Equation 2: every fold loads, streams and drains alone. Scalars or int64 arrays.
 
     `rows` cycles go into shifting the held operand in (ws, is) or the finished sums out (os).
@@ -51,7 +51,7 @@ def serial_lines(folds: Count, temporal: Count, rows: Count, skew: Count) -> Cou
     return folds * (rows + temporal + skew)
 
 
-def pipelined_lines(
+def pipelined_cycles(
     folds: Count, temporal: Count, rows: Count, skew: Count, interval: Count
 ) -> Count:
     """Equation 3: folds start `interval` cycles apart; the first load (ws, is) or the last drain
@@ -59,13 +59,13 @@ def pipelined_lines(
     return rows + (folds - 1) * interval + temporal + skew
 
 
-def compute_lines(mapping: Mapping, repeats: int, pipelined: bool) -> int:
+def array_cycles(mapping: Mapping, repeats: int, pipelined: bool) -> int:
     """Cycles of `repeats` equal runs of one mapping; the runs follow each other as folds do."""
     folds, skew = mapping.folds * repeats, mapping.rows + mapping.cols - 2
     if not pipelined:
-        return serial_lines(folds, mapping.temporal, mapping.rows, skew)
+        return serial_cycles(folds, mapping.temporal, mapping.rows, skew)
     interval = max(mapping.temporal, mapping.rows)
-    return pipelined_lines(folds, mapping.temporal, mapping.rows, skew, interval)
+    return pipelined_cycles(folds, mapping.temporal, mapping.rows, skew, interval)
 
 
 def compute_cycles(layer: Layer, hardware: Hardware) -> ComputeCycles:
@@ -73,7 +73,7 @@ def compute_cycles(layer: Layer, hardware: Hardware) -> ComputeCycles:
     if layer.shape is None:
         return ComputeCycles(0.0, 0.0, 0)
     mapping = map_layer(layer.shape, hardware, layer.images)
-    total = compute_lines(mapping, layer.runs, hardware.pipelined_folds)
+    total = array_cycles(mapping, layer.runs, hardware.pipelined_folds)
     streaming = mapping.folds * layer.runs * mapping.temporal
     ideal = layer.mapped_macs / hardware.processing_elements
     return ComputeCycles(ideal, streaming - ideal, total - streaming)

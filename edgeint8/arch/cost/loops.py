@@ -11,7 +11,7 @@ from edgeint8.errors import ModelError
 class Loops:
     """One run of a layer as loops, with its real (unpadded) tensors in elements.
 
-    `ifmap_bytes`, `filter_bytes`, `ofmap_bytes` count elements of one byte, those of all `images`
+    `ifmap_elements`, `filter_elements`, `ofmap_elements` are those of all `images`
     that share the weights of the run. Extents and pads are one image's.
     """
 
@@ -27,9 +27,9 @@ class Loops:
     input_w: int
     pad_top: int
     pad_left: int
-    ifmap_bytes: int
-    filter_bytes: int
-    ofmap_bytes: int
+    ifmap_elements: int
+    filter_elements: int
+    ofmap_elements: int
     images: int = 1
     dilation_h: int = 1
     dilation_w: int = 1

@@ -44,7 +44,7 @@ class Options:
     double_buffered: bool = True
     on_chip: bool = False
     fused: bool = False
-    elements: ElementBytes = INT8
+    element_bytes: ElementBytes = INT8
 
 
 DEFAULT = Options()
@@ -134,14 +134,14 @@ operands are there, and the last output leaves after it. A machine that cuts its
 everything else, so more would not be a bound. Equation 14."""
 
 
-def exposed_cycles(layer: Layer, hardware: Hardware, elements: ElementBytes) -> int:
+def exposed_cycles(layer: Layer, hardware: Hardware, element_bytes: ElementBytes) -> int:
     """Equation 14 in cycles: operands first, then the last output."""
     if layer.shape is None:
         return 0
     ifmap, filter_, ofmap = EXPOSED_ELEMENTS
-    first = (ifmap * elements.ifmap, filter_ * elements.filter, 0)
+    first = (ifmap * element_bytes.ifmap, filter_ * element_bytes.filter, 0)
     return transfer_cycles(first, hardware) + transfer_cycles(
-        (0, 0, ofmap * elements.ofmap), hardware
+        (0, 0, ofmap * element_bytes.ofmap), hardware
     )
 
 
@@ -177,19 +177,19 @@ def layer_cost(
     """
     tiling = None
     if layer.shape is None:
-        moved = streamed_bytes(layer, options.elements, stay)
+        moved = streamed_bytes(layer, options.element_bytes, stay)
     else:
         ifmap: Input = "resident" if stay.resident else "held" if stay.held else "dram"
         storage = storage_of(hardware, options, ifmap, stay.ofmap_unwritten)
         goal = goal_of(hardware)
         try:
-            tiling = best_tiling(layer_loops(layer), storage, options.elements, goal)
+            tiling = best_tiling(layer_loops(layer), storage, options.element_bytes, goal)
         except HardwareError as error:
             raise too_small_for(layer, hardware, error) from None
-        moved = _all_runs(layer, tiling, storage, options.elements, stay)
+        moved = _all_runs(layer, tiling, storage, options.element_bytes, stay)
     compute = compute_cycles(layer, hardware)
     memory = transfer_cycles((moved[0], moved[1], moved[2] + moved[3]), hardware)
-    exposed = exposed_cycles(layer, hardware, options.elements)
+    exposed = exposed_cycles(layer, hardware, options.element_bytes)
     overlapped = max(compute.total + exposed, memory)
     cycles = overlapped if options.double_buffered else compute.total + max(exposed, memory)
     return LayerCost(layer, compute, tiling, *moved, memory, exposed, cycles)
@@ -205,36 +205,36 @@ def too_small_for(layer: Layer, hardware: Hardware, error: HardwareError) -> Har
 
 
 def streamed_bytes(
-    layer: Layer, elements: ElementBytes, stay: Stay = AWAY
+    layer: Layer, element_bytes: ElementBytes, stay: Stay = AWAY
 ) -> tuple[int, int, int, int]:
     """A layer that is not on the array passes its tensors once; of several one can be there."""
     there = layer.reads[0].bytes if stay.resident and layer.shape is None else 0
     if stay.resident and layer.shape is not None:
         there = layer.ifmap_bytes
     return (
-        (layer.ifmap_bytes + layer.added_bytes - there) * elements.ifmap,
-        layer.filter_bytes * elements.filter,
-        0 if stay.ofmap_unwritten else layer.ofmap_bytes * elements.ofmap,
+        (layer.ifmap_bytes + layer.added_bytes - there) * element_bytes.ifmap,
+        layer.filter_bytes * element_bytes.filter,
+        0 if stay.ofmap_unwritten else layer.ofmap_bytes * element_bytes.ofmap,
         0,
     )
 
 
 def streamed_cycles(layer: Layer, hardware: Hardware, options: Options) -> int:
     """DRAM cycles of a layer that passes its tensors once."""
-    moved = streamed_bytes(layer, options.elements)
+    moved = streamed_bytes(layer, options.element_bytes)
     return transfer_cycles((moved[0], moved[1], moved[2]), hardware)
 
 
 def _all_runs(
-    layer: Layer, tiling: Tiling, storage: Storage, elements: ElementBytes, stay: Stay
+    layer: Layer, tiling: Tiling, storage: Storage, element_bytes: ElementBytes, stay: Stay
 ) -> tuple[int, int, int, int]:
     """DRAM bytes of every run; an operand that is moved once counts its exact tensor size.
 
     Steps of a recurrence find their weights where they were if the filter SRAM holds them all.
     """
-    once = streamed_bytes(layer, elements, stay)
-    added = layer.added_bytes * elements.ifmap
-    weights = -(-layer.filter_bytes // layer.repeats) * elements.filter
+    once = streamed_bytes(layer, element_bytes, stay)
+    added = layer.added_bytes * element_bytes.ifmap
+    weights = -(-layer.filter_bytes // layer.repeats) * element_bytes.filter
     weight_runs = layer.repeats if weights <= storage.filter_bytes else layer.runs
     moved = []
     for run, exact, runs in (
@@ -253,7 +253,7 @@ def network_cost(
     layers = network_layers(layers, options)
     plan = [AWAY] * len(layers)
     if options.on_chip:
-        plan = list(stays(layers, hardware.ifmap_sram_kb * KIB, options.elements))
+        plan = list(stays(layers, hardware.ifmap_sram_kb * KIB, options.element_bytes))
     pairs = zip(layers, plan, strict=True)
     return tuple(layer_cost(layer, hardware, options, stay) for layer, stay in pairs)
 

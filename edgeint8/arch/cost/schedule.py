@@ -132,9 +132,9 @@ def best_schedule(layer: Layer, hardware: Hardware, options: Options = DEFAULT) 
         storage_of(hardware, options),
         layer.runs,
         hardware,
-        exposed_cycles(layer, hardware, options.elements),
+        exposed_cycles(layer, hardware, options.element_bytes),
         options,
-        layer.added_bytes * options.elements.ifmap,
+        layer.added_bytes * options.element_bytes.ifmap,
     )
 
 
@@ -148,7 +148,7 @@ def _search(
     options: Options,
     added_bytes: int,
 ) -> Schedule:
-    space = tile_space(loops, options.elements)
+    space = tile_space(loops, options.element_bytes)
     computing = np.broadcast_to(
         tiled_lines(
             space,

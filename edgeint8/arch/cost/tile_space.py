@@ -61,7 +61,7 @@ class TileSpace:
     """
 
     loops: Loops
-    elements: ElementBytes
+    element_bytes: ElementBytes
     tile_images: Counts
     tile_h: Counts
     tile_w: Counts
@@ -78,7 +78,7 @@ class TileSpace:
     @property
     def final_bytes(self) -> int:
         """Outputs, written once."""
-        return self.loops.ofmap_bytes * self.elements.ofmap
+        return self.loops.ofmap_elements * self.element_bytes.ofmap
 
     @cached_property
     def trips_c(self) -> Counts:
@@ -105,11 +105,11 @@ class TileSpace:
     @cached_property
     def _wide(self) -> bool:
         """Whether some tiling moves more bytes than int64 holds; none of these is the best."""
-        loops, size = self.loops, self.elements
-        sweep = max(int(self.sweep_elements.max()) * loops.channels, loops.ifmap_bytes)
+        loops, size = self.loops, self.element_bytes
+        sweep = max(int(self.sweep_elements.max()) * loops.channels, loops.ifmap_elements)
         most = (
             sweep * size.ifmap * int(self.trips_m.max()),
-            loops.filter_bytes * size.filter * int(self.trips_p.max()),
+            loops.filter_elements * size.filter * int(self.trips_p.max()),
             2 * size.accumulator * loops.pixels * loops.filters * int(self.trips_c.max()),
         )
         return max(most) >= NEVER
@@ -122,12 +122,12 @@ class TileSpace:
 
     def ifmap_buffers(self, order: tuple[str, str, str]) -> list[Buffer]:
         """Equation 8: the input depends on c and p; the filter loop brings it again."""
-        loops, size = self.loops, self.elements.ifmap
+        loops, size = self.loops, self.element_bytes.ifmap
         window = self.window_elements[:, None, None] * size
         channels = self.tile_c[None, :, None]
-        once = np.asarray(loops.ifmap_bytes * size)
+        once = np.asarray(loops.ifmap_elements * size)
         # Rows between two windows are moved too, so a sweep never costs less than the tensor.
-        sweep = np.maximum(self.sweep_elements * loops.channels, loops.ifmap_bytes)
+        sweep = np.maximum(self.sweep_elements * loops.channels, loops.ifmap_elements)
         sweep = sweep[:, None, None] * size
         again_tile = _again(order, "m", inside="cp", trips=self.trips_m)
         again_p = _again(order, "m", inside="p", trips=self.trips_m)
@@ -147,9 +147,9 @@ class TileSpace:
     def filter_buffers(self, order: tuple[str, str, str]) -> list[Buffer]:
         """Equation 9: weights depend on m and c; the pixel loop brings them again."""
         loops = self.loops
-        window = loops.filter_h * loops.filter_w * self.elements.filter
+        window = loops.filter_h * loops.filter_w * self.element_bytes.filter
         tile_c, tile_m = self.tile_c[None, :, None], self.tile_m[None, None, :]
-        once = np.asarray(loops.filter_bytes * self.elements.filter)
+        once = np.asarray(loops.filter_elements * self.element_bytes.filter)
         again_tile = _again(order, "p", inside="mc", trips=self.trips_p)
         outer = "m" if order.index("m") < order.index("c") else "c"
         held = tile_m * loops.channels if outer == "m" else tile_c * loops.filters
@@ -162,7 +162,7 @@ class TileSpace:
 
     def ofmap_buffers(self, order: tuple[str, str, str]) -> list[Buffer]:
         """Equation 10: sums depend on m and p; a channel loop outside spills and reloads them."""
-        loops, wide = self.loops, self.elements.accumulator
+        loops, wide = self.loops, self.element_bytes.accumulator
         pixels, tile_m = self.pixels[:, None, None], self.tile_m[None, None, :]
         all_pixels = loops.pixels
         outer = "m" if order.index("m") < order.index("p") else "p"
@@ -209,7 +209,7 @@ def tile_sizes(extent: int) -> list[int]:
 
 
 @lru_cache(maxsize=1024)
-def tile_space(loops: Loops, elements: ElementBytes) -> TileSpace:
+def tile_space(loops: Loops, element_bytes: ElementBytes) -> TileSpace:
     """Every combination of tile sizes of `loops`, with its input windows."""
     heights, widths = tile_sizes(loops.output_h), tile_sizes(loops.output_w)
     rows = [_rows_of(loops, tile) for tile in heights]
@@ -223,7 +223,7 @@ def tile_space(loops: Loops, elements: ElementBytes) -> TileSpace:
     parts = np.ones(len(heights) * len(widths), dtype=np.int64)
     return TileSpace(
         loops,
-        elements,
+        element_bytes,
         tile_images=np.concatenate([np.array(several, dtype=np.int64), parts]),
         tile_h=np.concatenate([whole * loops.output_h, np.repeat(np.array(heights), len(widths))]),
         tile_w=np.concatenate([whole * loops.output_w, np.tile(np.array(widths), len(heights))]),

@@ -85,14 +85,14 @@ class Tiling:
 
 @lru_cache(maxsize=65536)
 def best_tiling(
-    loops: Loops, storage: Storage, elements: ElementBytes = INT8, goal: Goal = "total"
+    loops: Loops, storage: Storage, element_bytes: ElementBytes = INT8, goal: Goal = "total"
 ) -> Tiling:
     """The tiling with the fewest DRAM bytes (`total`) or the least busy port (`port`).
 
     Ties go to the fewest bytes, then to the first order and the largest tiles, so the answer
     does not depend on the machine. Raises `HardwareError` when not even single elements fit.
     """
-    space = tile_space(loops, elements)
+    space = tile_space(loops, element_bytes)
     best: tuple[tuple[int, int], Order, int] | None = None
     for order in ORDERS:
         ports = port_bytes(space, storage, order)
@@ -118,8 +118,8 @@ def port_bytes(
     if storage.ifmap == "dram":
         ifmap = _cheapest(space.ifmap_buffers(order), storage.ifmap_bytes, factor)
     else:
-        once = 0 if storage.ifmap == "resident" else space.loops.ifmap_bytes
-        ifmap = np.full((1, 1, 1), once * space.elements.ifmap, dtype=np.int64)
+        once = 0 if storage.ifmap == "resident" else space.loops.ifmap_elements
+        ifmap = np.full((1, 1, 1), once * space.element_bytes.ifmap, dtype=np.int64)
     filter_ = _cheapest(space.filter_buffers(order), storage.filter_bytes, factor)
     ofmap = _cheapest(space.ofmap_buffers(order), storage.ofmap_bytes, factor)
     if storage.ofmap_stays:
@@ -157,9 +157,13 @@ def _describe(space: TileSpace, storage: Storage, order: Order, cell: int) -> Ti
 
 def too_small(space: TileSpace, storage: Storage) -> HardwareError:
     """The error for buffers that no tiling fits."""
-    loops, elements = space.loops, space.elements
+    loops, size = space.loops, space.element_bytes
     window = loops.filter_h * loops.filter_w
-    least = (2 * window * elements.ifmap, 2 * window * elements.filter, 2 * elements.accumulator)
+    least = (
+        2 * window * size.ifmap,
+        2 * window * size.filter,
+        2 * size.accumulator,
+    )
     given = (storage.ifmap_bytes, storage.filter_bytes, storage.ofmap_bytes)
     if all(have >= need for have, need in zip(given, least, strict=True)):
         return HardwareError("every tiling moves 2^58 bytes or more", allowed="a smaller layer")

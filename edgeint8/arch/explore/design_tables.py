@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeint8.arch.cost.folds import pipelined_lines, serial_lines
+from edgeint8.arch.cost.folds import pipelined_cycles, serial_cycles
 from edgeint8.arch.cost.physical import layer_cost, transfer_cycles
 from edgeint8.arch.cost.systolic import map_layer
 from edgeint8.arch.explore.design_space import DesignSpace, Sram
@@ -133,8 +133,8 @@ def fold_cycles(
     skew = rows + cols - 2
     temporal = np.array(folding.temporal, dtype=rows.dtype)  # a plain int64 would widen
     if not pipelined:
-        return serial_lines(total, temporal, rows, skew)
-    return pipelined_lines(total, temporal, rows, skew, np.maximum(temporal, rows))
+        return serial_cycles(total, temporal, rows, skew)
+    return pipelined_cycles(total, temporal, rows, skew, np.maximum(temporal, rows))
 
 
 def array_traffic(

@@ -26,7 +26,7 @@ from edgeint8.quant.prepare.prepare import (
     name_nodes,
     prepare_model,
 )
-from edgeint8.quant.prequantized.came_quantized import is_quantized, refuse_other_codes
+from edgeint8.quant.prequantized.detection import is_quantized, refuse_other_codes
 from edgeint8.quant.prequantized.external_data import load_external_data, tensors_of
 from edgeint8.quant.session import DEFAULT_BATCH, run_onnx
 

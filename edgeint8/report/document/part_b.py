@@ -4,7 +4,7 @@ import pandas as pd
 
 from edgeint8.report.document import learned
 from edgeint8.report.figures.style import data_source
-from edgeint8.report.findings import layer_why, why
+from edgeint8.report.findings import layer_sensitivity, strategy_effects
 from edgeint8.report.findings.effects import of
 from edgeint8.report.markdown import Tables, figure, heading, links, percent, points, table
 
@@ -37,7 +37,11 @@ def section(tables: Tables) -> str:
             figure("accuracy", "Accuracy by strategy with its 95 % interval"),
             processor(frame),
             heading("Why", tables, "quantization", "draws", "layer_traits", "levels"),
-            *(part for name in workloads for part in _bullets(name, why.reasons(tables, name))),
+            *(
+                part
+                for name in workloads
+                for part in _bullets(name, strategy_effects.reasons(tables, name))
+            ),
             *learned.section(tables),
             *_distributions(tables),
             *_layers(tables, workloads),
@@ -219,7 +223,8 @@ def _layers(tables: Tables, workloads: list[str]) -> list[str]:
             for name in workloads
             for part in _bullets(
                 name,
-                layer_why.sensitive_layers(tables, name) + layer_why.mixed_precision(tables, name),
+                layer_sensitivity.sensitive_layers(tables, name)
+                + layer_sensitivity.mixed_precision(tables, name),
             )
         ),
         figure(

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from edgeint8.report.findings.what_ran import shown
+from edgeint8.report.findings.completeness import shown
 from edgeint8.report.markdown import Tables, figure, heading, link, points, table
 
 SCHEME_NAMES = {

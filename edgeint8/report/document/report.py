@@ -7,7 +7,7 @@ import pandas as pd
 
 from edgeint8.report.document import part_a, part_b, part_c, part_d
 from edgeint8.report.document.summary import summary
-from edgeint8.report.findings import answers, limits, what_ran
+from edgeint8.report.findings import answers, completeness, limits
 from edgeint8.report.markdown import Tables, heading
 
 QUESTIONS = (
@@ -24,13 +24,13 @@ def write_report(
     sections = [
         "# EdgeINT8 report",
         stand_in_warning(provenance),
-        *what_ran.warnings(tables, provenance),
+        *completeness.warnings(tables, provenance),
         executive(tables),
         part_a.section(tables) if len(tables["baseline"]) else "",
         part_b.section(tables) if len(tables["quantization"]) else "",
         part_c.section(tables) if len(tables["golden"]) else "",
         part_d.section(tables) if len(tables["roofline"]) else "",
-        what_ran.left_out(tables),
+        completeness.left_out(tables),
         limits.section(tables, provenance),
         origin(provenance, environment),
     ]

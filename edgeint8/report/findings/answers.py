@@ -6,10 +6,10 @@ Every function takes tables and returns text; feed it other tables and it says s
 import pandas as pd
 
 from edgeint8.report.findings.array_machines import CAUSES
+from edgeint8.report.findings.completeness import reason_for
 from edgeint8.report.findings.effects import of
 from edgeint8.report.findings.recommended_answers import recommendation
-from edgeint8.report.findings.what_ran import reason_for
-from edgeint8.report.findings.why import headline
+from edgeint8.report.findings.strategy_effects import headline
 from edgeint8.report.markdown import Tables, percent, points
 
 SIGNIFICANCE = 0.05

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from edgeint8.report.findings.what_ran import trained
+from edgeint8.report.findings.completeness import trained
 from edgeint8.report.markdown import Tables, link
 
 APART = 30  # ranges so many times apart under one scale hide what the smaller lose

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from edgeint8.arch.cost.folds import compute_cycles, compute_lines
+from edgeint8.arch.cost.folds import array_cycles, compute_cycles
 from edgeint8.arch.cost.physical import DEFAULT, exposed_cycles, transfer_cycles
 from edgeint8.arch.cost.systolic import Mapping, map_layer
 from edgeint8.arch.machine.hardware import Hardware
@@ -168,11 +168,11 @@ def cycle_rungs(
         layer.separate_runs * map_layer(shape, hardware).lines,
         layer.runs * mapping.lines,
     )
-    drained = compute_lines(mapping, layer.runs, pipelined=False)
+    drained = array_cycles(mapping, layer.runs, pipelined=False)
     ports, bus = whole_byte_ports(hardware), replace(hardware, dram_bytes_per_cycle=None)
     memory = transfer_cycles(moved["tiling"], hardware)
     computing = compute_cycles(layer, hardware).total
-    ends = exposed_cycles(layer, hardware, DEFAULT.elements)
+    ends = exposed_cycles(layer, hardware, DEFAULT.element_bytes)
     return (
         *rungs,
         CycleRung(

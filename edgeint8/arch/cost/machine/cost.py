@@ -92,8 +92,8 @@ def one_image(layer: Layer) -> Loops:
     return replace(
         loops,
         images=1,
-        ifmap_bytes=-(-loops.ifmap_bytes // each),
-        ofmap_bytes=-(-loops.ofmap_bytes // each),
+        ifmap_elements=-(-loops.ifmap_elements // each),
+        ofmap_elements=-(-loops.ofmap_elements // each),
     )
 
 

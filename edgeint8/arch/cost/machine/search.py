@@ -92,7 +92,7 @@ class Candidates:
         (One run replaces no whole tensor.)
         """
         loops, storage = self.space.loops, self.storage
-        whole = (loops.ifmap_bytes, loops.filter_bytes, 4 * loops.ofmap_bytes)
+        whole = (loops.ifmap_elements, loops.filter_elements, 4 * loops.ofmap_elements)
         room = (storage.ifmap_bytes, storage.filter_bytes, storage.ofmap_bytes)
         i, f, o = (
             1 if int(level[cell]) == 0 and (self.repeats == 1 or 2 * size > kept) else 2

@@ -10,7 +10,7 @@ from edgeint8.report.document import part_c
 from edgeint8.report.document.report import write_report
 from edgeint8.report.figures.figures import FIGURES
 from edgeint8.report.figures.style import nothing_to_draw
-from edgeint8.report.findings import answers, limits, what_ran, why
+from edgeint8.report.findings import answers, completeness, limits, strategy_effects
 from edgeint8.tables.files import with_absent
 
 JUDGED = [
@@ -59,15 +59,15 @@ def test_failed_workloads_and_random_inputs_are_said_first():
         )
     }
     provenance = [{"dataset": "net", "source": "random"}, {"dataset": "c", "source": "own"}]
-    failed, random = what_ran.warnings(tables, provenance)
+    failed, random = completeness.warnings(tables, provenance)
     assert "- **bad**: no &lt;graph> \\| at all @ bad.onnx" in failed and "net" not in failed
     assert "No data were given for net." in random
-    assert what_ran.warnings({}, provenance[1:]) == [] and what_ran.left_out({}) == ""
+    assert completeness.warnings({}, provenance[1:]) == [] and completeness.left_out({}) == ""
 
 
 def test_what_was_left_out_is_listed_with_its_reason():
     left = ("net", "onnx", "sym", "left_out", "golden overflow", "no operator " + "x" * 400)
-    text = what_ran.left_out({"status": status(left)})
+    text = completeness.left_out({"status": status(left)})
     assert "- **net**, `sym`: golden, overflow: no operator" in text and text.endswith("x ....")
 
 
@@ -79,7 +79,7 @@ def test_without_labels_agreement_speaks_for_accuracy():
     text = section_b.section(tables)
     assert "Its inputs have no labels" in text and has_no_nan(text) and has_no_nan(answer)
     assert "95 % interval |" not in text
-    assert "rests on the SQNR" in why.accuracy(tables, "net")
+    assert "rests on the SQNR" in strategy_effects.accuracy(tables, "net")
 
 
 @pytest.mark.parametrize("labels", [True, False])
@@ -89,7 +89,11 @@ def test_a_network_that_came_quantised_has_nothing_to_choose(labels):
     assert answer.startswith("**net** came quantised: nothing was left to choose.")
     assert ("It reaches 80.00 % on 100 inputs." in answer) == labels
     text = section_b.section(tables)
-    assert has_no_nan(text) and why.reasons(tables, "net") == [] and "### Latency" not in text
+    assert (
+        has_no_nan(text)
+        and strategy_effects.reasons(tables, "net") == []
+        and "### Latency" not in text
+    )
 
 
 def test_no_recommendation_says_why():

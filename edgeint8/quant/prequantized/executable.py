@@ -28,7 +28,7 @@ OLDEST_FILLED = 11  # below it ONNX Runtime quantises biases with a Round that i
 Readers = Mapping[str, Sequence[onnx.NodeProto]]
 
 
-def adopt(model: onnx.ModelProto) -> tuple[onnx.ModelProto, dict[str, Any]]:
+def executable_graph(model: onnx.ModelProto) -> tuple[onnx.ModelProto, dict[str, Any]]:
     """The graph that runs of a network that came quantised, and what its tables say of it."""
     kinds = {node.op_type for node in model.graph.node}
     dynamic = "DynamicQuantizeLinear" in kinds

@@ -12,7 +12,7 @@ from edgeint8.arch.network.onnx_layers import layers_from_onnx
 from edgeint8.fixed_point.compare import compare_model
 from edgeint8.fixed_point.studies.bit_growth import model_widths
 from edgeint8.quant.ort.reference import batches
-from edgeint8.quant.prequantized.adopted import adopt, quantized_in_front
+from edgeint8.quant.prequantized.executable import executable_graph, quantized_in_front
 from edgeint8.quant.prequantized.own_network import prepared_network
 from edgeint8.quant.session import make_session
 
@@ -38,7 +38,7 @@ FORMS = {
 def test_layers_with_activations_run_in_integers_and_equal_ort(form):
     given_model = residual(**form)
     model = prepared_network(given_model, IMAGES).model
-    executable, facts = adopt(model)
+    executable, facts = executable_graph(model)
     kinds = [entry.op_type for entry in executable.graph.node]
     assert kinds.count("QLinearConv") == 2 and {"QLinearAdd", "QGemm"} <= set(kinds)
     assert not {"Conv", "FusedConv", "Gemm", "Add"} & set(kinds)
@@ -50,7 +50,7 @@ def test_layers_with_activations_run_in_integers_and_equal_ort(form):
 
 
 def test_accumulator_widths_are_known():
-    executable, _ = adopt(prepared_network(residual(), IMAGES).model)
+    executable, _ = executable_graph(prepared_network(residual(), IMAGES).model)
     assert len(model_widths(executable, [IMAGES])) == 3
 
 
@@ -153,7 +153,7 @@ def test_a_chain_of_selections_changes_no_bit_and_the_layer_becomes_an_integer_o
     moved, changed = quantized_in_front(model)
     assert moved == 1
     np.testing.assert_array_equal(*(run(m, IMAGES)[0] for m in (model, changed)))
-    executable, _ = adopt(model)
+    executable, _ = executable_graph(model)
     assert "QLinearConv" in {entry.op_type for entry in executable.graph.node}
     assert compare_model(executable, batches(executable, IMAGES)).mismatches == 0
 
@@ -211,7 +211,7 @@ def test_names_that_are_taken_are_not_taken_again():
 
 
 def test_a_network_of_operators_on_codes_runs_as_it_came():
-    executable, facts = adopt(residual())
-    again, said = adopt(executable)
+    executable, facts = executable_graph(residual())
+    again, said = executable_graph(executable)
     assert again is executable and said["note"] == "came quantised"
     assert (facts["format"], said["format"]) == ("qdq", "qoperator")

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from edgeint8.errors import DataError, ModelError
 from edgeint8.models.data.own_data import InputSpec, check_array, random_data, read_arrays
-from edgeint8.quant.prequantized.adopted import adopt
-from edgeint8.quant.prequantized.came_quantized import is_quantized
+from edgeint8.quant.prequantized.detection import is_quantized
+from edgeint8.quant.prequantized.executable import executable_graph
 from edgeint8.quant.prequantized.own_network import input_specs, read_network, sort_nodes
 from edgeint8.tflite.convert.convert import convert
 from edgeint8.tflite.file.reader import load_tflite
@@ -51,7 +51,7 @@ def integer_network(path: str | Path, shape: Shape | None = None) -> onnx.ModelP
             allowed="a quantised network, QDQ or QOperator: see edgeint8.quantize",
         )
     sort_nodes(model.graph)
-    return adopt(model)[0]
+    return executable_graph(model)[0]
 
 
 def arrays_of(

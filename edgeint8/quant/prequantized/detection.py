@@ -51,7 +51,7 @@ def refuse_other_codes(model: onnx.ModelProto) -> None:
             )
 
 
-def came_quantized(path: str | Path) -> bool:
+def is_quantized_file(path: str | Path) -> bool:
     """The same of a file; False where it cannot be read, which its own job will say.
 
     A file that has no such word anywhere is not parsed: every job of a cluster asks.

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from edgeint8.quant.calibrate.calibration import Calibration
 from edgeint8.quant.calibrate.histogram import TensorHistogram
-from edgeint8.quant.evidence.traits import layer_traits, unused_levels
+from edgeint8.quant.evidence.layer_traits import layer_traits, unused_levels
 from edgeint8.quant.graph import weight_layers
 
 SHOWN_BINS = 64

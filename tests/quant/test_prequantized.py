@@ -12,8 +12,8 @@ from onnx import TensorProto, helper, numpy_helper
 from edgeint8.errors import ModelError
 from edgeint8.fixed_point.compare import compare_model
 from edgeint8.quant.ort.reference import batches
-from edgeint8.quant.prequantized.adopted import adopt
-from edgeint8.quant.prequantized.came_quantized import came_quantized, is_quantized
+from edgeint8.quant.prequantized.detection import is_quantized, is_quantized_file
+from edgeint8.quant.prequantized.executable import executable_graph
 from edgeint8.quant.prequantized.own_network import prepared_network, read_network
 from edgeint8.quant.ptq import Strategy, calibrate, prepare_model, quantize
 
@@ -22,10 +22,10 @@ def taken(tmp_path, model, feeds):
     """The graph that runs of a file, and its comparison with ONNX Runtime."""
     path = tmp_path / "net.onnx"
     onnx.save(model, path)
-    assert came_quantized(path)
+    assert is_quantized_file(path)
     prepared = prepared_network(read_network(path, {}), feeds).model
     assert is_quantized(prepared)
-    graph, _ = adopt(prepared)
+    graph, _ = executable_graph(prepared)
     return graph, compare_model(graph, batches(graph, feeds))
 
 
@@ -145,7 +145,7 @@ def test_other_codes_are_refused_by_name(tmp_path, case):
     opsets = [helper.make_opsetid("", 21), helper.make_opsetid("com.microsoft", 1)]
     path = tmp_path / "net.onnx"
     onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=10), path)
-    assert came_quantized(path)
+    assert is_quantized_file(path)
     feeds = {"x": np.ones((4, 32), helper.tensor_dtype_to_np_dtype(kind))}
     with pytest.raises(ModelError, match=words):
         prepared_network(read_network(path, {}), feeds)
