@@ -7,8 +7,9 @@ from published_check import Check, network, preset
 from edgeint8.arch.cost.energy import network_energy_fj
 from edgeint8.arch.cost.physical import network_cost, total_cycles
 from edgeint8.arch.cost.systolic import map_layer
-from edgeint8.arch.machine.hardware import Dataflow, Hardware
+from edgeint8.arch.machine.hardware import Hardware
 from edgeint8.arch.network.layers import Layer, LayerShape
+from edgeint8.dataflow import Dataflow
 from edgeint8.scale_sim.dse import replica_cycles
 
 _WS_OS: tuple[Dataflow, Dataflow] = ("ws", "os")

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 from keep import circumstances, keep
 
+from edgeint8.conventions import Array
 from edgeint8.tflite.feeds import as_codes
-from edgeint8.tflite.file.model import Array
 from edgeint8.tflite.file.reader import load_tflite
 from edgeint8.tflite.witness.witness import PACKAGES, Witness
 

@@ -24,8 +24,9 @@ import numpy as np
 from keep import circumstances, keep
 
 from edgeint8.arch.cost.systolic import map_layer, serial_cycles_grid
-from edgeint8.arch.machine.hardware import DATAFLOWS, Hardware, parse_hardware_id
+from edgeint8.arch.machine.hardware import Hardware, parse_hardware_id
 from edgeint8.arch.network.layers import LayerShape
+from edgeint8.dataflow import DATAFLOWS
 from edgeint8.files import read_json, write_json
 from edgeint8.scale_sim.replica.replica import predict, predict_bandwidths, read_misses
 from edgeint8.scale_sim.simulator.adapter import SimulationLimits, simulate

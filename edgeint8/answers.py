@@ -13,13 +13,12 @@ from edgeint8.arch.machine.hardware import Hardware
 from edgeint8.arch.network.layers import Layer
 from edgeint8.arch.network.memory import Memory
 from edgeint8.arch.network.totals import batch_of_layers, mac_count
+from edgeint8.conventions import Row
 from edgeint8.files import atomic_path
 from edgeint8.fixed_point.compare import Comparison, TensorDifference
 from edgeint8.fixed_point.studies.bit_growth import LayerWidth
 from edgeint8.quant.ptq import QuantizedModel
 from edgeint8.tflite.report import VerifyReport
-
-Row = dict[str, Any]
 
 
 class Answer:

@@ -16,7 +16,6 @@ from edgeint8.answers import (
     Layers,
     Prediction,
     Quantized,
-    Row,
     RuntimeVerification,
     Vectors,
     Verification,
@@ -36,10 +35,10 @@ from edgeint8.arch.network.memory import memory
 from edgeint8.arch.network.totals import mac_count
 from edgeint8.arch.questions.advice import changes
 from edgeint8.arch.questions.summary import network_totals, per_image, summary
+from edgeint8.conventions import IMAGES_AT_ONCE, Array, Row
 from edgeint8.errors import ModelError
 from edgeint8.fixed_point.arithmetic.graph import Node
 from edgeint8.fixed_point.arithmetic.operands import Operands
-from edgeint8.fixed_point.arithmetic.requantize import Array
 from edgeint8.fixed_point.compare import compare_model
 from edgeint8.fixed_point.executor import exact_accumulate, pieces
 from edgeint8.fixed_point.studies.bit_growth import DEFAULT_TILE_ROWS, exact_widths, model_widths
@@ -53,7 +52,7 @@ from edgeint8.inputs import (
     is_tflite,
     tflite_arrays,
 )
-from edgeint8.quant.ort.reference import LARGEST_BATCH, batches
+from edgeint8.quant.ort.reference import batches
 from edgeint8.quant.prepare.prepare import prepare_model
 from edgeint8.quant.ptq import calibrate_for
 from edgeint8.quant.ptq import quantize as quantize_model
@@ -252,7 +251,7 @@ def accumulator_widths(
         found = exact_widths(model, arrays_of(model, None, most=1), tile_rows)
     else:
         feeds = arrays_of(model, inputs, "inputs", most)
-        found = model_widths(model, pieces(feeds, LARGEST_BATCH), tile_rows)
+        found = model_widths(model, pieces(feeds, IMAGES_AT_ONCE), tile_rows)
     if not found:
         raise ModelError(
             "no integer layer", where=str(network), allowed="at least one with constant weights"

@@ -12,7 +12,10 @@ SCRIPTS = sorted((ROOT / "workflow/scripts").glob("*.py"))
 TOOLS = sorted((ROOT / "tools").rglob("*.py"))
 SHELF = 15  # modules of one folder, its __init__ apart
 LONGER_SHELVES = {"scale_sim/replica": 18}
-SHARED = ("edgeint8.errors", "edgeint8.files", "edgeint8.data")
+SHARED = (
+    *("edgeint8.errors", "edgeint8.files", "edgeint8.data"),
+    *("edgeint8.conventions", "edgeint8.dataflow", "edgeint8.hardware_id"),
+)
 FACE = {"api.py", "answers.py", "inputs.py", "cli.py", "__main__.py"}  # they join the parts
 # What each room may import besides itself and SHARED. Nobody imports report.
 ALLOWED = {

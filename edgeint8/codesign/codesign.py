@@ -27,9 +27,9 @@ from edgeint8.arch.machine.constants import LEVELS, Level
 from edgeint8.arch.machine.hardware import Hardware
 from edgeint8.arch.network.layers import Layer
 from edgeint8.codesign.datapath import REQUANTIZERS, Datapath, ZeroPoint, datapath_cost
+from edgeint8.conventions import Row
 from edgeint8.errors import DataError
 
-Row = dict[str, Any]
 Rows = Sequence[Mapping[str, Any]]
 
 QUALITY = ("accuracy", "accuracy_delta", "sqnr_db", "images")

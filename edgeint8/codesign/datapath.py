@@ -11,13 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from edgeint8.arch.cost.energy import network_accesses
-from edgeint8.arch.cost.physical import (
-    EXPOSED_ELEMENTS,
-    KIB,
-    LayerCost,
-    network_cost,
-    transfer_cycles,
-)
+from edgeint8.arch.cost.physical import EXPOSED_ELEMENTS, LayerCost, network_cost, transfer_cycles
 from edgeint8.arch.machine.constants import (
     DRAM_PER_BYTE,
     LEVELS,
@@ -45,6 +39,7 @@ from edgeint8.codesign.operand_widths import (
     shifter_fj,
     shifter_um2,
 )
+from edgeint8.conventions import KIB
 from edgeint8.errors import HardwareError
 
 ZeroPoint = Literal["none", "folded", "subtracted"]

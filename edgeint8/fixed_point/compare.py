@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import onnx
 
+from edgeint8.conventions import Array
 from edgeint8.errors import DataError, ModelError
 from edgeint8.fixed_point.arithmetic.graph import Node, with_subgraphs
-from edgeint8.fixed_point.arithmetic.requantize import Array, Scheme
+from edgeint8.fixed_point.arithmetic.requantize import Scheme
 from edgeint8.fixed_point.executor import ALL_TENSORS, Executor, float_nodes, floating_types
 from edgeint8.fixed_point.operators.context import Accumulate
 from edgeint8.fixed_point.operators.floating import BITWISE

@@ -11,11 +11,12 @@ from itertools import zip_longest
 import numpy as np
 import onnx
 
+from edgeint8.conventions import Array
 from edgeint8.errors import ModelError
 from edgeint8.fixed_point.arithmetic.graph import Graph, Node, read_graph, with_subgraphs
 from edgeint8.fixed_point.arithmetic.kernels import accumulate
 from edgeint8.fixed_point.arithmetic.operands import Operands, with_raw_codes
-from edgeint8.fixed_point.arithmetic.requantize import Array, Scheme
+from edgeint8.fixed_point.arithmetic.requantize import Scheme
 from edgeint8.fixed_point.operators import (
     OPERATORS,
     activations,

@@ -6,7 +6,6 @@ lies between them, DRAM bytes of both.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import onnx
@@ -15,15 +14,15 @@ from edgeint8.arch.cost.machine.program import IDEAL_DRAM, TERMS, Dram, account
 from edgeint8.arch.cost.physical import layer_cost
 from edgeint8.arch.machine.hardware import Hardware
 from edgeint8.arch.network.layers import Layer, LayerShape
+from edgeint8.conventions import Array, Row
 from edgeint8.errors import HardwareError, ModelError
-from edgeint8.fixed_point.arithmetic.requantize import Array, Scheme
+from edgeint8.fixed_point.arithmetic.requantize import Scheme
 from edgeint8.fixed_point.executor import Images, as_feeds, pieces
 from edgeint8.rtl.image import Image, image_of, tiling
 from edgeint8.rtl.network import RtlLayer, as_nhwc, rtl_layers
 from edgeint8.rtl.simulator import Simulated, build, outputs, simulate
 
 POLICY = "wrap"
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,9 @@ from edgeint8.arch.cost.machine.search import Cuts, best_tile, cut, searched_til
 from edgeint8.arch.cost.machine.walk import POOL, TILE, WHOLE, Nest
 from edgeint8.arch.cost.physical import DEFAULT, storage_of
 from edgeint8.arch.machine.hardware import Hardware
+from edgeint8.conventions import Array
 from edgeint8.errors import HardwareError
-from edgeint8.fixed_point.arithmetic.requantize import Array, Scheme, code_range
+from edgeint8.fixed_point.arithmetic.requantize import Scheme, code_range
 from edgeint8.rtl.addresses import LAYER_WORDS, Addresses, Bases, Words
 from edgeint8.rtl.network import RtlLayer, as_nhwc
 

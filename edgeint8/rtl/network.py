@@ -11,18 +11,14 @@ import numpy as np
 import onnx
 
 from edgeint8.arch.cost.loops import Loops
+from edgeint8.conventions import Array
 from edgeint8.errors import ModelError
 from edgeint8.fixed_point.arithmetic.geometry import ConvGeometry
 from edgeint8.fixed_point.arithmetic.graph import Graph, Node
 from edgeint8.fixed_point.arithmetic.kernels import accumulate
 from edgeint8.fixed_point.arithmetic.layers import has_output_stage, output_stage
 from edgeint8.fixed_point.arithmetic.operands import Operands
-from edgeint8.fixed_point.arithmetic.requantize import (
-    Array,
-    Scheme,
-    combined_scale,
-    quantize_multiplier,
-)
+from edgeint8.fixed_point.arithmetic.requantize import Scheme, combined_scale, quantize_multiplier
 from edgeint8.fixed_point.executor import ALL_TENSORS, Executor
 
 SAME_ELEMENTS = frozenset({"Flatten", "Reshape", "Squeeze", "Unsqueeze", "Identity"})

@@ -15,15 +15,15 @@ import numpy as np
 from edgeint8.arch.cost.machine.program import IDEAL_DRAM, Dram, engine_of
 from edgeint8.arch.cost.machine.walk import Engine
 from edgeint8.arch.machine.hardware import Hardware
+from edgeint8.conventions import KIB, Array
 from edgeint8.errors import HardwareError
-from edgeint8.fixed_point.arithmetic.requantize import Array, Scheme
+from edgeint8.fixed_point.arithmetic.requantize import Scheme
 from edgeint8.rtl.image import Image
 
 SOURCES = Path(__file__).parents[2] / "rtl"
 MODULES = ("machine.sv", "accelerator.sv")
 LARGEST_ARRAY = 16 * 16
 """PEs of the largest array that is built unasked: 64x64 takes up to an hour."""
-KIB = 1024
 _LAYER = re.compile(r"layer (\d+) cycles (\d+) bytes (\d+) (\d+) (\d+) (\d+) (\d+) (\d+)")
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from edgeint8.arch.cost.energy import dse_row
-from edgeint8.arch.cost.roofline import Row
 from edgeint8.arch.machine.hardware import Hardware
 from edgeint8.arch.network.layers import Layer
+from edgeint8.conventions import Row
 from edgeint8.scale_sim.replica.replica import predict
 
 

@@ -6,9 +6,11 @@ python -m edgeint8.scale_sim.explain h34w34_r3s3_c16_m16_u1v1 ws_16x16_32kB_16Bp
 import sys
 from collections.abc import Iterator
 
-from edgeint8.arch.cost.systolic import OPERAND_ROLES, map_layer, serial_cycles
+from edgeint8.arch.cost.systolic import map_layer, serial_cycles
 from edgeint8.arch.machine.hardware import Hardware, parse_hardware_id
 from edgeint8.arch.network.layers import LayerShape, parse_shape_id
+from edgeint8.conventions import KIB
+from edgeint8.dataflow import layout_of
 from edgeint8.errors import EdgeInt8Error
 from edgeint8.scale_sim.replica.misses import Misses
 from edgeint8.scale_sim.replica.read_port import ReadPort
@@ -36,9 +38,9 @@ def _lines(shape: LayerShape, hardware: Hardware) -> Iterator[str]:
     yield f"cycles, no stalls    {serial_cycles(mapping):,}"
     if hardware.bandwidth_bpc is not None:
         found = read_misses(shape, hardware)
-        ifmap_role, filter_role = OPERAND_ROLES[hardware.dataflow]
-        ifmap = operand_stack(mapping, ifmap_role), hardware.ifmap_sram_kb * 1024
-        filter_ = operand_stack(mapping, filter_role), hardware.filter_sram_kb * 1024
+        ifmap_role, filter_role = layout_of(hardware.dataflow).read_roles
+        ifmap = operand_stack(mapping, ifmap_role), hardware.ifmap_sram_kb * KIB
+        filter_ = operand_stack(mapping, filter_role), hardware.filter_sram_kb * KIB
         for name, (stack, buffer_bytes), misses in (
             ("ifmap", ifmap, found.ifmap),
             ("filter", filter_, found.filter),

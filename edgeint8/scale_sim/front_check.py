@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 
 from edgeint8.arch.cost.folds import compute_cycles
-from edgeint8.arch.cost.roofline import Row
 from edgeint8.arch.cost.systolic import map_layer
 from edgeint8.arch.explore.design_tables import distinct_layers, fold_cycles, fold_layer
 from edgeint8.arch.explore.explore import Exploration
@@ -22,6 +21,7 @@ from edgeint8.arch.explore.recommended import Recommendation
 from edgeint8.arch.machine.hardware import Hardware
 from edgeint8.arch.network.layers import Layer
 from edgeint8.arch.network.repeated import one_by_one
+from edgeint8.conventions import Row
 from edgeint8.scale_sim.simulator.adapter import SimulationLimits
 from edgeint8.scale_sim.simulator.cache import simulate_cached
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from edgeint8.arch.cost.roofline import Row
 from edgeint8.arch.machine.hardware import Hardware
 from edgeint8.arch.network.layers import Layer
+from edgeint8.conventions import Row
 from edgeint8.errors import SimulationError
 from edgeint8.scale_sim.crosscheck import crosscheck_rows
 from edgeint8.scale_sim.replica.replica import predict

@@ -3,15 +3,13 @@
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from edgeint8.arch.machine.hardware import Hardware
 from edgeint8.arch.network.layers import Layer
+from edgeint8.conventions import Row
 from edgeint8.scale_sim.crosscheck import crosscheck_rows
 from edgeint8.scale_sim.simulator.adapter import SimulationLimits, SimulationResult
 from edgeint8.scale_sim.simulator.cache import simulate_cached
-
-Row = dict[str, Any]
 
 
 def simulate_network(

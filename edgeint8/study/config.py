@@ -19,6 +19,7 @@ from jsonschema.exceptions import best_match
 
 from edgeint8.data import STUDY_SCHEMA
 from edgeint8.errors import ConfigError
+from edgeint8.hardware_id import UNLIMITED, HardwareId
 from edgeint8.study.schema_words import listed, refusal, resolved
 
 Kind = Literal["trained", "onnx", "topology"]
@@ -184,12 +185,17 @@ def load_study(config: Mapping[str, Any], schema_path: str | Path) -> Study:
 def hardware_ids(hardware: Mapping[str, Any]) -> tuple[str, ...]:
     """Ids of every combination of the lists, of the single points and presets, each once."""
     grid = (
-        f"{dataflow}_{array}_{kb}kB_{bandwidth if bandwidth == 'unlimited' else f'{bandwidth}Bpc'}"
+        str(HardwareId(dataflow, *_array(array), kb, None if bandwidth == UNLIMITED else bandwidth))
         for array, dataflow, kb, bandwidth in product(
             hardware["arrays"], hardware["dataflows"], hardware["sram_kb"], hardware["bandwidth"]
         )
     )
     return tuple(dict.fromkeys([*grid, *hardware["points"], *hardware["presets"]]))
+
+
+def _array(text: str) -> tuple[int, int]:
+    rows, cols = map(int, text.split("x"))
+    return rows, cols
 
 
 def section_of(name: str, entries: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from edgeint8.conventions import Array
 from edgeint8.errors import DataError
 from edgeint8.tflite.convert.convert import Converted
-from edgeint8.tflite.file.model import Array, Tensor
+from edgeint8.tflite.file.model import Tensor
 
 Inputs = Array | Mapping[str, Array]
 PIECE_BYTES = 32 << 20

@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from edgeint8.conventions import Array
 from edgeint8.fixed_point.compare import TensorDifference
 from edgeint8.fixed_point.runtimes.known import RULE_COLUMNS, RULES
 from edgeint8.fixed_point.runtimes.runtime import Runtime
 from edgeint8.tflite.convert.convert import Converted
-from edgeint8.tflite.file.model import Array, Operator
+from edgeint8.tflite.file.model import Operator
 
 
 @dataclass(frozen=True)

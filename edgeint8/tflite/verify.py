@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from edgeint8.conventions import Array
 from edgeint8.errors import EdgeInt8Error, ModelError
 from edgeint8.fixed_point.compare import TensorDifference, difference
 from edgeint8.fixed_point.executor import ALL_TENSORS, Executor
@@ -26,7 +27,6 @@ from edgeint8.fixed_point.runtimes.runtime import Runtime
 from edgeint8.quant.ort import reference
 from edgeint8.tflite.convert.convert import Converted, convert
 from edgeint8.tflite.feeds import Inputs, feeds_of, piece_size, pieces
-from edgeint8.tflite.file.model import Array
 from edgeint8.tflite.file.reader import load_tflite
 from edgeint8.tflite.report import PairCount, RuntimeResult, VerifyReport
 from edgeint8.tflite.witness.witness import Witness, installed

@@ -11,6 +11,7 @@ from product_networks import network, node, value, weights
 
 from edgeint8.arch.cost.physical import Options, layer_cost, network_cost
 from edgeint8.arch.cost.schedule import scheduled_cycles
+from edgeint8.arch.cost.systolic import map_layer
 from edgeint8.arch.machine.hardware import Hardware, parse_hardware_id
 from edgeint8.arch.network.inputs import with_batch
 from edgeint8.arch.network.layers import Layer
@@ -90,6 +91,8 @@ def test_images_share_weights(images, side, window, channels, filters, machine) 
     assert plain == [replace(layer, reads=(), writes=()) for layer in written]
     single, together = layer_cost(alone[0], machine), layer_cost(many[0], machine)
     assert many[0].macs == images * alone[0].macs
+    mapping = map_layer(many[0].shape, machine, many[0].images)
+    assert mapping.macs * many[0].runs == many[0].macs
     assert many[0].dram_bytes_minimum <= together.dram_bytes
     # One tile needs no second buffer: an image that just fits so is loaded once, two are not.
     tensors = (alone[0].ifmap_bytes, alone[0].filter_bytes, alone[0].ofmap_bytes)

@@ -21,9 +21,10 @@ from edgeint8.arch.explore.explore import explore
 from edgeint8.arch.explore.front import front_check_rows, front_rows
 from edgeint8.arch.explore.pareto import RunningFront, front_indices, logarithmic_bins
 from edgeint8.arch.explore.random_designs import explore_random
-from edgeint8.arch.machine.hardware import DATAFLOWS, parse_hardware_id
+from edgeint8.arch.machine.hardware import parse_hardware_id
 from edgeint8.arch.network.layers import Layer, LayerShape
 from edgeint8.arch.questions.switching import switching, switching_rows
+from edgeint8.dataflow import DATAFLOWS
 from edgeint8.errors import ConfigError, HardwareError
 
 

@@ -1,17 +1,23 @@
+import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from edgeint8.arch.machine.hardware import (
-    DATAFLOWS,
     Hardware,
     load_preset,
     parse_hardware_id,
     uniform_hardware,
 )
+from edgeint8.dataflow import DATAFLOWS
 from edgeint8.errors import HardwareError
+from edgeint8.hardware_id import FORM, PATTERN, HardwareId, read_hardware_id
+from edgeint8.study.config import STUDY_SCHEMA
 
 GOOD = """
 dataflow: ws
@@ -60,6 +66,43 @@ def test_id_is_the_documented_one() -> None:
 def test_bad_ids_are_refused(text: str) -> None:
     with pytest.raises(HardwareError, match="allowed"):
         parse_hardware_id(text)
+
+
+@given(
+    st.builds(
+        HardwareId,
+        st.sampled_from(DATAFLOWS),
+        *[st.integers(1)] * 3,
+        st.none() | st.integers(1),
+    )
+)
+def test_every_id_says_its_parts_and_nothing_else_does(parts: HardwareId) -> None:
+    assert read_hardware_id(str(parts)) == parts
+    for wrong in (f"{parts} ", f" {parts}", f"x{parts}", str(parts).upper(), f"{parts}x"):
+        assert read_hardware_id(wrong) is None
+
+
+def _leaves(schema: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(schema, dict):
+        yield schema
+        schema = list(schema.values())
+    if isinstance(schema, list):
+        for entry in schema:
+            yield from _leaves(entry)
+
+
+def test_the_study_schema_knows_the_same_ids_and_dataflows() -> None:
+    leaves = list(_leaves(yaml.safe_load(STUDY_SCHEMA.read_text())))
+    plain = re.sub(r"\?P<\w+>", "", PATTERN)
+    patterns = [leaf["pattern"] for leaf in leaves if "Bpc" in str(leaf.get("pattern", ""))]
+    bare = "^" + re.sub(r"\(([^()|]*)\)", r"\1", plain) + "$"
+    words = [
+        leaf["description"] for leaf in leaves if "pattern" in leaf and leaf["pattern"] == bare
+    ]
+    assert len(patterns) == 2 and all(bare[1:-1] in pattern for pattern in patterns)
+    assert words == [FORM]
+    flows = [leaf["enum"] for leaf in leaves if "ws" in leaf.get("enum", ())]
+    assert len(flows) == 2 and all(tuple(names) == DATAFLOWS for names in flows)
 
 
 def test_preset_units(tmp_path: Path) -> None:

@@ -16,8 +16,9 @@ from edgeint8.arch.cost.systolic import (
     serial_cycles_grid,
     sram_accesses,
 )
-from edgeint8.arch.machine.hardware import DATAFLOWS, Dataflow, uniform_hardware
+from edgeint8.arch.machine.hardware import uniform_hardware
 from edgeint8.arch.network.layers import LayerShape
+from edgeint8.dataflow import DATAFLOWS, Dataflow
 
 EXAMPLE = LayerShape.from_output((32, 32), (3, 3), 16, 16)
 small = st.integers(1, 40)

@@ -6,8 +6,9 @@ from typing import cast
 
 from edgeint8.arch.cost.physical import layer_cost
 from edgeint8.arch.cost.systolic import map_layer
-from edgeint8.arch.machine.hardware import Dataflow, uniform_hardware
+from edgeint8.arch.machine.hardware import uniform_hardware
 from edgeint8.arch.network.layers import Layer, LayerShape
+from edgeint8.dataflow import Dataflow
 from edgeint8.report.findings.account_answers import TERMS
 from edgeint8.scale_sim.account.account import QUANTITIES, Account, layer_accounts
 from edgeint8.scale_sim.account.account_bytes import byte_rungs, demand_order

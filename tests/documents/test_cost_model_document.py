@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from edgeint8.arch.machine.hardware import DATAFLOWS, parse_hardware_id
+from edgeint8.arch.machine.hardware import parse_hardware_id
 from edgeint8.arch.network.layers import Layer, LayerShape, parse_shape_id
 from edgeint8.arch.questions.depthwise import packings
+from edgeint8.dataflow import DATAFLOWS
 from edgeint8.scale_sim.explain import EXAMPLE, explain
 from edgeint8.scale_sim.replica.replica import predict
 

@@ -3,8 +3,9 @@
 import random
 
 from edgeint8.arch.cost.systolic import map_layer
-from edgeint8.arch.machine.hardware import DATAFLOWS, Hardware, parse_hardware_id
+from edgeint8.arch.machine.hardware import Hardware, parse_hardware_id
 from edgeint8.arch.network.layers import LayerShape
+from edgeint8.dataflow import DATAFLOWS
 
 _EXTENTS = (1, 2, 3, 4, 5, 7, 8, 12, 16, 24, 32, 64, 96, 128)
 _SRAM_KB = (1, 1, 1, 2, 3, 4, 8, 16, 64)

@@ -5,8 +5,9 @@ import random
 import pytest
 
 from edgeint8.arch.cost.systolic import map_layer
-from edgeint8.arch.machine.hardware import DATAFLOWS, Hardware, parse_hardware_id, uniform_hardware
+from edgeint8.arch.machine.hardware import Hardware, parse_hardware_id, uniform_hardware
 from edgeint8.arch.network.layers import LayerShape
+from edgeint8.dataflow import DATAFLOWS
 from edgeint8.scale_sim.crosscheck import difference
 from edgeint8.scale_sim.replica.replica import predict
 from edgeint8.scale_sim.simulator.adapter import simulate

@@ -8,9 +8,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from edgeint8.arch.cost.physical import layer_cost
-from edgeint8.arch.cost.systolic import OPERAND_ROLES, Mapping, Role, map_layer
-from edgeint8.arch.machine.hardware import DATAFLOWS, Dataflow, Hardware, uniform_hardware
+from edgeint8.arch.cost.systolic import Mapping, map_layer
+from edgeint8.arch.machine.hardware import Hardware, uniform_hardware
 from edgeint8.arch.network.layers import Layer, LayerShape
+from edgeint8.dataflow import DATAFLOWS, Dataflow, Role, layout_of
 from edgeint8.errors import ModelError
 from edgeint8.scale_sim.account.account import (
     QUANTITIES,
@@ -139,7 +140,7 @@ mappings = st.builds(Mapping, st.sampled_from(DATAFLOWS), sizes, sizes, sizes, s
 @given(mappings, st.integers(1, 200))
 def test_demand_order_is_brute_force(mapping: Mapping, half_bytes: int) -> None:
     """Every half_bytes-th fetched cell misses, in the line that demands it."""
-    for role in OPERAND_ROLES[mapping.dataflow]:
+    for role in layout_of(mapping.dataflow).read_roles:
         lines = demanded_lines(mapping, role, half_bytes)
         found = fetched(mapping, role, half_bytes)
         misses = demand_order_misses(found, half_bytes)

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgeint8.arch.cost.systolic import OPERAND_ROLES, Mapping, map_layer
-from edgeint8.arch.machine.hardware import DATAFLOWS, Hardware, parse_hardware_id, uniform_hardware
+from edgeint8.arch.cost.systolic import Mapping, map_layer
+from edgeint8.arch.machine.hardware import Hardware, parse_hardware_id, uniform_hardware
 from edgeint8.arch.network.layers import LayerShape, parse_shape_id
+from edgeint8.dataflow import DATAFLOWS, layout_of
 from edgeint8.scale_sim.replica.copies import NO_COPIES, ifmap_im2col
 from edgeint8.scale_sim.replica.distinct import stream_fetches, tile_fetches
 from edgeint8.scale_sim.replica.epochs import ifmap_inputs, stream_epochs, tile_epochs
@@ -116,7 +117,7 @@ def test_window_slides_until_it_holds_the_cell(
 
 def demands(mapping: Mapping, is_ifmap: bool) -> list[tuple[int, int, int]]:
     """(line, across, along) of every demand of an operand, in demand order."""
-    role = OPERAND_ROLES[mapping.dataflow][0 if is_ifmap else 1]
+    role = layout_of(mapping.dataflow).read_roles[0 if is_ifmap else 1]
     found = []
     folds = itertools.product(range(mapping.col_folds), range(mapping.row_folds))
     for fold, (col_fold, row_fold) in enumerate(folds):
@@ -176,7 +177,7 @@ def test_input_epochs(shape: LayerShape, hardware: Hardware, data: st.DataObject
     unique = len({address for _, address in addressed})
     assert unique == ifmap_bytes_touched(shape)
     capacity = data.draw(st.integers(1, unique))
-    role = OPERAND_ROLES[mapping.dataflow][0]
+    role = layout_of(mapping.dataflow).read_roles[0]
     stack, inputs = operand_stack(mapping, role), ifmap_inputs(shape, mapping)
     if role == "held":
         found = tile_epochs(stack, inputs, held_tiles(mapping), capacity)
@@ -193,7 +194,7 @@ def test_weight_fetches(shape: LayerShape, hardware: Hardware, data: st.DataObje
         (line, across * 10_000 + along) for line, across, along in demands(mapping, is_ifmap=False)
     ]
     capacity = data.draw(st.integers(1, shape.window * shape.filters))
-    role = OPERAND_ROLES[mapping.dataflow][1]
+    role = layout_of(mapping.dataflow).read_roles[1]
     stack = operand_stack(mapping, role)
     if role == "held":
         found = tile_fetches(stack, held_tiles(mapping), capacity)
@@ -235,7 +236,7 @@ def as_dict(misses: Misses) -> dict[int, int]:
 
 def check_misses(shape: LayerShape, hardware: Hardware, is_ifmap: bool, window: Window) -> None:
     mapping = map_layer(shape, hardware)
-    role = OPERAND_ROLES[mapping.dataflow][0 if is_ifmap else 1]
+    role = layout_of(mapping.dataflow).read_roles[0 if is_ifmap else 1]
     stack = operand_stack(mapping, role)
     taps_across = is_ifmap and mapping.dataflow == "ws"
 
@@ -264,7 +265,7 @@ def check_misses(shape: LayerShape, hardware: Hardware, is_ifmap: bool, window: 
 def test_misses(shape: LayerShape, hardware: Hardware, is_ifmap: bool, data: st.DataObject) -> None:
     """Streams and held tiles, with copies (inputs) and without (weights)."""
     mapping = map_layer(shape, hardware)
-    role = OPERAND_ROLES[mapping.dataflow][0 if is_ifmap else 1]
+    role = layout_of(mapping.dataflow).read_roles[0 if is_ifmap else 1]
     window = data.draw(windows(operand_stack(mapping, role).cells))
     if window.step:
         check_misses(shape, hardware, is_ifmap, window)

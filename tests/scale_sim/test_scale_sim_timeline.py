@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgeint8.arch.cost.systolic import Mapping
-from edgeint8.arch.machine.hardware import DATAFLOWS
+from edgeint8.dataflow import DATAFLOWS
 from edgeint8.scale_sim.replica.misses import NO_MISSES, Misses
 from edgeint8.scale_sim.replica.outputs import output_schedule
 from edgeint8.scale_sim.replica.read_port import ReadPort, Reads

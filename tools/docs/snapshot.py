@@ -11,6 +11,7 @@ import pandas as pd
 
 from edgeint8.errors import DataError
 from edgeint8.files import atomic_path
+from edgeint8.hardware_id import read_hardware_id
 from edgeint8.report.document.part_c import POLICIES
 from edgeint8.report.findings.array_machines import CAUSES
 from edgeint8.tables.files import read_table
@@ -18,8 +19,7 @@ from edgeint8.tables.files import read_table
 KEY = ("workload", "strategy")
 COUNT = "rows"
 INTEGER_WIDTHS = (16, 24, 32)
-# The arrays at the largest and the smallest buffer, and the machines with a limited bandwidth.
-MACHINES = re.compile(r"(?:ws|os|is)_\d+x\d+_(?:(?:32|256)kB_unlimited|\d+kB_\d+Bpc)")
+BUFFERS_KB = (32, 256)  # of the arrays with unlimited bandwidth
 WHOLE = ("best", "dse")  # few rows, of which sentences read what they find
 QUOTED: dict[str, tuple[str, ...]] = {
     "baseline": ("workload", "data_source", "parameters", "macs", "accuracy"),
@@ -96,12 +96,18 @@ def quoted(name: str, frame: pd.DataFrame) -> pd.DataFrame:
     if name == "overflow":
         kept = kept[kept["accumulator_bits"].isin(INTEGER_WIDTHS)]
     elif name in ("roofline", "energy"):
-        kept = kept[kept["hardware"].map(lambda name: bool(MACHINES.fullmatch(str(name))))]
+        kept = kept[kept["hardware"].astype(str).map(_is_quoted)]
     elif name == "crosscheck":
         kept = kept.groupby(list(QUOTED[name]), sort=False).size().rename(COUNT).reset_index()
     if kept.empty:
         raise DataError("no row that documents quote", where=f"{name}.csv")
     return kept
+
+
+def _is_quoted(hardware: str) -> bool:
+    """Arrays at the smallest and the largest buffer, and all machines with a limited bandwidth."""
+    found = read_hardware_id(hardware)
+    return found is not None and (found.bandwidth_bpc is not None or found.sram_kb in BUFFERS_KB)
 
 
 def read_snapshot(folder: str | Path) -> dict[str, pd.DataFrame]:

@@ -4,12 +4,11 @@ from dataclasses import asdict
 
 import onnx
 
+from edgeint8.conventions import IMAGES_AT_ONCE
 from edgeint8.files import write_csv
 from edgeint8.fixed_point.studies.overflow import overflow_rows
 from edgeint8.models.data.samples import load_samples
 from edgeint8.study.job import job
-
-BATCH = 50
 
 with job(snakemake):
     key = {name: snakemake.wildcards[name] for name in ("workload", "strategy")}
@@ -22,6 +21,6 @@ with job(snakemake):
         test.labels,
         bits=range(options["bits"][0], options["bits"][1] + 1),
         tile_rows=options["tile_rows"],
-        batch=test.batch or BATCH,
+        batch=test.batch or IMAGES_AT_ONCE,
     )
     write_csv(snakemake.output.table, [key | asdict(row) | source for row in rows])

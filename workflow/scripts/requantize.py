@@ -4,16 +4,15 @@ from dataclasses import asdict
 
 import onnx
 
+from edgeint8.conventions import IMAGES_AT_ONCE
 from edgeint8.files import write_csv
 from edgeint8.fixed_point.studies.rounding_study import requantize_rows
 from edgeint8.models.data.samples import load_samples
 from edgeint8.study.job import job
 
-BATCH = 50
-
 with job(snakemake):
     key = {name: snakemake.wildcards[name] for name in ("workload", "strategy")}
     test = load_samples(snakemake.input.dataset, "test").first(snakemake.params.images)
     model, source = onnx.load(snakemake.input.model), {"data_source": test.source}
-    rows = requantize_rows(model, test.inputs, batch=test.batch or BATCH)
+    rows = requantize_rows(model, test.inputs, batch=test.batch or IMAGES_AT_ONCE)
     write_csv(snakemake.output.table, [key | asdict(row) | source for row in rows])

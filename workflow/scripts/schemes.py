@@ -4,6 +4,7 @@ import numpy as np
 import onnx
 
 from edgeint8.codesign.datapath import REQUANTIZERS
+from edgeint8.conventions import IMAGES_AT_ONCE
 from edgeint8.files import write_csv
 from edgeint8.fixed_point.arithmetic.requantize import Scheme
 from edgeint8.fixed_point.executor import Executor, as_feeds, pieces
@@ -12,14 +13,12 @@ from edgeint8.quant.evidence.table_rows import evidence_rows, load_logits
 from edgeint8.study.job import job
 from edgeint8.tables.files import read_table
 
-BATCH = 50
-
 
 def scores(model, scheme):
     """The network's first output for all images, rounded as `scheme` says."""
     executor = Executor(model, scheme)
     name = executor.graph.outputs[0]
-    feeds = pieces(as_feeds(model, test.inputs), test.batch or BATCH)
+    feeds = pieces(as_feeds(model, test.inputs), test.batch or IMAGES_AT_ONCE)
     return np.concatenate([executor.run(piece)[name] for piece in feeds]).reshape(fp32.shape)
 
 

@@ -12,14 +12,13 @@ from dataclasses import astuple, dataclass, replace
 
 from edgeint8.arch.cost.physical import (
     DEFAULT,
-    KIB,
     LayerCost,
     Options,
     network_cost,
     total_cycles,
     total_dram_bytes,
 )
-from edgeint8.arch.cost.roofline import Row, network_bound
+from edgeint8.arch.cost.roofline import network_bound
 from edgeint8.arch.cost.schedule import scheduled_cycles
 from edgeint8.arch.cost.systolic import map_layer, sram_accesses
 from edgeint8.arch.cost.tile_space import FP32, INT8, ElementBytes
@@ -41,6 +40,7 @@ from edgeint8.arch.machine.processing_element import (
     network_clock_fj,
 )
 from edgeint8.arch.network.layers import Layer
+from edgeint8.conventions import KIB, Row
 
 PARTS = ("mac", "registers", "clock", "ifmap_sram", "filter_sram", "ofmap_sram", "dram")
 

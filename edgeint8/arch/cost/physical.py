@@ -19,9 +19,9 @@ from edgeint8.arch.cost.tiling import Goal, Input, Storage, Tiling, best_tiling
 from edgeint8.arch.machine.hardware import PORTS, Hardware
 from edgeint8.arch.network.fusion import fuse
 from edgeint8.arch.network.layers import Layer
+from edgeint8.conventions import KIB
 from edgeint8.errors import HardwareError
 
-KIB = 1024
 BOUNDS = ("compute", "dram_bandwidth", "fill_drain", "fold_edges", "stalls")
 
 

@@ -19,8 +19,7 @@ from edgeint8.arch.cost.physical import (
 from edgeint8.arch.cost.schedule import scheduled_cycles
 from edgeint8.arch.machine.hardware import Hardware
 from edgeint8.arch.network.layers import Layer
-
-Row = dict[str, str | int | float]
+from edgeint8.conventions import Row
 
 
 @dataclass(frozen=True)

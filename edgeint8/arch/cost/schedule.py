@@ -27,17 +27,11 @@ from edgeint8.arch.cost.physical import (
 )
 from edgeint8.arch.cost.tile_space import NEVER, TileSpace, tile_space
 from edgeint8.arch.cost.tiling import ORDERS, Storage, port_bytes, too_small
-from edgeint8.arch.machine.hardware import PORTS, Dataflow, Hardware
+from edgeint8.arch.machine.hardware import PORTS, Hardware
 from edgeint8.arch.network.layers import Layer
+from edgeint8.dataflow import Dataflow, layout_of
 
 Counts = NDArray[np.int64]
-
-_LOOPS_ON: dict[Dataflow, tuple[str, str, str]] = {
-    "os": ("p", "m", "c"),
-    "ws": ("c", "m", "p"),
-    "is": ("c", "p", "m"),
-}
-"""Which loop lies on the rows, which on the columns, which streams."""
 
 
 @dataclass(frozen=True)
@@ -106,15 +100,15 @@ def tiled_lines(
     window = space.loops.filter_h * space.loops.filter_w
     axes = {
         "p": (cut_pixels(space), 1, (slice(None), None, None)),
-        "c": (cut(space.loops.channels, space.tile_c), window, (None, slice(None), None)),
+        "k": (cut(space.loops.channels, space.tile_c), window, (None, slice(None), None)),
         "m": (cut(space.loops.filters, space.tile_m), 1, (None, None, slice(None))),
     }
-    on_rows, on_cols, streaming = _LOOPS_ON[dataflow]
-    pieces, per_element, place = axes[on_rows]
+    layout = layout_of(dataflow)
+    pieces, per_element, place = axes[layout.rows]
     folds = pieces.folds(per_element, rows)[place] * repeats
-    pieces, per_element, place = axes[on_cols]
+    pieces, per_element, place = axes[layout.columns]
     folds = folds * pieces.folds(per_element, cols)[place]
-    pieces, per_element, place = axes[streaming]
+    pieces, per_element, place = axes[layout.streams]
     skew = rows + cols - 2
     if not pipelined:
         overhead = pieces.pieces * (rows + skew)

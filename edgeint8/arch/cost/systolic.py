@@ -8,24 +8,15 @@ does not fit is cut into folds, and SCALE-Sim runs them one after another.
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeint8.arch.machine.hardware import Dataflow, Hardware, parse_hardware_id
+from edgeint8.arch.machine.hardware import Hardware, parse_hardware_id
 from edgeint8.arch.network.layers import LayerShape
+from edgeint8.dataflow import DATAFLOWS, DIMENSIONS, Dataflow, Role, layout_of
 
 Int64 = NDArray[np.int64]
-Role = Literal["rows", "columns", "held"]
-"""How an operand meets the array: it streams into the rows or the columns, or is held in it."""
-
-OPERAND_ROLES: dict[Dataflow, tuple[Role, Role]] = {
-    "ws": ("rows", "held"),
-    "os": ("rows", "columns"),
-    "is": ("held", "rows"),
-}
-"""Roles of (ifmap, filter) in each dataflow."""
 
 
 @dataclass(frozen=True)
@@ -35,10 +26,9 @@ class Mapping:
     Parameters
     ----------
     spatial_rows, spatial_cols
-        What the array's rows and columns hold, before cutting: (P, M) for os, (K, M) for ws,
-        (K, P) for is.
+        What the dataflow lays on the array's rows and columns, before cutting.
     temporal
-        What streams: K for os, P for ws, M for is.
+        What streams.
     rows, cols
         The array.
     """
@@ -49,6 +39,14 @@ class Mapping:
     temporal: int
     rows: int
     cols: int
+
+    def __post_init__(self) -> None:
+        layout_of(self.dataflow)
+
+    @cached_property
+    def holds_outputs(self) -> bool:
+        """Sums stay in the array until they are finished; nothing is loaded before a fold."""
+        return layout_of(self.dataflow).held == "ofmap"
 
     @cached_property
     def row_folds(self) -> int:
@@ -68,7 +66,7 @@ class Mapping:
     @cached_property
     def preload_lines(self) -> int:
         """Lines in which a fold's stationary tile is shifted in; none for os."""
-        return 0 if self.dataflow == "os" else self.rows
+        return 0 if self.holds_outputs else self.rows
 
     @cached_property
     def fold_lines(self) -> int:
@@ -106,14 +104,15 @@ def map_layer(shape: LayerShape, hardware: Hardware, images: int = 1) -> Mapping
     >>> mapping.folds, mapping.fold_lines, serial_cycles(mapping)
     (9, 1070, 9629)
     """
-    p, k, m = images * shape.output_pixels, shape.window, shape.filters
-    spatial_rows, spatial_cols, temporal = {
-        "os": (p, m, k),
-        "ws": (k, m, p),
-        "is": (k, p, m),
-    }[hardware.dataflow]
+    size = {"p": images * shape.output_pixels, "k": shape.window, "m": shape.filters}
+    layout = layout_of(hardware.dataflow)
     return Mapping(
-        hardware.dataflow, spatial_rows, spatial_cols, temporal, hardware.rows, hardware.cols
+        hardware.dataflow,
+        size[layout.rows],
+        size[layout.columns],
+        size[layout.streams],
+        hardware.rows,
+        hardware.cols,
     )
 
 
@@ -130,7 +129,7 @@ def serial_cycles_grid(mapping: Mapping, rows: Int64, cols: Int64) -> Int64:
     """
     row_folds = -(-mapping.spatial_rows // rows)
     col_folds = -(-mapping.spatial_cols // cols)
-    passes = 1 if mapping.dataflow == "os" else 2  # ws and is: preload, then fill
+    passes = 1 if mapping.holds_outputs else 2  # preload, then fill
     by_rows = row_folds * (mapping.temporal + passes * rows - 2)
     cycles = np.multiply.outer(by_rows, col_folds)
     cycles += np.multiply.outer(row_folds, col_folds * cols)
@@ -161,21 +160,21 @@ def sram_accesses(mapping: Mapping) -> tuple[int, int, int]:
     stationary operand is loaded once. Partial sums of every row fold leave the array, except
     output-stationary, where each output leaves once.
     """
-    accesses = {
+    accesses: dict[Role, int] = {
         "rows": mapping.col_folds * mapping.spatial_rows * mapping.temporal,
         "columns": mapping.row_folds * mapping.temporal * mapping.spatial_cols,
         "held": mapping.spatial_rows * mapping.spatial_cols,
     }
-    ifmap, filter_ = OPERAND_ROLES[mapping.dataflow]
-    ofmap = "held" if mapping.dataflow == "os" else "columns"
-    return accesses[ifmap], accesses[filter_], accesses[ofmap]
+    layout = layout_of(mapping.dataflow)
+    ifmap, filter_, ofmap = (accesses[layout.role(operand)] for operand in DIMENSIONS)
+    return ifmap, filter_, ofmap
 
 
 def _demonstration() -> None:
     shape = LayerShape.from_output((32, 32), (3, 3), 16, 16)
     print(f"conv 3x3, 16 -> 16 channels, 32x32 outputs: {shape.macs:,} MACs")
     print(f"ideal on 16x16: {shape.macs // 256:,} cycles")
-    for dataflow in ("ws", "os", "is"):
+    for dataflow in DATAFLOWS:
         mapping = map_layer(shape, parse_hardware_id(f"{dataflow}_16x16_64kB_unlimited"))
         cycles = serial_cycles(mapping)
         print(

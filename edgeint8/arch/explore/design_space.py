@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeint8.arch.cost.physical import KIB
-from edgeint8.arch.machine.hardware import DATAFLOWS, Dataflow, Hardware
+from edgeint8.arch.machine.hardware import Hardware
+from edgeint8.conventions import KIB
+from edgeint8.dataflow import DATAFLOWS, Dataflow, layout_of
 from edgeint8.errors import ConfigError
 
 Sram = tuple[int, int, int]
@@ -65,6 +66,8 @@ class DesignSpace:
         for sram_kb in self.sram_kb:  # a Hardware refuses what is absurd
             for bandwidth in self.bandwidths_bpc:
                 self.machine("ws", self.rows[0], self.cols[0], sram_kb, bandwidth, False)
+        for dataflow in self.dataflows:
+            layout_of(dataflow, where="$.explore.dataflows")
         self.hardware(self.size - 1)
 
     @property
@@ -138,7 +141,9 @@ def holds_array_tile(
     rows x cols sums of four bytes.
     """
     on_rows, on_array = rows * rows, rows * cols
-    ifmap, filter_ = (on_array, on_rows) if dataflow == "is" else (on_rows, on_array)
+    ifmap, filter_ = (
+        on_rows if role == "rows" else on_array for role in layout_of(dataflow).read_roles
+    )
     ifmap_fits, filter_fits, sums_fit = (
         2 * size <= kb * KIB
         for size, kb in zip((ifmap, filter_, 4 * on_array), sram_kb, strict=True)

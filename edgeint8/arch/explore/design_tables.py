@@ -16,8 +16,8 @@ from edgeint8.arch.cost.folds import pipelined_cycles, serial_cycles
 from edgeint8.arch.cost.physical import layer_cost, transfer_cycles
 from edgeint8.arch.cost.systolic import map_layer
 from edgeint8.arch.explore.design_space import DesignSpace, Sram
-from edgeint8.arch.machine.hardware import Dataflow
 from edgeint8.arch.network.layers import Layer
+from edgeint8.dataflow import Dataflow
 from edgeint8.errors import HardwareError
 
 Counts = NDArray[np.signedinteger]

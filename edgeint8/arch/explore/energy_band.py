@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeint8.arch.cost.roofline import Row
 from edgeint8.arch.explore.design_space import NO_LIMITS, Constraints, DesignSpace
 from edgeint8.arch.explore.explore import Exploration, explore
 from edgeint8.arch.explore.recommended import recommend
 from edgeint8.arch.machine.constants import LEVELS, Level
 from edgeint8.arch.network.layers import Layer
+from edgeint8.conventions import Row
 
 
 def explore_band(

@@ -16,9 +16,9 @@ from edgeint8.arch.explore.design_space import NO_LIMITS, Constraints, DesignSpa
 from edgeint8.arch.explore.network_tables import Network, energy_block, with_clock
 from edgeint8.arch.explore.pareto import StagedFront
 from edgeint8.arch.machine.constants import Level
-from edgeint8.arch.machine.hardware import Dataflow
 from edgeint8.arch.machine.processing_element import clock_fj
 from edgeint8.arch.network.layers import Layer
+from edgeint8.dataflow import Dataflow
 
 Counts = NDArray[np.int64]
 Cycles = NDArray[np.integer]

@@ -9,10 +9,11 @@ import numpy as np
 
 from edgeint8.arch.cost.energy import area_mm2, energy_band_pj, network_energy_fj
 from edgeint8.arch.cost.physical import network_cost, total_cycles, total_dram_bytes
-from edgeint8.arch.cost.roofline import Row, network_bound
+from edgeint8.arch.cost.roofline import network_bound
 from edgeint8.arch.explore.explore import Exploration
 from edgeint8.arch.machine.hardware import Hardware
 from edgeint8.arch.network.layers import Layer
+from edgeint8.conventions import Row
 
 
 def design_row(workload: str, layers: Sequence[Layer], hardware: Hardware) -> Row:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeint8.arch.cost.physical import KIB, exposed_cycles
+from edgeint8.arch.cost.physical import exposed_cycles
 from edgeint8.arch.cost.tile_space import INT8
 from edgeint8.arch.explore.design_space import DesignSpace, Sram, holds_array_tile
 from edgeint8.arch.explore.design_tables import (
@@ -27,13 +27,14 @@ from edgeint8.arch.machine.constants import (
     mac_fj,
     sram_fj_per_byte,
 )
-from edgeint8.arch.machine.hardware import Dataflow
 from edgeint8.arch.machine.processing_element import (
     area_um2,
     data_fj,
     network_clock_fj,
 )
 from edgeint8.arch.network.layers import Layer
+from edgeint8.conventions import KIB
+from edgeint8.dataflow import DIMENSIONS, Dataflow, layout_of
 
 Counts = NDArray[np.int64]
 
@@ -128,9 +129,7 @@ def energy_block(
         kind = object if network.wide else np.int64
         return np.full((len(network.rows), len(network.cols)), network.never, dtype=kind)
     by_rows, by_cols, held = array_traffic(network.foldings[dataflow], network.wide)
-    streams = {"os": (by_rows, by_cols, held), "ws": (by_rows, held, by_cols)}.get(
-        dataflow, (held, by_rows, by_cols)
-    )
+    layout = layout_of(dataflow)
     kind = object if network.wide else np.int64
     counts = np.array([entry.count for entry in network.distinct], dtype=kind)
     array = np.array([entry.layer.shape is not None for entry in network.distinct])
@@ -144,12 +143,12 @@ def energy_block(
     total = moved * round(DRAM_PER_BYTE.at(level))
     total += network.macs * (mac_fj(level, "int8") + data_fj(dataflow, level))
     block = np.zeros((1, 1), dtype=kind)
-    for kb, stream, fill, width in zip(sram_kb, streams, fills, (1, 1, 8), strict=True):
-        price = sram_fj_per_byte(kb, level)
+    for kb, operand, fill, width in zip(sram_kb, DIMENSIONS, fills, (1, 1, 8), strict=True):
+        price, role = sram_fj_per_byte(kb, level), layout.role(operand)
         total += price * fill
-        if stream is by_rows:
+        if role == "rows":
             block = block + (price * width * by_rows)[None, :]
-        elif stream is by_cols:
+        elif role == "columns":
             block = block + (price * width * by_cols)[:, None]
         else:
             total += price * width * held

@@ -16,9 +16,9 @@ from edgeint8.arch.explore.explore import Exploration
 from edgeint8.arch.explore.network_tables import Network, energy_block, with_clock
 from edgeint8.arch.explore.pareto import StagedFront
 from edgeint8.arch.machine.constants import Level
-from edgeint8.arch.machine.hardware import Dataflow
 from edgeint8.arch.machine.processing_element import clock_fj
 from edgeint8.arch.network.layers import Layer
+from edgeint8.dataflow import Dataflow
 
 Places = NDArray[np.intp]
 _CHUNK = 1 << 15  # designs whose arrays stay in the second-level cache

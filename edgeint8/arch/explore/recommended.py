@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from edgeint8.arch.cost.physical import dram_bytes_per_cycle
-from edgeint8.arch.cost.roofline import Row
 from edgeint8.arch.cost.schedule import scheduled_cycles
 from edgeint8.arch.explore.explore import Exploration
 from edgeint8.arch.explore.front import best_places, design_row
 from edgeint8.arch.machine.hardware import Hardware
 from edgeint8.arch.network.layers import Layer
 from edgeint8.arch.network.totals import mac_count
+from edgeint8.conventions import Row
 
 NEARLY = 1.05
 CANDIDATES = 40

@@ -11,21 +11,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, cast
 
 import yaml
 
+from edgeint8.dataflow import Dataflow, layout_of
 from edgeint8.errors import HardwareError, yaml_problem
+from edgeint8.hardware_id import FORM, HardwareId, read_hardware_id
 
-Dataflow = Literal["ws", "os", "is"]
-DATAFLOWS: tuple[Dataflow, ...] = get_args(Dataflow)
 PORTS = 3
 """Operand ports to DRAM: ifmap, filter, ofmap."""
 
-_ID = re.compile(
-    r"(?P<dataflow>ws|os|is)_(?P<rows>\d+)x(?P<cols>\d+)_(?P<kb>\d+)kB_"
-    r"(?:unlimited|(?P<bandwidth>\d+)Bpc)"
-)
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 _ALLOWED_RANGE: dict[str, tuple[float, float]] = {
@@ -81,10 +77,7 @@ class Hardware:
     dram_bytes_per_cycle: Fraction | None = None
 
     def __post_init__(self) -> None:
-        if self.dataflow not in DATAFLOWS:
-            raise HardwareError(
-                f"unknown dataflow {self.dataflow!r}", where=self.name, allowed=", ".join(DATAFLOWS)
-            )
+        layout_of(self.dataflow, where=self.name)
         for field, bounds in _ALLOWED_RANGE.items():
             value = getattr(self, field)
             if field == "bandwidth_bpc" and value is None:
@@ -95,7 +88,7 @@ class Hardware:
             raise HardwareError(
                 f"dram_bytes_per_cycle is {exact}", where=self.name, allowed="above 0, or none"
             )
-        if self.name and (not _NAME.fullmatch(self.name) or _ID.fullmatch(self.name)):
+        if self.name and (not _NAME.fullmatch(self.name) or read_hardware_id(self.name)):
             raise HardwareError(f"bad hardware name {self.name!r}", allowed=_NAME.pattern)
         if not self.name and len(set(self.sram_kb)) > 1:
             raise HardwareError(
@@ -123,8 +116,9 @@ class Hardware:
         """``<dataflow>_<rows>x<cols>_<kB>kB_(unlimited|<n>Bpc)``, or the preset's name."""
         if self.name:
             return self.name
-        bandwidth = "unlimited" if self.bandwidth_bpc is None else f"{self.bandwidth_bpc}Bpc"
-        return f"{self.dataflow}_{self.rows}x{self.cols}_{self.ifmap_sram_kb}kB_{bandwidth}"
+        return str(
+            HardwareId(self.dataflow, self.rows, self.cols, self.ifmap_sram_kb, self.bandwidth_bpc)
+        )
 
 
 def _check_range(field: str, value: Any, bounds: tuple[float, float], where: str) -> None:
@@ -145,11 +139,6 @@ def uniform_hardware(
     return Hardware(dataflow, rows, cols, sram_kb, sram_kb, sram_kb, bandwidth_bpc)
 
 
-def is_hardware_id(text: str) -> bool:
-    """Whether `text` has the form of an id; its numbers may still be out of range."""
-    return _ID.fullmatch(text) is not None
-
-
 def parse_hardware_id(text: str) -> Hardware:
     """The machine that an id describes; raises `HardwareError` when it does not parse.
 
@@ -157,23 +146,10 @@ def parse_hardware_id(text: str) -> Hardware:
     >>> found.dataflow, found.processing_elements, found.bandwidth_bpc
     ('ws', 256, 16)
     """
-    match = _ID.fullmatch(text)
-    if match is None:
-        raise HardwareError(
-            f"hardware id {text!r} does not parse",
-            allowed="(ws|os|is)_<rows>x<cols>_<kB>kB_(unlimited|<n>Bpc)",
-        )
-    bandwidth = match["bandwidth"]
-    hardware = uniform_hardware(
-        cast(Dataflow, match["dataflow"]),
-        int(match["rows"]),
-        int(match["cols"]),
-        int(match["kb"]),
-        None if bandwidth is None else int(bandwidth),
-    )
-    if hardware.id != text:  # leading zeros would give one machine two ids
-        raise HardwareError(f"hardware id {text!r} is not canonical", allowed=hardware.id)
-    return hardware
+    parts = read_hardware_id(text)
+    if parts is None:
+        raise HardwareError(f"hardware id {text!r} does not parse", allowed=FORM)
+    return uniform_hardware(cast(Dataflow, parts.dataflow), *parts[1:])
 
 
 _PRESET_REQUIRED = frozenset({"dataflow", "rows", "cols", "clock_mhz", "dram_gb_per_s"})

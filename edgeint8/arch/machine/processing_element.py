@@ -21,7 +21,7 @@ from edgeint8.arch.machine.constants import (
     NumberFormat,
     mac_area_um2,
 )
-from edgeint8.arch.machine.hardware import Dataflow
+from edgeint8.dataflow import Dataflow, Operand, layout_of
 
 Count = TypeVar("Count", int, NDArray[np.int64])
 
@@ -34,6 +34,10 @@ class Widths:
     weight: int = 8
     accumulator: int = 32
 
+    def of(self, operand: Operand) -> int:
+        """Bits of one value of this operand; outputs are sums inside the array."""
+        return {"ifmap": self.activation, "filter": self.weight, "ofmap": self.accumulator}[operand]
+
 
 INT8_WIDTHS = Widths()
 FP32_WIDTHS = Widths(32, 32, 32)
@@ -45,18 +49,14 @@ def register_bits(dataflow: Dataflow, pipelined: bool, widths: Widths = INT8_WID
     bits = widths.activation + widths.weight + widths.accumulator
     if not pipelined:
         return bits
-    held = {"os": widths.accumulator, "ws": widths.weight, "is": widths.activation}
-    return bits + held[dataflow]
+    return bits + widths.of(layout_of(dataflow).held)
 
 
 def shifted_bits(dataflow: Dataflow, widths: Widths = INT8_WIDTHS) -> int:
     """Register bits that take a new value with each MAC: what moves, and the sum."""
-    moving = {
-        "os": widths.activation + widths.weight,
-        "ws": widths.activation,
-        "is": widths.weight,
-    }
-    return moving[dataflow] + widths.accumulator
+    reads = {"ifmap": widths.activation, "filter": widths.weight}
+    held = layout_of(dataflow).held
+    return sum(bits for operand, bits in reads.items() if operand != held) + widths.accumulator
 
 
 def data_fj(dataflow: Dataflow, level: Level, widths: Widths = INT8_WIDTHS) -> int:

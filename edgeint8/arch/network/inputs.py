@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from edgeint8.arch.machine.hardware import Hardware, is_hardware_id, load_preset, parse_hardware_id
+from edgeint8.arch.machine.hardware import Hardware, load_preset, parse_hardware_id
 from edgeint8.arch.network.layers import Layer
 from edgeint8.arch.network.repeated import in_batch
 from edgeint8.arch.network.totals import batch_of_layers, mac_count
 from edgeint8.data import HARDWARE
 from edgeint8.errors import HardwareError, ModelError
+from edgeint8.hardware_id import read_hardware_id
 
 PRESET_FOLDERS = (Path("config") / "hardware", HARDWARE)  # of the working folder, of the package
 Shapes = Sequence[str] | Mapping[str, Sequence[int]]
@@ -107,7 +108,7 @@ def find_hardware(text: str, where: str = "--hardware") -> Hardware:
     for folder in PRESET_FOLDERS:
         if (folder / f"{text}.yaml").is_file():
             return load_preset(folder / f"{text}.yaml")
-    if is_hardware_id(text):
+    if read_hardware_id(text):
         try:
             return parse_hardware_id(text)
         except HardwareError as error:

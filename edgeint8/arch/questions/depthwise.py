@@ -8,10 +8,10 @@ weights are block-diagonal: g times as many rows and columns are busy, most of t
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from edgeint8.arch.cost.roofline import Row
 from edgeint8.arch.cost.systolic import map_layer
 from edgeint8.arch.machine.hardware import Hardware
 from edgeint8.arch.network.layers import Layer, LayerShape
+from edgeint8.conventions import Row
 from edgeint8.errors import ModelError
 
 

@@ -10,9 +10,10 @@ from edgeint8.arch.cost.physical import (
     total_cycles,
     total_dram_bytes,
 )
-from edgeint8.arch.cost.roofline import Row, network_bound
+from edgeint8.arch.cost.roofline import network_bound
 from edgeint8.arch.machine.hardware import Hardware
 from edgeint8.arch.network.layers import Layer
+from edgeint8.conventions import Row
 
 RESOURCES = ("rows", "cols", "sram", "bandwidth")
 

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from edgeint8.arch.cost.physical import DEFAULT, LayerCost, Options, network_cost
-from edgeint8.arch.cost.roofline import Row
-from edgeint8.arch.machine.hardware import DATAFLOWS, Dataflow, Hardware
+from edgeint8.arch.machine.hardware import Hardware
 from edgeint8.arch.network.layers import Layer
+from edgeint8.conventions import Row
+from edgeint8.dataflow import DATAFLOWS, Dataflow
 
 
 @dataclass(frozen=True)

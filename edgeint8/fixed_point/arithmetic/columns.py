@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from edgeint8.conventions import Array
 from edgeint8.errors import ModelError
 from edgeint8.fixed_point.arithmetic.kernels import centre
 from edgeint8.fixed_point.arithmetic.operands import Operands
-from edgeint8.fixed_point.arithmetic.requantize import Array
 
 
 def column_groups(operands: Operands) -> tuple[Array, Array]:

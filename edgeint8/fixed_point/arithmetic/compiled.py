@@ -4,9 +4,9 @@ from typing import Any
 
 import numba
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from edgeint8.conventions import Array
+
 _OPTIONS: dict[str, Any] = {"cache": True, "error_model": "numpy"}
 
 

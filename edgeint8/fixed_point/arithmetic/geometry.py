@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from edgeint8.conventions import Array
 from edgeint8.errors import ModelError
-
-Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)

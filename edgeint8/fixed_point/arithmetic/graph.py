@@ -8,8 +8,8 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
+from edgeint8.conventions import Array
 from edgeint8.errors import ModelError
-from edgeint8.fixed_point.arithmetic.requantize import Array
 
 OWN_DOMAIN = "edgeint8"
 """Operators on codes that neither ONNX nor ONNX Runtime has; a model brings bodies of them."""

@@ -13,10 +13,11 @@ Where the bound fails, K is split into pieces for which it holds, and these are 
 
 import numpy as np
 
+from edgeint8.conventions import Array
 from edgeint8.errors import ModelError
 from edgeint8.fixed_point.arithmetic.geometry import ConvGeometry
 from edgeint8.fixed_point.arithmetic.operands import Operands
-from edgeint8.fixed_point.arithmetic.requantize import Array, code_range, requantize
+from edgeint8.fixed_point.arithmetic.requantize import code_range, requantize
 
 FLOAT32_EXACT = 1 << 24
 COLUMN_BUFFER_BYTES = 1 << 20

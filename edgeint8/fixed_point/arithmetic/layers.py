@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edgeint8.conventions import Array
 from edgeint8.errors import ModelError
 from edgeint8.fixed_point.arithmetic.graph import Graph, Node
-from edgeint8.fixed_point.arithmetic.requantize import Array
 
 # positions of x_scale, w_scale, y_scale, y_zero_point among the inputs
 _SCALE_INPUTS = {

@@ -4,9 +4,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from edgeint8.conventions import Array
 from edgeint8.errors import ModelError
 from edgeint8.fixed_point.arithmetic.geometry import ConvGeometry
-from edgeint8.fixed_point.arithmetic.requantize import Array, code_range
+from edgeint8.fixed_point.arithmetic.requantize import code_range
 
 
 @dataclass(frozen=True)

@@ -11,15 +11,13 @@ that real libraries and chips make; `requantize` is the only function that round
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
 
 import ml_dtypes
 import numpy as np
 import numpy.typing as npt
 
+from edgeint8.conventions import Array
 from edgeint8.errors import ModelError
-
-Array = npt.NDArray[Any]
 
 
 class Scheme(Enum):

@@ -13,9 +13,9 @@ from collections.abc import Mapping
 import numpy as np
 import onnx
 
+from edgeint8.conventions import Array
 from edgeint8.errors import ModelError
 from edgeint8.fixed_point.arithmetic.graph import Node
-from edgeint8.fixed_point.arithmetic.requantize import Array
 from edgeint8.fixed_point.executor import ALL_TENSORS, Executor
 from edgeint8.fixed_point.fast import fast_elementwise, fast_steps
 from edgeint8.fixed_point.fast.fast_plan import Plan, Step, Values

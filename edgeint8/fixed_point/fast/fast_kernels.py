@@ -10,7 +10,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from edgeint8.fixed_point.arithmetic.requantize import Array
+from edgeint8.conventions import Array
 
 _OPTIONS: dict[str, Any] = {"cache": True, "error_model": "numpy", "fastmath": {"nnan", "nsz"}}
 

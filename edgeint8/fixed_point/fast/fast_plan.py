@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from edgeint8.conventions import Array
 from edgeint8.fixed_point.arithmetic.geometry import ConvGeometry
 from edgeint8.fixed_point.arithmetic.graph import Graph, Node
-from edgeint8.fixed_point.arithmetic.requantize import Array
 from edgeint8.fixed_point.fast.slab import Halo, Slab, aligned_zeros
 
 Values = dict[str, Array]

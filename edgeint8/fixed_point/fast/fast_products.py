@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edgeint8.conventions import Array
 from edgeint8.fixed_point.arithmetic.geometry import ConvGeometry
-from edgeint8.fixed_point.arithmetic.requantize import Array
 from edgeint8.fixed_point.fast.fast_plan import Plan, border
 from edgeint8.fixed_point.fast.slab import Halo, Slab
 

@@ -8,11 +8,12 @@ from collections.abc import Callable
 
 import numpy as np
 
+from edgeint8.conventions import Array
 from edgeint8.fixed_point.arithmetic.geometry import ConvGeometry
 from edgeint8.fixed_point.arithmetic.graph import Node
 from edgeint8.fixed_point.arithmetic.kernels import FLOAT32_EXACT
 from edgeint8.fixed_point.arithmetic.layers import OutputStage, has_output_stage, output_stage
-from edgeint8.fixed_point.arithmetic.requantize import Array, ort_scale
+from edgeint8.fixed_point.arithmetic.requantize import ort_scale
 from edgeint8.fixed_point.fast import fast_kernels
 from edgeint8.fixed_point.fast.fast_plan import Plan, Values, border
 from edgeint8.fixed_point.fast.fast_products import Product, convolution_product, dense_product

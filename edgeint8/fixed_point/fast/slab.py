@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edgeint8.fixed_point.arithmetic.requantize import Array
+from edgeint8.conventions import Array
 
 ALIGNMENT_BYTES = 64
 """A vector register. ``np.zeros`` aligns to 16, which slows matrix products by a quarter."""

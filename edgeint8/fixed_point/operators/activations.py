@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import special
 
-from edgeint8.fixed_point.arithmetic.requantize import Array
+from edgeint8.conventions import Array
 from edgeint8.fixed_point.operators.context import Context
 
 F32, F64 = np.float32, np.float64

@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from edgeint8.conventions import Array
 from edgeint8.fixed_point.arithmetic.graph import Graph, Node
 from edgeint8.fixed_point.arithmetic.operands import Operands
-from edgeint8.fixed_point.arithmetic.requantize import Array, Scheme
+from edgeint8.fixed_point.arithmetic.requantize import Scheme
 
 Accumulate = Callable[[Node, Operands], Array]
 """Sums of products with bias, (N, *O, M) or (..., M); overflow policies replace it."""

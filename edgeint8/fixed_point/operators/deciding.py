@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from edgeint8.fixed_point.arithmetic.requantize import Array
+from edgeint8.conventions import Array
 from edgeint8.fixed_point.operators.context import Context
 
 Operator = Callable[..., Array]

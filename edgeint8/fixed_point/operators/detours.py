@@ -5,7 +5,7 @@ They bear the domain ``edgeint8``; networks that came as .tflite hold them, with
 
 import numpy as np
 
-from edgeint8.fixed_point.arithmetic.requantize import Array
+from edgeint8.conventions import Array
 from edgeint8.fixed_point.operators import floating
 from edgeint8.fixed_point.operators.context import Context, scalar
 from edgeint8.fixed_point.operators.quantization import to_level

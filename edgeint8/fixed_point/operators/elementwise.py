@@ -6,7 +6,8 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from edgeint8.fixed_point.arithmetic.requantize import Array, code_range
+from edgeint8.conventions import Array
+from edgeint8.fixed_point.arithmetic.requantize import code_range
 from edgeint8.fixed_point.operators.context import Context, scalar
 from edgeint8.fixed_point.operators.quantization import to_level
 

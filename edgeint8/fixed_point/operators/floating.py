@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from edgeint8.conventions import Array
 from edgeint8.errors import ModelError
 from edgeint8.fixed_point.arithmetic.geometry import ConvGeometry
-from edgeint8.fixed_point.arithmetic.requantize import Array
 from edgeint8.fixed_point.operators.context import Context
 from edgeint8.fixed_point.operators.elementwise import sigmoid as logistic
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from edgeint8.conventions import Array
 from edgeint8.errors import ModelError
-from edgeint8.fixed_point.arithmetic.requantize import Array
 from edgeint8.fixed_point.operators import activations, floating, normalising
 from edgeint8.fixed_point.operators.context import Context
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from edgeint8.conventions import Array
 from edgeint8.errors import ModelError
-from edgeint8.fixed_point.arithmetic.requantize import Array
 from edgeint8.fixed_point.operators.context import Context
 
 REDUCTIONS = {"add": np.add, "mul": np.multiply, "min": np.minimum, "max": np.maximum}

@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from edgeint8.conventions import Array
 from edgeint8.fixed_point.arithmetic.geometry import ConvGeometry
 from edgeint8.fixed_point.arithmetic.operands import Operands
-from edgeint8.fixed_point.arithmetic.requantize import Array, combined_scale, requantize
+from edgeint8.fixed_point.arithmetic.requantize import combined_scale, requantize
 from edgeint8.fixed_point.operators.context import Context, scalar
 
 NO_ZERO_POINT = np.zeros((), np.int8)

@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from edgeint8.conventions import Array
 from edgeint8.errors import ModelError
 from edgeint8.fixed_point.arithmetic.geometry import ConvGeometry
-from edgeint8.fixed_point.arithmetic.requantize import Array, code_range, requantize
+from edgeint8.fixed_point.arithmetic.requantize import code_range, requantize
 from edgeint8.fixed_point.operators.context import Context, scalar
 
 F32 = np.float32

@@ -3,7 +3,8 @@
 import numpy as np
 import onnx
 
-from edgeint8.fixed_point.arithmetic.requantize import Array, code_range
+from edgeint8.conventions import Array
+from edgeint8.fixed_point.arithmetic.requantize import code_range
 from edgeint8.fixed_point.operators.context import Context
 
 UINT8 = onnx.TensorProto.UINT8

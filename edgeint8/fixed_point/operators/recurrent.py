@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from edgeint8.conventions import Array
 from edgeint8.errors import ModelError
-from edgeint8.fixed_point.arithmetic.requantize import Array
 from edgeint8.fixed_point.operators.context import Context
 
 F32 = np.float32

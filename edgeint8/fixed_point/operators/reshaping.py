@@ -3,7 +3,7 @@
 import numpy as np
 import onnx
 
-from edgeint8.fixed_point.arithmetic.requantize import Array
+from edgeint8.conventions import Array
 from edgeint8.fixed_point.operators.context import Context
 
 

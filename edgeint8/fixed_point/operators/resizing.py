@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from edgeint8.conventions import Array
 from edgeint8.errors import ModelError
 from edgeint8.fixed_point.arithmetic.graph import Node
-from edgeint8.fixed_point.arithmetic.requantize import Array
 from edgeint8.fixed_point.operators.context import Context
 
 F32, HALF = np.float32, np.float32(0.5)

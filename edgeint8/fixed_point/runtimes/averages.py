@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from edgeint8.conventions import Array
 from edgeint8.fixed_point.arithmetic.requantize import (
-    Array,
     FixedPointMultiplier,
     code_range,
     multiply_gemmlowp,

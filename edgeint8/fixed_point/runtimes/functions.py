@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from edgeint8.conventions import Array
 from edgeint8.errors import ModelError
 from edgeint8.fixed_point.arithmetic.requantize import (
-    Array,
     code_range,
     multiply_gemmlowp,
     quantize_multiplier,

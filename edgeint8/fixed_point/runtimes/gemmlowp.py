@@ -6,8 +6,8 @@ holds int32 values. Source: gemmlowp, ``fixedpoint/fixedpoint.h``.
 
 import numpy as np
 
+from edgeint8.conventions import Array
 from edgeint8.fixed_point.arithmetic.requantize import (
-    Array,
     FixedPointMultiplier,
     multiply_gemmlowp,
     quantize_multiplier,

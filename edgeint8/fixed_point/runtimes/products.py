@@ -4,12 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from edgeint8.fixed_point.arithmetic.requantize import (
-    Array,
-    Scheme,
-    exact_scale,
-    requantize,
-)
+from edgeint8.conventions import Array
+from edgeint8.fixed_point.arithmetic.requantize import Scheme, exact_scale, requantize
 from edgeint8.fixed_point.operators.context import Context, scalar
 from edgeint8.fixed_point.operators.linear import gemm_operands
 from edgeint8.fixed_point.runtimes.gemmlowp import round_away

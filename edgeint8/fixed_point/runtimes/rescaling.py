@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from edgeint8.fixed_point.arithmetic.requantize import Array, code_range
+from edgeint8.conventions import Array
+from edgeint8.fixed_point.arithmetic.requantize import code_range
 from edgeint8.fixed_point.operators.context import Context, scalar
 from edgeint8.fixed_point.runtimes import gemmlowp
 from edgeint8.fixed_point.runtimes.gemmlowp import round_away

@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from edgeint8.conventions import Array
 from edgeint8.errors import ModelError
-from edgeint8.fixed_point.arithmetic.requantize import Array, Scheme, code_range, requantize
+from edgeint8.fixed_point.arithmetic.requantize import Scheme, code_range, requantize
 from edgeint8.fixed_point.operators.context import Context, scalar
 from edgeint8.fixed_point.runtimes import gemmlowp
 

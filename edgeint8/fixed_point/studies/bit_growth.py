@@ -18,12 +18,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import onnx
 
+from edgeint8.conventions import Array
 from edgeint8.errors import ModelError
 from edgeint8.fixed_point.arithmetic.geometry import ConvGeometry
 from edgeint8.fixed_point.arithmetic.graph import Node
 from edgeint8.fixed_point.arithmetic.kernels import accumulate
 from edgeint8.fixed_point.arithmetic.operands import Operands, with_raw_codes
-from edgeint8.fixed_point.arithmetic.requantize import Array, code_range
+from edgeint8.fixed_point.arithmetic.requantize import code_range
 from edgeint8.fixed_point.executor import Executor, exact_accumulate
 from edgeint8.quant.affine import Reach, signed_width, sum_reach, tile_width, with_bias
 

@@ -17,11 +17,11 @@ import numba
 import numpy as np
 import onnx
 
+from edgeint8.conventions import IMAGES_AT_ONCE, Array
 from edgeint8.errors import ModelError
 from edgeint8.fixed_point.arithmetic.columns import column_groups, from_groups, preloaded
 from edgeint8.fixed_point.arithmetic.graph import Node
 from edgeint8.fixed_point.arithmetic.operands import Operands
-from edgeint8.fixed_point.arithmetic.requantize import Array
 from edgeint8.fixed_point.executor import Executor, Images, as_feeds, exact_accumulate, pieces
 from edgeint8.fixed_point.studies.bit_growth import DEFAULT_TILE_ROWS
 from edgeint8.quant.affine import sum_reach, with_bias
@@ -189,7 +189,7 @@ def overflow_row(
     labels: Array | None,
     limits: Limits,
     exact: Array,
-    batch: int = 50,
+    batch: int = IMAGES_AT_ONCE,
 ) -> OverflowRow:
     """Run the whole network, each layer fed by the limited layers before it."""
     accumulator = LimitedAccumulator(limits)
@@ -217,7 +217,7 @@ def overflow_rows(
     bits: Iterable[int] = range(12, 33),
     policies: Iterable[Policy] = tuple(Policy),
     tile_rows: int = DEFAULT_TILE_ROWS,
-    batch: int = 50,
+    batch: int = IMAGES_AT_ONCE,
 ) -> list[OverflowRow]:
     """All rows of one model: every width under every policy, ascending.
 

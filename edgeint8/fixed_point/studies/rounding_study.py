@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import onnx
 
+from edgeint8.conventions import IMAGES_AT_ONCE, Array
 from edgeint8.errors import ModelError
-from edgeint8.fixed_point.arithmetic.requantize import Array, Scheme, code_range
+from edgeint8.fixed_point.arithmetic.requantize import Scheme, code_range
 from edgeint8.fixed_point.executor import ALL_TENSORS, Executor, Images, as_feeds, pieces
 
 REQUANTISED = frozenset({"QLinearConv", "QLinearMatMul", "QGemm", "QLinearGlobalAveragePool"})
@@ -80,7 +81,7 @@ def requantize_rows(
     model: onnx.ModelProto,
     images: Images,
     schemes: Iterable[Scheme] = tuple(Scheme),
-    batch: int = 50,
+    batch: int = IMAGES_AT_ONCE,
 ) -> list[RequantizeRow]:
     """Both rows (fed by the reference, fed by itself) of every scheme; ORT's own differ nowhere."""
     count = len(next(iter(as_feeds(model, images).values())))

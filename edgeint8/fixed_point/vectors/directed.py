@@ -4,14 +4,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from edgeint8.conventions import Array
 from edgeint8.fixed_point.arithmetic.kernels import accumulate
 from edgeint8.fixed_point.arithmetic.operands import Operands
-from edgeint8.fixed_point.arithmetic.requantize import (
-    Array,
-    Scheme,
-    quantize_multiplier,
-    requantize,
-)
+from edgeint8.fixed_point.arithmetic.requantize import Scheme, quantize_multiplier, requantize
 from edgeint8.fixed_point.studies.overflow import Limits, Policy
 
 Case = tuple[str, str, dict[str, Array]]

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
+from edgeint8.conventions import Array
 from edgeint8.errors import DataError
 from edgeint8.files import write_text
-from edgeint8.fixed_point.arithmetic.requantize import Array
 
 WORD_BITS = (8, 16, 32, 64)
 

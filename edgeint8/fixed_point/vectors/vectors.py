@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import onnx
 
+from edgeint8.conventions import Array
 from edgeint8.errors import DataError
 from edgeint8.files import atomic_path, digest, read_json, write_json
 from edgeint8.fixed_point.arithmetic.graph import Node
@@ -25,7 +26,6 @@ from edgeint8.fixed_point.arithmetic.kernels import accumulate
 from edgeint8.fixed_point.arithmetic.layers import OutputStage, has_output_stage, output_stage
 from edgeint8.fixed_point.arithmetic.operands import Operands, with_raw_codes
 from edgeint8.fixed_point.arithmetic.requantize import (
-    Array,
     Scheme,
     code_range,
     combined_scale,

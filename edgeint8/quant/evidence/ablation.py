@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from edgeint8.conventions import Row
 from edgeint8.quant.evidence.statistics import correct_answers, mcnemar
 from edgeint8.quant.evidence.table_rows import evidence_rows, split_logits
 from edgeint8.quant.learn.equalize import equalize
@@ -16,7 +17,6 @@ from edgeint8.quant.prepare.masks import with_clamped
 from edgeint8.quant.ptq import calibrate_for, quantize, weight_levels
 from edgeint8.quant.strategy import Strategy
 
-Row = dict[str, Any]
 Images = Mapping[str, NDArray[Any]]
 PARTS = {
     "nearest": (False, None),

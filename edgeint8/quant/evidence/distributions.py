@@ -2,19 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from edgeint8.conventions import Row
 from edgeint8.quant.calibrate.calibration import Calibration
 from edgeint8.quant.calibrate.histogram import TensorHistogram
 from edgeint8.quant.evidence.layer_traits import layer_traits, unused_levels
 from edgeint8.quant.graph import weight_layers
 
 SHOWN_BINS = 64
-Row = dict[str, Any]
 
 
 def trait_rows(model: onnx.ModelProto, seen: Mapping[str, TensorHistogram]) -> list[Row]:

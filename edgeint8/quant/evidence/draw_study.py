@@ -7,6 +7,7 @@ from typing import Any
 import onnx
 from numpy.typing import NDArray
 
+from edgeint8.conventions import Row
 from edgeint8.quant.affine import sqnr_db
 from edgeint8.quant.calibrate.calibration import Calibration, calibrate_from
 from edgeint8.quant.calibrate.draws import calibration_draws
@@ -17,8 +18,6 @@ from edgeint8.quant.learn.equalize import equalize
 from edgeint8.quant.prepare.masks import clampable, with_clamped
 from edgeint8.quant.ptq import quantize
 from edgeint8.quant.strategy import Strategy
-
-Row = dict[str, Any]
 
 
 def draw_rows(

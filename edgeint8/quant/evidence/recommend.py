@@ -4,7 +4,7 @@ All of it is decided on a hold-out of the training split; the test split only re
 
 1. The *best* strategy has the highest hold-out accuracy (then SQNR, then name).
 2. A strategy is *eligible* if its accuracy is non-inferior to the best: the lower end of the 95 %
-   interval of the paired difference lies above -`MARGIN`.
+   interval of the paired difference lies above -`ACCURACY_MARGIN`.
 3. Among the eligible the lowest *hardware cost* wins, then the highest SQNR, then the name.
 
 Measured latency never enters: it is that of another machine, and it varies from run to run.
@@ -17,12 +17,12 @@ from dataclasses import dataclass
 import onnx
 from numpy.typing import ArrayLike
 
+from edgeint8.conventions import ACCURACY_MARGIN
 from edgeint8.errors import DataError
 from edgeint8.quant.affine import sqnr_db
 from edgeint8.quant.evidence.statistics import correct_answers, non_inferiority
 from edgeint8.quant.ptq import QuantizedModel
 
-MARGIN = 0.01  # one point of accuracy
 # Points of hardware cost. A strategy's cost is their sum.
 RUN_TIME_SCALES = 8  # dynamic: minimum, maximum and a division over every activation
 FLOAT_ARITHMETIC = 4  # a floating-point unit, or a trip to the host
@@ -130,7 +130,7 @@ def candidates(
     fp32: ArrayLike,
     strategies: Mapping[str, ArrayLike],
     costs: Mapping[str, HardwareCost],
-    margin: float = MARGIN,
+    margin: float = ACCURACY_MARGIN,
 ) -> list[Candidate]:
     """Candidates from hold-out logits (N, classes) of the float network and every strategy."""
     correct = {name: correct_answers(logits, labels) for name, logits in strategies.items()}
@@ -156,7 +156,7 @@ def candidates(
 
 
 def recommend(
-    rows: Sequence[Candidate], margin: float = MARGIN, *, labelled: bool = True
+    rows: Sequence[Candidate], margin: float = ACCURACY_MARGIN, *, labelled: bool = True
 ) -> Recommendation:
     """Apply the rule; the reasoning is written from the rows alone.
 

@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 from numpy.typing import ArrayLike, NDArray
 
+from edgeint8.conventions import ACCURACY_MARGIN
 from edgeint8.errors import DataError
 from edgeint8.files import atomic_path
 from edgeint8.quant.affine import sqnr_db
@@ -16,13 +17,7 @@ from edgeint8.quant.calibrate.calibration import Calibration
 from edgeint8.quant.calibrate.draws import spread
 from edgeint8.quant.evidence.channels import channel_columns
 from edgeint8.quant.evidence.evaluation import evaluate
-from edgeint8.quant.evidence.recommend import (
-    MARGIN,
-    HardwareCost,
-    candidates,
-    hardware_cost,
-    recommend,
-)
+from edgeint8.quant.evidence.recommend import HardwareCost, candidates, hardware_cost, recommend
 from edgeint8.quant.evidence.sensitivity import LayerSensitivity, MixedPrecision
 from edgeint8.quant.evidence.statistics import (
     accuracy,
@@ -136,7 +131,7 @@ def evidence_rows(
             if fp32 is not None and are_scores(logits)
             else None,
         }
-        | {"delta_low": None, "delta_high": None, "margin": MARGIN, "non_inferior": None}
+        | {"delta_low": None, "delta_high": None, "margin": ACCURACY_MARGIN, "non_inferior": None}
         | {column: value for column, value in judged.get(name, {}).items() if column in PAIRED}
         | channel_columns(fp32, logits)
         for name, logits in strategies.items()
@@ -168,7 +163,7 @@ def _paired(
     against_best = dict(zip(rivals, p_best, strict=True))
     rows = _alone(labels, strategies)
     for name, p_value in zip(names, p_fp32, strict=True):
-        paired = non_inferiority(correct[name], reference, MARGIN)
+        paired = non_inferiority(correct[name], reference, ACCURACY_MARGIN)
         rows[name] |= {
             "accuracy_delta": rows[name]["accuracy"] - accuracy(reference).value,
             "mcnemar_p_fp32": p_value,
@@ -221,7 +216,7 @@ def recommendation_rows(
             "holdout_difference": found[name].difference,
             "holdout_difference_low": found[name].difference_low,
             "holdout_sqnr_db": found[name].sqnr_db,
-            "margin": MARGIN,
+            "margin": ACCURACY_MARGIN,
             "hardware_cost": found[name].hardware_cost,
             "cost_reasons": "; ".join(found[name].cost_reasons),
             "reasoning": choice.reasoning if name == choice.strategy else None,

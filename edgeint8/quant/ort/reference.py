@@ -1,16 +1,13 @@
 """ONNX Runtime as a witness: a model run with every intermediate tensor as an output."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import onnx
 
+from edgeint8.conventions import IMAGES_AT_ONCE, Array
 from edgeint8.errors import DataError
 from edgeint8.quant.session import make_session, outputs_of
-
-Array = npt.NDArray[Any]
 
 REFERENCE_MODE = "extended"
 """The optimisation level of the reference. It matters only where a float GlobalAveragePool remains:
@@ -18,7 +15,6 @@ up to EXTENDED its float32 sum runs in four lanes. ENABLE_ALL may move the node 
 whose sum is sequential, and decides that from the shapes it could infer."""
 
 PAIR_BYTES = 64 << 20
-LARGEST_BATCH = 50
 
 
 def with_all_outputs(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -64,7 +60,7 @@ def batches(
 def _images_that_fit(tensors: Mapping[str, Array]) -> int:
     """How many images a pair may hold, given the tensors of one."""
     one = sum(value.nbytes for value in tensors.values())
-    return max(1, min(LARGEST_BATCH, PAIR_BYTES // max(one, 1)))
+    return max(1, min(IMAGES_AT_ONCE, PAIR_BYTES // max(one, 1)))
 
 
 def all_tensors(model: onnx.ModelProto, feeds: Mapping[str, Array]) -> dict[str, Array]:

@@ -2,10 +2,10 @@
 
 import pandas as pd
 
+from edgeint8.conventions import ACCURACY_MARGIN
 from edgeint8.report.findings.effects import of
 from edgeint8.report.markdown import Tables, heading, percent, table
 
-MARGIN = 0.01  # of accuracy, as in the recommendation
 PARTS = {
     "nearest": "nearest codes",
     "equalised": "+ equalised layers",
@@ -37,7 +37,7 @@ def how_few(codesign: pd.DataFrame) -> list[str]:
         return ["No learned network was priced and judged by labels."]
     base = codesign[codesign["base"].astype(bool)].iloc[0]
     lost = float(base["accuracy"]) - rows["accuracy"]
-    within = rows[lost <= MARGIN].sort_values("energy_pj", kind="stable")
+    within = rows[lost <= ACCURACY_MARGIN].sort_values("energy_pj", kind="stable")
     if within.empty:
         best = rows.loc[rows["accuracy"].idxmax()]
         return [

@@ -16,10 +16,14 @@ from edgeint8.report.findings.account_answers import (
     PHYSICS,
     TERMS,
     accounts,
-    bandwidth_of,
     families,
 )
-from edgeint8.report.findings.array_machines import FEW, MOST_EXTRA_TICKS, single_points
+from edgeint8.report.findings.array_machines import (
+    FEW,
+    MOST_EXTRA_TICKS,
+    bandwidth_text,
+    single_points,
+)
 
 LEAST_SHARE = 0.005  # of the highest bar: smaller terms are drawn together
 PANELS = {
@@ -97,7 +101,7 @@ def family_sums(wide: pd.DataFrame, single: Sequence[str]) -> dict[str, pd.DataF
         beside = _sums(others, "hardware", quantities)
         beside.index = pd.Index([str(name).replace("_", "\n") for name in beside.index])
         total = pd.concat([total, beside]) if len(beside) else total
-        bandwidth = f", {bandwidth_of(best[2])}" if best[2] else ""
+        bandwidth = f", {bandwidth_text(best[2])}" if best[2] else ""
         total.attrs["family"] = f"{best[0]} {best[1]}".strip() + bandwidth
         panels[words] = total
     return panels

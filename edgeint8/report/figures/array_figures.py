@@ -9,11 +9,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from edgeint8.dataflow import DATAFLOWS
 from edgeint8.report.figures.labels import plain_logarithmic, short_count
 from edgeint8.report.figures.style import COLOURS, HATCHES, LINES, MARKERS, new_figure, short_name
 from edgeint8.report.findings.array_machines import (
     CAUSES,
-    DATAFLOWS,
     array_axis,
     bandwidth_text,
     causes,

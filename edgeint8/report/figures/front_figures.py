@@ -6,9 +6,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from edgeint8.dataflow import DATAFLOWS
 from edgeint8.report.figures.labels import place_names, plain_logarithmic
 from edgeint8.report.figures.style import COLOURS, MARKERS, new_figure
-from edgeint8.report.findings.array_machines import DATAFLOWS
 from edgeint8.report.findings.design_answers import chosen_designs
 
 PJ_PER_UJ = 1e6

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import pandas as pd
 
+from edgeint8.hardware_id import read_hardware_id
 from edgeint8.report.figures.style import short_name
 from edgeint8.report.findings.array_machines import bandwidth_text, enumeration
 from edgeint8.report.markdown import percent
@@ -48,7 +49,6 @@ WORDS = {
 }
 MOST_TERMS = 3
 ALMOST = 0.005  # a ratio this near to 1 is not told as one
-_ID = r"(?P<dataflow>ws|os|is)_(?P<array>\d+x\d+)_(?P<kb>\d+)kB_(?P<bandwidth>unlimited|\d+Bpc)"
 
 
 def accounts(physics: pd.DataFrame) -> pd.DataFrame:
@@ -63,9 +63,14 @@ def accounts(physics: pd.DataFrame) -> pd.DataFrame:
 
 def families(wide: pd.DataFrame) -> pd.DataFrame:
     """Accounts of the machines that an id describes, with `FAMILY` and `kb`; presets fall out."""
-    parts = wide["hardware"].astype(str).str.extract(f"^{_ID}$")
-    frame = wide.join(parts).dropna(subset=["kb"])
-    return frame.assign(kb=frame["kb"].astype(int))
+    ids = wide["hardware"].astype(str).map(read_hardware_id)
+    frame, found = wide[ids.notna()], ids.dropna()
+    return frame.assign(
+        dataflow=[machine.dataflow for machine in found],
+        array=[machine.array for machine in found],
+        bandwidth=[machine.bandwidth for machine in found],
+        kb=[machine.sram_kb for machine in found],
+    )
 
 
 def account_answers(physics: pd.DataFrame) -> list[str]:
@@ -146,7 +151,7 @@ def sram_steps(wide: pd.DataFrame) -> list[tuple[pd.Series, pd.Series]]:
 def _explain(small: pd.Series, large: pd.Series) -> str:
     more = int(large["scalesim"] - small["scalesim"])
     ratio = large["scalesim"] / small["scalesim"]
-    machine = f"{large['dataflow']} {large['array']}, {bandwidth_of(large['bandwidth'])}"
+    machine = f"{large['dataflow']} {large['array']}, {bandwidth_text(large['bandwidth'])}"
     growth = (large[list(TERMS)] - small[list(TERMS)]).astype("int64")
     return (
         f"The worst step: `{short_name(str(large['layer']))}` on {machine}. At {large['kb']} kB "
@@ -170,8 +175,3 @@ def _terms(amounts: pd.Series) -> str:
     listed = [f"{int(amounts[name]):,} are `{name}` ({TERMS[name]})" for name in names]
     rest = int(amounts.sum() - amounts[names].sum())
     return enumeration([*listed, f"{rest:,} the other terms"] if rest else listed)
-
-
-def bandwidth_of(bandwidth: object) -> str:
-    """``16Bpc`` in words."""
-    return bandwidth_text(str(bandwidth).removesuffix("Bpc"))

@@ -4,12 +4,12 @@ All functions take ``dse.csv`` or rows of it. A preset brings its own clock, bus
 pipelining, so it is never part of a sweep: it stands beside it.
 """
 
-import re
 from collections.abc import Sequence
 
 import pandas as pd
 
-DATAFLOWS = ("ws", "os", "is")
+from edgeint8.hardware_id import read_hardware_id
+
 CAUSES = {
     "compute": "computing",
     "fold_edges": "fold edges",
@@ -19,7 +19,6 @@ CAUSES = {
 }
 MOST_EXTRA_TICKS = 20
 FEW = 12  # machines that a figure can show one by one
-_ID = re.compile(r"(?:ws|os|is)_\d+x\d+_\d+kB_(?:unlimited|\d+Bpc)")
 
 
 def machines(dse: pd.DataFrame) -> pd.DataFrame:
@@ -32,7 +31,7 @@ def machines(dse: pd.DataFrame) -> pd.DataFrame:
         kb=buffers.map(_total_kb).astype(int),
         bandwidth=dse["bandwidth"].astype(str),
         limited=dse["bandwidth"].astype(str) != "unlimited",
-        preset=~dse["hardware"].astype(str).map(lambda name: bool(_ID.fullmatch(name))),
+        preset=~dse["hardware"].astype(str).map(lambda name: read_hardware_id(name) is not None),
     )
 
 

@@ -7,13 +7,13 @@ constants are the same on both sides.
 
 import pandas as pd
 
+from edgeint8.conventions import ACCURACY_MARGIN
 from edgeint8.report.findings.array_machines import enumeration
 from edgeint8.report.markdown import figure, percent, points, table
 
 LEVELS = ("energy_pj_low", "energy_pj", "energy_pj_high")
 FRONTS = ("pareto_low", "pareto", "pareto_high")
 COINCIDE = 0.02  # energies, areas and times this close are one point in a chart
-MARGIN = 0.01  # of accuracy, as in the recommendation
 
 
 def section(codesign: pd.DataFrame) -> list[str]:
@@ -133,7 +133,7 @@ def _quality_spread(strategies: pd.DataFrame, rows: pd.DataFrame) -> str:
         width = strategies["sqnr_db"].max() - strategies["sqnr_db"].min()
         return f"their SQNR spreads over {width:.1f} dB"
     width = strategies["accuracy"].max() - strategies["accuracy"].min()
-    verb = "coincide in accuracy too" if width <= MARGIN else "differ in accuracy"
+    verb = "coincide in accuracy too" if width <= ACCURACY_MARGIN else "differ in accuracy"
     return f"they {verb} ({100 * width:.2f} points from best to worst)"
 
 
@@ -206,13 +206,15 @@ def weights(rows: pd.DataFrame) -> list[str]:
         return [f"Fewer weight bits leave an SQNR of: {', '.join(listed)}.", *_witness(narrow)]
     base = base_of(rows)
     lost = base["accuracy"] - narrow["accuracy"]
-    within = (lost <= MARGIN).cumprod().astype(bool)  # no width counts beyond the first that fails
+    # No width counts beyond the first that fails.
+    within = (lost <= ACCURACY_MARGIN).cumprod().astype(bool)
     sentences = []
     if within.any():
         row = narrow[within].iloc[-1]
         sentences.append(
             f"{int(row['weight_bits'])}-bit weights with {int(row['accumulator_bits'])}-bit sums "
-            f"are the narrowest within {points(MARGIN)} of the base ({quality_text(row, rows)}): "
+            f"are the narrowest within {points(ACCURACY_MARGIN)} of the base "
+            f"({quality_text(row, rows)}): "
             f"{_energy(row, base)}, {_signed(row['area_mm2'] / base['area_mm2'] - 1)} area, "
             f"{int(row['storage_bytes']):,} bytes of constants instead of "
             f"{int(base['storage_bytes']):,}."

@@ -10,9 +10,11 @@ from typing import NamedTuple
 import numpy as np
 
 from edgeint8.arch.cost.physical import LayerCost
-from edgeint8.arch.cost.systolic import OPERAND_ROLES, Role, map_layer, sram_accesses
+from edgeint8.arch.cost.systolic import map_layer, sram_accesses
 from edgeint8.arch.machine.hardware import Hardware
 from edgeint8.arch.network.layers import Layer, LayerShape
+from edgeint8.conventions import KIB
+from edgeint8.dataflow import Role, layout_of
 from edgeint8.errors import ModelError
 from edgeint8.scale_sim.replica.demand_order import Fetched, demand_order_misses, fetched
 from edgeint8.scale_sim.replica.fetches import ifmap_bytes_touched
@@ -20,8 +22,6 @@ from edgeint8.scale_sim.replica.misses import Misses
 from edgeint8.scale_sim.replica.read_port import ReadPort
 from edgeint8.scale_sim.replica.replica import predict, predict_calc
 from edgeint8.scale_sim.replica.stack import operand_stack
-
-KIB = 1024
 
 
 class Bytes(NamedTuple):
@@ -80,7 +80,7 @@ def demand_order(shape: LayerShape, hardware: Hardware, bandwidth_bpc: int) -> t
         port = ReadPort(sram_kb * KIB, bandwidth_bpc, stack.padded_cells)
         return Operand(port, stack.cells, found, demand_order_misses(found, half_bytes))
 
-    ifmap_role, filter_role = OPERAND_ROLES[mapping.dataflow]
+    ifmap_role, filter_role = layout_of(mapping.dataflow).read_roles
     return (
         operand(ifmap_role, hardware.ifmap_sram_kb),
         operand(filter_role, hardware.filter_sram_kb),

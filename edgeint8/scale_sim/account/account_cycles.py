@@ -16,8 +16,8 @@ from edgeint8.arch.cost.physical import DEFAULT, exposed_cycles, transfer_cycles
 from edgeint8.arch.cost.systolic import Mapping, map_layer
 from edgeint8.arch.machine.hardware import Hardware
 from edgeint8.arch.network.layers import Layer, LayerShape
+from edgeint8.conventions import KIB
 from edgeint8.scale_sim.account.account_bytes import (
-    KIB,
     ByteRung,
     Bytes,
     array_shape,
@@ -64,7 +64,7 @@ def final_outputs(mapping: Mapping) -> Outputs:
     leave in the last of them. Output-stationary nothing changes.
     """
     outputs = output_schedule(mapping)
-    if mapping.dataflow == "os":
+    if mapping.holds_outputs:
         return outputs
     before = (mapping.row_folds - 1) * mapping.fold_lines
     return outputs._replace(

@@ -5,11 +5,11 @@ import math
 import numpy as np
 
 from edgeint8.arch.cost.systolic import (
-    OPERAND_ROLES,
     Mapping,
     mapping_efficiency_percent,
     overall_utilization_percent,
 )
+from edgeint8.dataflow import layout_of
 from edgeint8.scale_sim.replica.compute import (
     PortLines,
     compute_utilization_percent,
@@ -92,7 +92,7 @@ def _sram_cycles(
     ifmap_lines: PortLines | None,
 ) -> tuple[tuple[int, int], ...]:
     """(first, last) cycle in which each port's SRAM serves a demand. Equation 29."""
-    ifmap_role, filter_role = OPERAND_ROLES[mapping.dataflow]
+    ifmap_role, filter_role = layout_of(mapping.dataflow).read_roles
     ifmap, filter_ = misses
     ports = (
         (

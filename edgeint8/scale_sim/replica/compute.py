@@ -5,7 +5,8 @@ Where SCALE-Sim departs from physics the departure is repeated here and named.
 
 from typing import NamedTuple
 
-from edgeint8.arch.cost.systolic import Mapping, Role, sram_accesses
+from edgeint8.arch.cost.systolic import Mapping, sram_accesses
+from edgeint8.dataflow import Role
 
 
 class PortLines(NamedTuple):
@@ -20,7 +21,7 @@ def compute_utilization_percent(mapping: Mapping) -> float:
 
     Its ws and is folds are charged ``cols - 1`` lines twice.
     """
-    charged_twice = 0 if mapping.dataflow == "os" else mapping.cols - 1
+    charged_twice = 0 if mapping.holds_outputs else mapping.cols - 1
     fold_lines = mapping.fold_lines + charged_twice
     return 100 * mapping.macs / (mapping.folds * mapping.rows * mapping.cols * fold_lines)
 
@@ -32,7 +33,7 @@ def reported_sram_accesses(mapping: Mapping) -> tuple[int, int, int]:
     (upstream issue 166).
     """
     ifmap, filter_, ofmap = sram_accesses(mapping)
-    if mapping.dataflow == "os":
+    if mapping.holds_outputs:
         ofmap += mapping.folds * (mapping.rows + mapping.cols)
     return ifmap, filter_, ofmap
 
@@ -59,7 +60,7 @@ def ofmap_lines(mapping: Mapping) -> PortLines:
     shifted down after the last step, so a tile of fewer rows starts later; otherwise the first
     output has crossed all rows, and one follows in every step.
     """
-    if mapping.dataflow == "os":
+    if mapping.holds_outputs:
         bottom = mapping.temporal - 1 + mapping.rows
         first, last = bottom - min(mapping.rows, mapping.spatial_rows), bottom - 1
     else:

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from edgeint8.arch.cost.systolic import Mapping, Role
+from edgeint8.arch.cost.systolic import Mapping
+from edgeint8.dataflow import Role
 from edgeint8.scale_sim.replica.misses import NO_MISSES, Misses
 from edgeint8.scale_sim.replica.schedule import held_tiles, stream_passes
 from edgeint8.scale_sim.replica.stack import Int64, Stack, operand_stack, used_width

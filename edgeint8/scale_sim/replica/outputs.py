@@ -40,7 +40,7 @@ class Outputs(NamedTuple):
 
 def output_schedule(mapping: Mapping) -> Outputs:
     """Equation 12."""
-    shifted_down = mapping.dataflow == "os"
+    shifted_down = mapping.holds_outputs
     return Outputs(
         mapping.fold_lines,
         mapping.row_folds,

@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from edgeint8.arch.cost.systolic import OPERAND_ROLES, Mapping
+from edgeint8.arch.cost.systolic import Mapping
 from edgeint8.arch.network.layers import LayerShape
+from edgeint8.dataflow import layout_of
 from edgeint8.scale_sim.replica.compiled import compiled
 from edgeint8.scale_sim.replica.compute import PortLines
 from edgeint8.scale_sim.replica.fetches import Fetches
@@ -38,7 +39,7 @@ class Cells(NamedTuple):
 
 def overhang_cells(shape: LayerShape, mapping: Mapping) -> Cells:
     """The stack of a layer's ifmap with what lies outside left empty."""
-    stack = operand_stack(mapping, OPERAND_ROLES[mapping.dataflow][0])
+    stack = operand_stack(mapping, layout_of(mapping.dataflow).read_roles[0])
     matrix = input_addresses(shape)  # (pixels, taps)
     along_across = matrix if mapping.dataflow == "ws" else matrix.T
     stacked = np.full((stack.blocks * stack.block_rows, stack.width), EMPTY, dtype=np.int64)
@@ -67,7 +68,7 @@ def input_addresses(shape: LayerShape) -> Int64:
 
 def demands(cells: Cells, mapping: Mapping) -> Iterator[tuple[Int64, Int64, Int64]]:
     """(lines, addresses, ranks) of every fold, in order of demand, empty cells left out."""
-    held = OPERAND_ROLES[mapping.dataflow][0] == "held"
+    held = layout_of(mapping.dataflow).read_roles[0] == "held"
     blocks = [_block(cells, block) for block in range(cells.stack.blocks)]
     for fold in range(mapping.folds):
         first = fold * mapping.fold_lines

@@ -7,9 +7,11 @@ bandwidth and are found once.
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from edgeint8.arch.cost.systolic import OPERAND_ROLES, Mapping, Role, map_layer
+from edgeint8.arch.cost.systolic import Mapping, map_layer
 from edgeint8.arch.machine.hardware import Hardware
 from edgeint8.arch.network.layers import LayerShape
+from edgeint8.conventions import KIB
+from edgeint8.dataflow import Role, layout_of
 from edgeint8.scale_sim.replica import epochs, fetches, misses
 from edgeint8.scale_sim.replica.assemble import assemble_reports
 from edgeint8.scale_sim.replica.compute import PortLines, read_lines
@@ -57,10 +59,10 @@ def predict_bandwidths(
 def predict_calc(shape: LayerShape, hardware: Hardware) -> LayerReports:
     """CALC mode: reads never stall; addresses are fetched once, or epoch by epoch."""
     mapping = map_layer(shape, hardware)
-    port = write_port(hardware.ofmap_sram_kb * 1024, mapping.cols)
+    port = write_port(hardware.ofmap_sram_kb * KIB, mapping.cols)
     timeline = walk(output_schedule(mapping), port, NO_MISSES, 1, NO_MISSES, 1)
-    ifmap = _ifmap_fetches(shape, mapping, hardware.ifmap_sram_kb * 1024)
-    filter_ = _filter_fetches(shape, mapping, hardware.filter_sram_kb * 1024)
+    ifmap = _ifmap_fetches(shape, mapping, hardware.ifmap_sram_kb * KIB)
+    filter_ = _filter_fetches(shape, mapping, hardware.filter_sram_kb * KIB)
     lines = _ifmap_lines(shape, mapping)
     return assemble_reports(mapping, timeline, (NO_MISSES, NO_MISSES), (ifmap, filter_), lines)
 
@@ -75,7 +77,7 @@ def _ifmap_fetches(shape: LayerShape, mapping: Mapping, buffer_bytes: int) -> Re
     capacity = fetches.epoch_capacity_bytes(buffer_bytes)
     if touched < capacity:
         return fetches.single_fetch(touched, buffer_bytes)
-    role, _ = OPERAND_ROLES[mapping.dataflow]
+    role, _ = layout_of(mapping.dataflow).read_roles
     if shape.overhangs:
         cells = overhang_cells(shape, mapping)
         first = overhang_lines(cells, mapping).first
@@ -94,7 +96,7 @@ def _filter_fetches(shape: LayerShape, mapping: Mapping, buffer_bytes: int) -> R
     capacity = fetches.epoch_capacity_bytes(buffer_bytes)
     if weights < capacity:
         return fetches.single_fetch(weights, buffer_bytes)
-    _, role = OPERAND_ROLES[mapping.dataflow]
+    _, role = layout_of(mapping.dataflow).read_roles
     stack = operand_stack(mapping, role)
     if role == "held":
         found = tile_fetches(stack, held_tiles(mapping), capacity)
@@ -106,14 +108,14 @@ def _filter_fetches(shape: LayerShape, mapping: Mapping, buffer_bytes: int) -> R
 def read_misses(shape: LayerShape, hardware: Hardware) -> ReadMisses:
     """USER mode: the demand lines that miss."""
     mapping = map_layer(shape, hardware)
-    ifmap_role, filter_role = OPERAND_ROLES[mapping.dataflow]
+    ifmap_role, filter_role = layout_of(mapping.dataflow).read_roles
     ifmap = operand_stack(mapping, ifmap_role)
-    ifmap_window = read_window(hardware.ifmap_sram_kb * 1024, ifmap.cells)
+    ifmap_window = read_window(hardware.ifmap_sram_kb * KIB, ifmap.cells)
     filter_ = operand_stack(mapping, filter_role)
-    filter_window = read_window(hardware.filter_sram_kb * 1024, filter_.cells)
+    filter_window = read_window(hardware.filter_sram_kb * KIB, filter_.cells)
     if shape.overhangs:
         cells = overhang_cells(shape, mapping)
-        found = overhang_misses(cells, mapping, hardware.ifmap_sram_kb * 1024)
+        found = overhang_misses(cells, mapping, hardware.ifmap_sram_kb * KIB)
     elif ifmap_window.step:
         im2col = ifmap_im2col(shape, mapping)
         found = _operand_misses(mapping, ifmap_role, ifmap, ifmap_window, im2col)
@@ -140,14 +142,14 @@ def predict_user(
 ) -> LayerReports:
     """USER mode with `bandwidth_bpc` bytes per cycle and port."""
     mapping = map_layer(shape, hardware)
-    sizes = (hardware.ifmap_sram_kb * 1024, hardware.filter_sram_kb * 1024)
+    sizes = (hardware.ifmap_sram_kb * KIB, hardware.filter_sram_kb * KIB)
     ifmap, filter_ = (
         ReadPort(size, bandwidth_bpc, operand_stack(mapping, role).padded_cells)
-        for size, role in zip(sizes, OPERAND_ROLES[mapping.dataflow], strict=True)
+        for size, role in zip(sizes, layout_of(mapping.dataflow).read_roles, strict=True)
     )
     timeline = walk(
         output_schedule(mapping),
-        write_port(hardware.ofmap_sram_kb * 1024, bandwidth_bpc),
+        write_port(hardware.ofmap_sram_kb * KIB, bandwidth_bpc),
         found.ifmap,
         ifmap.prefetch_cycles,
         found.filter,

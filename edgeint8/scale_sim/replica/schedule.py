@@ -2,7 +2,8 @@
 
 from typing import NamedTuple
 
-from edgeint8.arch.cost.systolic import Mapping, Role
+from edgeint8.arch.cost.systolic import Mapping
+from edgeint8.dataflow import Role
 
 
 class Passes(NamedTuple):

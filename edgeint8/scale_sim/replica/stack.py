@@ -19,7 +19,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeint8.arch.cost.systolic import Mapping, Role
+from edgeint8.arch.cost.systolic import Mapping
+from edgeint8.dataflow import Role
 from edgeint8.scale_sim.replica.compiled import compiled
 
 Int64 = NDArray[np.int64]

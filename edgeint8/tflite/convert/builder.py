@@ -12,10 +12,11 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
+from edgeint8.conventions import Array
 from edgeint8.errors import ModelError
 from edgeint8.fixed_point.arithmetic.graph import OWN_DOMAIN
 from edgeint8.tflite.convert.bodies import OPSET, bodies
-from edgeint8.tflite.file.model import Array, Operator, Tensor, TFLiteModel
+from edgeint8.tflite.file.model import Operator, Tensor, TFLiteModel
 
 TO_NCHW, TO_NHWC = (0, 3, 1, 2), (0, 2, 3, 1)
 MICROSOFT = "com.microsoft"

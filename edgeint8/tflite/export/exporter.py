@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from edgeint8.conventions import Array
 from edgeint8.errors import ModelError
 from edgeint8.fixed_point.arithmetic.graph import Graph, Node
 from edgeint8.tflite.file import schema
-from edgeint8.tflite.file.model import Array, Operator, Quantization, Tensor, TFLiteModel
+from edgeint8.tflite.file.model import Operator, Quantization, Tensor, TFLiteModel
 
 UINT8_OFFSET = 128
 TYPE_CODES = {np.dtype(kind): code for code, kind in schema.DTYPES.items()}

@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edgeint8.conventions import Array
 from edgeint8.errors import ModelError
-
-Array = npt.NDArray[Any]
 
 
 class Table:

@@ -6,12 +6,11 @@ from math import prod
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from edgeint8.conventions import Array
 from edgeint8.errors import ModelError
 from edgeint8.tflite.file.schema import TYPE_NAMES
 
-Array = npt.NDArray[Any]
 LARGEST_TENSOR = 1 << 28
 """Elements of one tensor; a file that declares more is cut off or altered."""
 

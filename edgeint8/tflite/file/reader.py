@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from edgeint8.conventions import Array
 from edgeint8.errors import ModelError
 from edgeint8.tflite.file import schema
-from edgeint8.tflite.file.flatbuffer import Array, Table
+from edgeint8.tflite.file.flatbuffer import Table
 from edgeint8.tflite.file.model import Operator, Quantization, Tensor, TFLiteModel
 
 ALLOWED_FILE = "a whole .tflite file with one subgraph"

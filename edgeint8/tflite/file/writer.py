@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 import flatbuffers
 import numpy as np
 
+from edgeint8.conventions import Array
 from edgeint8.errors import ModelError
 from edgeint8.tflite.file import schema
-from edgeint8.tflite.file.model import Array, Operator, Tensor, TFLiteModel
+from edgeint8.tflite.file.model import Operator, Tensor, TFLiteModel
 
 VERSIONS = {
     "CONV_2D": 3,

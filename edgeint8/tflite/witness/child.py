@@ -14,7 +14,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from edgeint8.tflite.witness.frames import Array, receive, send
+from edgeint8.conventions import Array
+from edgeint8.tflite.witness.frames import receive, send
 
 Run = Callable[[Mapping[int, Array]], dict[int, Array]]
 

@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from typing import IO, Any
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from edgeint8.conventions import Array
 
 
 def send(stream: IO[bytes], header: Mapping[str, Any], arrays: Mapping[int, Array]) -> None:

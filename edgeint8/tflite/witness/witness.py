@@ -18,10 +18,11 @@ from typing import Self
 
 import numpy as np
 
+from edgeint8.conventions import Array
 from edgeint8.errors import ConfigError, ModelError
 from edgeint8.tflite.file.model import TFLiteModel
 from edgeint8.tflite.file.reader import read_tflite
-from edgeint8.tflite.witness.frames import Array, receive, send
+from edgeint8.tflite.witness.frames import receive, send
 
 PACKAGES = {
     "litert_ref": "ai_edge_litert",

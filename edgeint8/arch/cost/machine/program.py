@@ -27,9 +27,10 @@ from edgeint8.arch.cost.machine.walk import (
 )
 from edgeint8.arch.cost.physical import bus_rate
 from edgeint8.arch.machine.hardware import Hardware
+from edgeint8.dataflow import Dataflow
 from edgeint8.errors import HardwareError
 
-FLOWS = {"ws": WS, "os": OS, "is": IS}
+FLOWS: dict[Dataflow, int] = {"ws": WS, "os": OS, "is": IS}
 CONSTANT_BYTES = 8
 """Of a filter: a bias of four bytes and a float32 scale."""
 TERMS = ("compute", "tiling", "first_tile", "waits", "array_drain_pipeline", "last_store")

@@ -13,18 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeint8.arch.cost.loops import Loops
-from edgeint8.arch.cost.machine.program import CONSTANT_BYTES, Run, Tile, program_of, run
-from edgeint8.arch.cost.machine.walk import FIRST, IS, LAST, OS, WS, Engine, Nest, cut_axis
+from edgeint8.arch.cost.machine.program import CONSTANT_BYTES, FLOWS, Run, Tile, program_of, run
+from edgeint8.arch.cost.machine.walk import FIRST, LAST, Engine, Nest, cut_axis
 from edgeint8.arch.cost.tile_space import INT8, Buffer, TileSpace, tile_space
 from edgeint8.arch.cost.tiling import NEVER, ORDERS, Order, Storage, too_small
+from edgeint8.dataflow import LAYOUTS
 
 Counts = NDArray[np.int64]
 
 SHORT = 8
 TRIPS = [1, *(n << k for k in range(20) for n in (2, 3))]
 """Trips of a loop that are tried, all where it has at most `SHORT` steps."""
-_LOOPS_ON = {WS: ("c", "m", "p"), OS: ("p", "m", "c"), IS: ("c", "p", "m")}
-"""Which loop lies on the rows, which on the columns, which streams."""
+_LAYOUTS = {FLOWS[dataflow]: layout for dataflow, layout in LAYOUTS.items()}
 MOST_TILES = 1 << 16
 """Tiles of a program; finer cuts are tried only where nothing else fits."""
 MOST_STEPS = 1 << 21
@@ -282,18 +282,18 @@ def computing_cycles(space: TileSpace, engine: Engine, repeats: int) -> Counts:
     ]
     axes = {
         "p": (pixels, 1, (slice(None), None, None)),
-        "c": (list(_pieces(loops.channels, space.tile_c)), window, (None, slice(None), None)),
+        "k": (list(_pieces(loops.channels, space.tile_c)), window, (None, slice(None), None)),
         "m": (list(_pieces(loops.filters, space.tile_m)), 1, (None, None, slice(None))),
     }
-    on_rows, on_cols, streaming = _LOOPS_ON[engine.dataflow]
+    layout = _LAYOUTS[engine.dataflow]
     skew = engine.rows + engine.cols - 2
     overhead = 0 if engine.pipelined else engine.rows + skew
     total: Counts = np.full((1, 1, 1), repeats, np.int64)
-    for loop, lanes in ((on_rows, engine.rows), (on_cols, engine.cols)):
+    for loop, lanes in ((layout.rows, engine.rows), (layout.columns, engine.cols)):
         pieces, width, place = axes[loop]
         folds = np.stack([n * -(-size * width // lanes) for n, size in pieces])
         total = total * folds.sum(axis=0)[place]
-    pieces, width, place = axes[streaming]
+    pieces, width, place = axes[layout.streams]
     least = engine.rows if engine.pipelined else 0
     lines = np.stack([n * (np.maximum(size * width, least) + overhead) for n, size in pieces])
     return total * lines.sum(axis=0)[place] + (skew if engine.pipelined else 0)

@@ -1,0 +1,16 @@
+"""What every part of the package takes for the same: units, sizes, types of rows and arrays."""
+
+from typing import Any
+
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Row = dict[str, Any]
+"""One row of a table, by column (`edgeint8.tables` declares them)."""
+
+KIB = 1024
+"""Bytes of a KiB, the unit of SRAM sizes; DRAM's GB are 1e9 bytes."""
+ACCURACY_MARGIN = 0.01
+"""One point of accuracy: what is not worse by more counts as good enough."""
+IMAGES_AT_ONCE = 50
+"""Images that the executor and its references run in one piece, unless a model fixes its batch."""

@@ -1,0 +1,67 @@
+"""The id of a machine: the one place that writes it and reads it.
+
+``ws_16x16_64kB_unlimited`` or ``os_32x32_128kB_16Bpc``: dataflow, array, KiB of each operand's
+buffer, DRAM bytes per cycle and operand port. Whether the numbers make a machine is `Hardware`'s
+to say.
+"""
+
+import re
+from typing import NamedTuple
+
+from edgeint8.dataflow import DATAFLOWS
+
+_FLOWS = "|".join(DATAFLOWS)
+_NUMBER = "[1-9][0-9]*"  # no leading zero: a machine has one id
+FORM = f"({_FLOWS})_<rows>x<cols>_<kB>kB_(unlimited|<n>Bpc)"
+PATTERN = (
+    f"(?P<dataflow>{_FLOWS})_(?P<rows>{_NUMBER})x(?P<cols>{_NUMBER})"
+    f"_(?P<kb>{_NUMBER})kB_(?P<bandwidth>unlimited|{_NUMBER}Bpc)"
+)
+UNLIMITED = "unlimited"
+
+
+class HardwareId(NamedTuple):
+    """What an id says. `bandwidth_bpc` None is unlimited.
+
+    >>> str(HardwareId("ws", rows=16, cols=8, sram_kb=64, bandwidth_bpc=16))
+    'ws_16x8_64kB_16Bpc'
+    """
+
+    dataflow: str
+    rows: int
+    cols: int
+    sram_kb: int
+    bandwidth_bpc: int | None
+
+    @property
+    def array(self) -> str:
+        """``<rows>x<cols>``."""
+        return f"{self.rows}x{self.cols}"
+
+    @property
+    def bandwidth(self) -> str:
+        """As cells of tables have it: ``unlimited``, or the number."""
+        return UNLIMITED if self.bandwidth_bpc is None else str(self.bandwidth_bpc)
+
+    def __str__(self) -> str:
+        unit = "" if self.bandwidth_bpc is None else "Bpc"
+        return f"{self.dataflow}_{self.array}_{self.sram_kb}kB_{self.bandwidth}{unit}"
+
+
+def read_hardware_id(text: str) -> HardwareId | None:
+    """The parts of an id; None for what is none, such as a preset's name.
+
+    >>> read_hardware_id("os_8x8_32kB_unlimited")
+    HardwareId(dataflow='os', rows=8, cols=8, sram_kb=32, bandwidth_bpc=None)
+    """
+    match = re.fullmatch(PATTERN, text)
+    if match is None:
+        return None
+    bandwidth = match["bandwidth"]
+    return HardwareId(
+        match["dataflow"],
+        int(match["rows"]),
+        int(match["cols"]),
+        int(match["kb"]),
+        None if bandwidth == UNLIMITED else int(bandwidth.removesuffix("Bpc")),
+    )
