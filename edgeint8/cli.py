@@ -15,6 +15,7 @@ from typing import Any
 
 import edgeint8
 from edgeint8.errors import DataError, EdgeInt8Error
+from edgeint8.extensions import load_extensions
 
 Parser = argparse.ArgumentParser
 MOST_TEXT_ROWS = 200
@@ -34,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
+    load_extensions(options.extend)
     answer = VERBS[options.verb][1](options)
     if options.json:
         print(json.dumps({"facts": answer.facts(), "rows": _records(answer)}, indent=1))
@@ -281,6 +283,13 @@ def _parser() -> Parser:
                 help="the shape of an input that the network leaves open; can be given again",
             )
         add(verb)
+        verb.add_argument(
+            "--extend",
+            action="append",
+            default=[],
+            metavar="FILE",
+            help="a Python file that adds calibration methods or operators; can be given again",
+        )
         form = verb.add_mutually_exclusive_group()
         form.add_argument("--json", action="store_true", help="facts and rows as JSON")
         form.add_argument("--csv", action="store_true", help="the rows as CSV")

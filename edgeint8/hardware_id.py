@@ -13,10 +13,12 @@ from edgeint8.dataflow import DATAFLOWS
 _FLOWS = "|".join(DATAFLOWS)
 _NUMBER = "[1-9][0-9]*"  # no leading zero: a machine has one id
 FORM = f"({_FLOWS})_<rows>x<cols>_<kB>kB_(unlimited|<n>Bpc)"
-PATTERN = (
+_PARTS = (
     f"(?P<dataflow>{_FLOWS})_(?P<rows>{_NUMBER})x(?P<cols>{_NUMBER})"
     f"_(?P<kb>{_NUMBER})kB_(?P<bandwidth>unlimited|{_NUMBER}Bpc)"
 )
+PATTERN = re.sub(r"\?P<\w+>", "?:", _PARTS)
+"""The same without names of its groups, for whoever reads patterns: Snakemake, for instance."""
 UNLIMITED = "unlimited"
 
 
@@ -54,7 +56,7 @@ def read_hardware_id(text: str) -> HardwareId | None:
     >>> read_hardware_id("os_8x8_32kB_unlimited")
     HardwareId(dataflow='os', rows=8, cols=8, sram_kb=32, bandwidth_bpc=None)
     """
-    match = re.fullmatch(PATTERN, text)
+    match = re.fullmatch(_PARTS, text)
     if match is None:
         return None
     bandwidth = match["bandwidth"]

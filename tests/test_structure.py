@@ -15,6 +15,7 @@ LONGER_SHELVES = {"scale_sim/replica": 18}
 SHARED = (
     *("edgeint8.errors", "edgeint8.files", "edgeint8.data"),
     *("edgeint8.conventions", "edgeint8.dataflow", "edgeint8.hardware_id"),
+    "edgeint8.extensions",
 )
 FACE = {"api.py", "answers.py", "inputs.py", "cli.py", "__main__.py"}  # they join the parts
 # What each room may import besides itself and SHARED. Nobody imports report.

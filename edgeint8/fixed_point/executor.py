@@ -11,6 +11,7 @@ from itertools import zip_longest
 import numpy as np
 import onnx
 
+from edgeint8 import extensions
 from edgeint8.conventions import Array
 from edgeint8.errors import ModelError
 from edgeint8.fixed_point.arithmetic.graph import Graph, Node, read_graph, with_subgraphs
@@ -86,7 +87,7 @@ class Executor:
     ) -> None:
         self.graph: Graph = read_graph(model)
         self.scheme = scheme or runtime.scheme
-        self.operators = {**OPERATORS, **runtime.operators}
+        self.operators = {**OPERATORS, **runtime.operators, **extensions.OPERATORS}
         raw = data_path is DataPath.RAW_CODES
         self.accumulate = accumulate or (raw_accumulate if raw else exact_accumulate)
         for node in with_subgraphs(self.graph.nodes):
@@ -173,11 +174,12 @@ def float_nodes(model: onnx.ModelProto) -> list[str]:
     """
     graph = read_graph(model)
     integers = {name for name, value in graph.constants.items() if value.dtype.kind in "iu"}
+    computing = floating_types() | extensions.OPERATORS.keys()
     found = []
     for node in with_subgraphs(graph.nodes):
         if _makes_integers(node, integers):
             integers.update(node.outputs)
-        elif node.op_type in floating_types() and not resizing.only_moves(node):
+        elif node.op_type in computing and not resizing.only_moves(node):
             found.append(node.name)
     return found
 

@@ -63,6 +63,7 @@ WHY_FULL = {
     "entropy": "the full range diverges least",
     "mse": "clipping would cost more than it saves",
 }
+NOTHING_CUT = "it would cut nothing"
 
 
 @dataclass(frozen=True)
@@ -255,7 +256,7 @@ def _numeric_notes(
     elif calibration is not None and calibration.method != "minmax":
         full = calibration.full_ranges(symmetric=strategy.symmetric)
         share = f"{len(full)} of {len(calibration.ranges)} ranges equal minmax"
-        notes.append(f"{share}: {WHY_FULL[calibration.method]}" if full else share)
+        notes.append(f"{share}: {WHY_FULL.get(calibration.method, NOTHING_CUT)}" if full else share)
     bias_bits = widest_bias_bits(result.executable)
     if bias_bits > WIDE_BIAS_BITS:
         notes.append(f"{bias_bits}-bit biases (bias_bits would narrow them)")

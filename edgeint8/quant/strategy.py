@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Self
 
 from edgeint8.errors import ConfigError
+from edgeint8.extensions import CALIBRATIONS
 
 CALIBRATION_METHODS = ("minmax", "percentile", "entropy", "mse")
 FORMATS = ("qoperator", "qdq")
@@ -13,6 +14,13 @@ ROUNDINGS = ("nearest", "learned")
 # two tails of 0.005 % each.
 DEFAULT_BINS = 2048
 DEFAULT_PERCENTILE = 99.99
+
+
+def calibration_methods() -> tuple[str, ...]:
+    """Ours, and those that extensions have registered; none of these may bear a name of ours."""
+    if taken := sorted(CALIBRATIONS.keys() & set(CALIBRATION_METHODS)):
+        raise ConfigError(f"calibration method {taken[0]!r} is ours", allowed="any other name")
+    return (*CALIBRATION_METHODS, *CALIBRATIONS)
 
 
 @dataclass(frozen=True)
@@ -25,7 +33,7 @@ class Strategy:
     per_channel
         One weight scale per output channel (True) or per tensor (False).
     calibration
-        How activation ranges are chosen, one of ``CALIBRATION_METHODS``.
+        How activation ranges are chosen, one of `calibration_methods`.
     format
         ``qoperator`` (integer operators) or ``qdq`` (float operators between Q and DQ).
     calibration_samples, percentile, bins
@@ -87,8 +95,8 @@ class Strategy:
         flags = ("symmetric", "per_channel", "dynamic", "power_of_two")
         for flag in (*flags, "split_outputs", "clamp_masks", "equalize"):
             self._require(flag, isinstance(getattr(self, flag), bool), "true or false")
-        methods, formats = ", ".join(CALIBRATION_METHODS), ", ".join(FORMATS)
-        self._require("calibration", self.calibration in CALIBRATION_METHODS, methods)
+        methods, formats = calibration_methods(), ", ".join(FORMATS)
+        self._require("calibration", self.calibration in methods, ", ".join(methods))
         self._require("format", self.format in FORMATS, formats)
         self._require("calibration_samples", self.calibration_samples >= 1, "1 or more")
         self._require("percentile", 50 < self.percentile <= 100, "above 50, at most 100")
@@ -140,7 +148,7 @@ class Strategy:
         if not fits or (kind == "dynamic") == bool(calibration):
             raise ConfigError(
                 f"strategy {name!r}",
-                allowed=f"(asym|sym|pow2)_(channel|tensor)_({'|'.join(CALIBRATION_METHODS)}), "
+                allowed=f"(asym|sym|pow2)_(channel|tensor)_({'|'.join(calibration_methods())}), "
                 "dynamic_(channel|tensor)",
             )
         options: dict[str, Any] = {forms[kind]: True} if forms[kind] else {}

@@ -19,6 +19,7 @@ from jsonschema.exceptions import best_match
 
 from edgeint8.data import STUDY_SCHEMA
 from edgeint8.errors import ConfigError
+from edgeint8.extensions import CALIBRATIONS, load_extensions
 from edgeint8.hardware_id import UNLIMITED, HardwareId
 from edgeint8.study.schema_words import listed, refusal, resolved
 
@@ -78,6 +79,7 @@ class Study:
     strategies: Mapping[str, Mapping[str, Any]]
     detail_strategies: tuple[str, ...]
     hardware: tuple[str, ...]
+    extensions: tuple[str, ...]
     datasets: Mapping[str, Mapping[str, Any]]
     simulation: Mapping[str, Any]
     explore: Mapping[str, Any]
@@ -129,11 +131,7 @@ def load_study(config: Mapping[str, Any], schema_path: str | Path) -> Study:
     ConfigError
         With the path of the wrong entry and what is allowed there.
     """
-    schema = yaml.safe_load(Path(schema_path).read_text(encoding="utf-8"))
-    values = with_defaults(schema, config, schema)
-    error = best_match(Draft202012Validator(schema).iter_errors(values))
-    if error is not None:
-        raise refusal(error, schema)
+    values = _validated(config, schema_path)
     run = values["run"]
     machines = hardware_ids(values["hardware"])
     names = _known(run["workloads"], "workloads", values, "$.run.workloads")
@@ -160,6 +158,7 @@ def load_study(config: Mapping[str, Any], schema_path: str | Path) -> Study:
     _refuse_places(values)
     return Study(
         seed=values["seed"],
+        extensions=tuple(values["extensions"]),
         data_dir=Path(values["data_dir"]),
         results_dir=Path(values["results_dir"]),
         workloads=workloads,
@@ -180,6 +179,25 @@ def load_study(config: Mapping[str, Any], schema_path: str | Path) -> Study:
         vectors=values["vectors"],
         rtl=values["rtl"],
     )
+
+
+def _validated(config: Mapping[str, Any], schema_path: str | Path) -> dict[str, Any]:
+    """The configuration with its defaults, after its extensions are loaded."""
+    schema = yaml.safe_load(Path(schema_path).read_text(encoding="utf-8"))
+    values: dict[str, Any] = with_defaults(schema, config, schema)
+    _add_methods(schema, values["extensions"])
+    error = best_match(Draft202012Validator(schema).iter_errors(values))
+    if error is not None:
+        raise refusal(error, schema)
+    return values
+
+
+def _add_methods(schema: dict[str, Any], files: Any) -> None:
+    """Load a study's extensions, if the entry is one, and let strategies name their methods."""
+    if isinstance(files, list) and all(isinstance(file, str) and file for file in files):
+        load_extensions(files)
+    strategy = schema["properties"]["strategies"]["additionalProperties"]
+    strategy["properties"]["calibration"]["enum"] += CALIBRATIONS
 
 
 def hardware_ids(hardware: Mapping[str, Any]) -> tuple[str, ...]:

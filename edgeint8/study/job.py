@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from edgeint8.errors import INTERNAL, EdgeInt8Error, ResourceError
+from edgeint8.extensions import load_extensions
 from edgeint8.files import absence, write_absence
 from edgeint8.study.status import STATUS, write_status
 from edgeint8.study.watch import end_with_snakemake
@@ -42,6 +43,7 @@ def job(snakemake: Any) -> Iterator[None]:
         try:
             if reason is None:
                 with redirect_stdout(file), redirect_stderr(file):
+                    load_extensions(dict(snakemake.input.items()).get("extensions", ()))
                     yield
                 return
         except Exception as error:

@@ -29,6 +29,7 @@ try:
     from edgeint8.study.config import GIVEN, load_study
     from edgeint8.data import HARDWARE, STUDY_SCHEMA, TOPOLOGIES
     from edgeint8.errors import EdgeInt8Error
+    from edgeint8.hardware_id import PATTERN
     from edgeint8.study.plan import plan
     from edgeint8.quant.strategy import Strategy
     from edgeint8.tables.contents import FIGURE_TABLES, tables_of_study
@@ -63,6 +64,7 @@ except EdgeInt8Error as error:
     sys.exit(f"error: {error}")
 
 RESULTS = STUDY.results_dir
+EXTENSIONS = list(STUDY.extensions)  # of whatever reads strategies or computes in integers
 TABLES, FIGURES = f"{RESULTS}/tables", f"{RESULTS}/figures"
 LOGS, BENCHMARKS = f"{RESULTS}/logs", f"{RESULTS}/benchmarks"
 NETWORK, STRATEGY = f"{RESULTS}/{{workload}}", f"{RESULTS}/{{workload}}/{{strategy}}"
@@ -75,9 +77,7 @@ wildcard_constraints:
     workload="|".join(STUDY.names) or NOTHING,
     strategy="|".join([*STRATEGIES, GIVEN]),
     dataset="|".join(STUDY.datasets),
-    hardware="|".join(
-        [r"(?:ws|os|is)_[1-9]\d*x[1-9]\d*_[1-9]\d*kB_(?:unlimited|[1-9]\d*Bpc)", *PRESETS]
-    ),
+    hardware="|".join([PATTERN, *PRESETS]),
 
 
 def code(script):

@@ -86,6 +86,7 @@ rule explore_designs:
 rule weight_bits:
     """The recommended strategy with fewer bits: ONNX Runtime runs the whole test split."""
     input:
+        extensions=EXTENSIONS,
         dataset=dataset_of,
         model=f"{NETWORK}/model.onnx",
         fp32=f"{NETWORK}/fp32_logits.npz",
@@ -115,6 +116,7 @@ rule weight_bits:
 rule schemes:
     """The recommended strategy under other roundings, whole test split, by the integer executor."""
     input:
+        extensions=EXTENSIONS,
         dataset=dataset_of,
         fp32=f"{NETWORK}/fp32_logits.npz",
         recommendation=f"{NETWORK}/recommendation.csv",

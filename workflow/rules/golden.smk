@@ -3,6 +3,7 @@
 
 rule golden_compare:
     input:
+        extensions=EXTENSIONS,
         dataset=dataset_of,
         model=f"{STRATEGY}/executable.onnx",
         facts=f"{STRATEGY}/quantize.json",
@@ -27,6 +28,7 @@ rule golden_compare:
 rule runtimes_compare:
     """A network that came as a .tflite file: its real runtimes beside our arithmetic of them."""
     input:
+        extensions=EXTENSIONS,
         dataset=dataset_of,
         model=f"{STRATEGY}/executable.onnx",  # says whether the network runs at all
         network=lambda wildcards: options_of(wildcards)["tflite"],
@@ -53,6 +55,7 @@ rule runtimes_compare:
 
 rule bit_growth:
     input:
+        extensions=EXTENSIONS,
         dataset=dataset_of,
         model=f"{STRATEGY}/executable.onnx",
     output:
@@ -75,6 +78,7 @@ rule bit_growth:
 
 rule requantize_study:
     input:
+        extensions=EXTENSIONS,
         dataset=dataset_of,
         model=f"{STRATEGY}/executable.onnx",
     output:
@@ -97,6 +101,7 @@ rule requantize_study:
 
 rule overflow_study:
     input:
+        extensions=EXTENSIONS,
         dataset=dataset_of,
         model=f"{STRATEGY}/executable.onnx",
     output:
@@ -119,6 +124,7 @@ rule overflow_study:
 
 rule vectors:
     input:
+        extensions=EXTENSIONS,
         dataset=dataset_of,
         model=f"{STRATEGY}/executable.onnx",
     output:

@@ -3,6 +3,7 @@
 
 rule calibrate:
     input:
+        extensions=EXTENSIONS,
         dataset=dataset_of,
         model=f"{NETWORK}/model.onnx",
     output:
@@ -27,6 +28,7 @@ rule calibrate:
 
 rule quantize_strategy:
     input:
+        extensions=EXTENSIONS,
         model=f"{NETWORK}/model.onnx",
         calibration=calibration_of,
     output:
@@ -54,6 +56,7 @@ rule quantize_strategy:
 rule learn:
     """A strategy whose codes are learned, and what learning them did, layer by layer."""
     input:
+        extensions=EXTENSIONS,
         dataset=dataset_of,
         model=f"{NETWORK}/model.onnx",
         calibration=calibration_of,
@@ -85,6 +88,7 @@ rule learn:
 rule ablation:
     """What each part of learning is worth, for strategies that bound no sum."""
     input:
+        extensions=EXTENSIONS,
         dataset=dataset_of,
         model=f"{NETWORK}/model.onnx",
     output:
@@ -191,6 +195,7 @@ rule latency:
 
 rule quantization_table:
     input:
+        extensions=EXTENSIONS,
         datasets=per_dataset("arrays.npz"),
         fp32=per_float(f"{NETWORK}/fp32_logits.npz"),
         latency=per_network(f"{NETWORK}/latency.csv"),
@@ -219,6 +224,7 @@ rule quantization_table:
 
 rule calibration_draws:
     input:
+        extensions=EXTENSIONS,
         dataset=dataset_of,
         model=f"{NETWORK}/model.onnx",
     output:
@@ -243,6 +249,7 @@ rule calibration_draws:
 
 rule observe:
     input:
+        extensions=EXTENSIONS,
         dataset=dataset_of,
         model=f"{NETWORK}/model.onnx",
         calibrations=calibrations_of,
@@ -296,6 +303,7 @@ rule recommend:
 
 rule sensitivity_study:
     input:
+        extensions=EXTENSIONS,
         dataset=dataset_of,
         model=f"{NETWORK}/model.onnx",
         calibration=calibration_of,

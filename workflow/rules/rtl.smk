@@ -3,6 +3,7 @@
 
 rule rtl_network:
     input:
+        extensions=EXTENSIONS,
         dataset=dataset_of,
         model=f"{STRATEGY}/executable.onnx",
         preset=preset_of,

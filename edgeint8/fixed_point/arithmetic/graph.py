@@ -10,6 +10,7 @@ from onnx import numpy_helper
 
 from edgeint8.conventions import Array
 from edgeint8.errors import ModelError
+from edgeint8.extensions import OPERATORS
 
 OWN_DOMAIN = "edgeint8"
 """Operators on codes that neither ONNX nor ONNX Runtime has; a model brings bodies of them."""
@@ -87,16 +88,18 @@ def _given(graph: onnx.GraphProto) -> set[str]:
 
 def read_node(proto: onnx.NodeProto, position: int = 0, opset: int = 0) -> Node:
     """A node; one without a name is called after its type and position."""
-    if proto.domain not in DOMAINS:
+    own = f"{proto.domain}::{proto.op_type}"
+    kind = own if own in OPERATORS else proto.op_type
+    if kind != own and proto.domain not in DOMAINS:
         raise ModelError(
             f"operator {proto.domain}::{proto.op_type}",
             where=f"node {proto.name or position}",
-            allowed=f"domains {DOMAINS}",
+            allowed=f"domains {DOMAINS}, or an operator of your own: docs/extending.md",
         )
     attributes = {a.name: _attribute_value(a, opset) for a in proto.attribute}
     name, captured = proto.name or f"{proto.op_type}_{position}", tuple(_captured(proto))
     inputs = (*proto.input, *captured)
-    return Node(proto.op_type, name, inputs, tuple(proto.output), attributes, captured)
+    return Node(kind, name, inputs, tuple(proto.output), attributes, captured)
 
 
 def execution_order(graph: onnx.GraphProto, around: Iterable[str] = ()) -> list[onnx.NodeProto]:

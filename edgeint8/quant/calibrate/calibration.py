@@ -19,10 +19,11 @@ import onnx
 from numpy.typing import NDArray
 
 from edgeint8.errors import ConfigError, DataError
+from edgeint8.extensions import CALIBRATIONS
 from edgeint8.quant.affine import IntegerGrid
 from edgeint8.quant.calibrate.histogram import TensorHistogram, observe
 from edgeint8.quant.prepare.masks import clampable, with_clamped
-from edgeint8.quant.strategy import CALIBRATION_METHODS, DEFAULT_BINS, DEFAULT_PERCENTILE
+from edgeint8.quant.strategy import DEFAULT_BINS, DEFAULT_PERCENTILE, calibration_methods
 
 # Levels that the entropy search merges its bins into: those of 8 bits. Set before any result.
 QUANTIZED_BINS = 256
@@ -83,8 +84,10 @@ class Calibration:
     equalized: bool = False
 
     def __post_init__(self) -> None:
-        if self.method not in CALIBRATION_METHODS:
-            raise ConfigError(f"calibration {self.method}", allowed=", ".join(CALIBRATION_METHODS))
+        if self.method not in calibration_methods():
+            raise ConfigError(
+                f"calibration {self.method}", allowed=", ".join(calibration_methods())
+            )
 
     def full_ranges(self, *, symmetric: bool) -> tuple[str, ...]:
         """Tensors whose range is that of minmax calibration."""
@@ -141,9 +144,10 @@ def calibrate_from(
         "percentile": lambda histogram: percentile_range(histogram, percentile),
         "entropy": lambda histogram: entropy_range(histogram, quantized_bins),
         "mse": mse_range,
+        **{name: _own(function) for name, function in CALIBRATIONS.items()},
     }
     if method not in choose:
-        raise ConfigError(f"calibration {method}", allowed=", ".join(CALIBRATION_METHODS))
+        raise ConfigError(f"calibration {method}", allowed=", ".join(calibration_methods()))
     return Calibration(
         method=method,
         images=images,
@@ -153,6 +157,13 @@ def calibrate_from(
         percentile=percentile if method == "percentile" else None,
         equalized=equalized,
     )
+
+
+def _own(
+    function: Callable[[TensorHistogram], tuple[float, float]],
+) -> Callable[[TensorHistogram], TensorRange]:
+    """A method of a user's own: its range, cut to what was observed."""
+    return lambda histogram: _inside(histogram, *function(histogram))
 
 
 def minmax_range(histogram: TensorHistogram) -> TensorRange:

@@ -69,8 +69,9 @@ def activation_histograms(histograms: pd.DataFrame, levels: pd.DataFrame) -> Fig
         maker = ranges["made_by"].iloc[0]
         _title(ax, workload, _tensor_label(tensor, maker), rows)
         ax.set_xlabel("activation")
-    methods = [name for name in METHODS if len(levels) and name in set(levels["calibration"])]
-    _legend(figure, [(f"limits of {name}", _method_style(name)) for name in methods])
+    found = dict.fromkeys(levels["calibration"]) if len(levels) else {}
+    methods = [name for name in (*METHODS, *found) if name in found]
+    _legend(figure, [(f"limits of {name}", _method_style(name)) for name in dict.fromkeys(methods)])
     return figure
 
 
@@ -163,8 +164,9 @@ def _legend(figure: Figure, lines: Sequence[tuple[str, dict[str, Any]]]) -> None
 
 
 def _method_style(method: str) -> dict[str, Any]:
-    index = METHODS.index(method)
-    colour = (COLOURS[7], COLOURS[1], COLOURS[2], COLOURS[5])[index]
+    """Colour and line of a method; those of extensions share one."""
+    index = METHODS.index(method) if method in METHODS else len(METHODS)
+    colour = (COLOURS[7], COLOURS[1], COLOURS[2], COLOURS[5], COLOURS[4])[index]
     return {"color": colour, "linestyle": LINES[index], "linewidth": 1.4}
 
 

@@ -18,6 +18,7 @@ CALIBRATION_COLOURS = {
     "mse": COLOURS[3],
     "dynamic": COLOURS[7],
 }
+OTHER_COLOUR = COLOURS[4]  # methods of extensions
 KIND_MARKERS = {
     "asymmetric, per channel": MARKERS[0],
     "asymmetric, per tensor": MARKERS[1],
@@ -108,7 +109,7 @@ def accuracy_against_latency(quantization: pd.DataFrame) -> Figure:
         # Each marker is smaller than the one before: equal points stay visible in one another.
         sizes = np.linspace(13, 5, len(rows))
         for size, row in zip(sizes, rows.to_dict("records"), strict=True):
-            colour = CALIBRATION_COLOURS.get(row["calibration"], COLOURS[4])
+            colour = CALIBRATION_COLOURS.get(row["calibration"], OTHER_COLOUR)
             ax.plot(
                 row["latency_ratio"],
                 100 * row["accuracy"],
@@ -253,10 +254,11 @@ def _strategy_legend(quantization: pd.DataFrame) -> list[Line2D]:
     """Entries for the markers and colours that the table uses."""
     rows = quantization.to_dict("records")
     kinds = [name for name in KIND_MARKERS if name in {kind(row) for row in rows}]
-    used = [name for name in CALIBRATION_COLOURS if name in {row["calibration"] for row in rows}]
+    found = dict.fromkeys(row["calibration"] for row in rows)
+    used = dict.fromkeys(name for name in (*CALIBRATION_COLOURS, *found) if name in found)
     return [
         *(_entry(name, "grey", KIND_MARKERS[name]) for name in kinds),
-        *(_entry(name, CALIBRATION_COLOURS[name], MARKERS[0]) for name in used),
+        *(_entry(name, CALIBRATION_COLOURS.get(name, OTHER_COLOUR), MARKERS[0]) for name in used),
         _entry("FP32", COLOURS[5], "*"),
         _entry("time not resolved", hollow=True),
     ]
