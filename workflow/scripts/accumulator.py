@@ -1,15 +1,19 @@
 """Rule accumulator_table: the widths to build, and where each overflow policy breaks."""
 
 from dataclasses import fields
+from typing import TypeVar
 
+from edgeint8.conventions import Row
 from edgeint8.fixed_point.studies.bit_growth import LayerWidth
 from edgeint8.fixed_point.studies.overflow import OverflowRow
 from edgeint8.fixed_point.studies.recommendation import accumulator_row
 from edgeint8.study.job import job
 from edgeint8.tables.files import read_table, write_table
 
+Record = TypeVar("Record", LayerWidth, OverflowRow)
 
-def records(path, kind, key):
+
+def records(path: str, kind: type[Record], key: Row) -> list[Record]:
     """Rows of one (workload, strategy), as the records that the table was written from."""
     if not path:
         return []

@@ -1,6 +1,7 @@
 """Rule baseline_table: the float networks, one row each."""
 
 from edgeint8.arch.network.layers import layers_from_json
+from edgeint8.conventions import Row
 from edgeint8.files import absence, read_json
 from edgeint8.models.data.samples import load_samples
 from edgeint8.quant.evidence.statistics import accuracy, correct_answers
@@ -9,7 +10,7 @@ from edgeint8.study.job import job
 from edgeint8.tables.files import read_table, write_table
 
 
-def row(index, workload):
+def row(index: int, workload: str) -> Row:
     """Columns of one network, gathered from what its jobs wrote."""
     provenance = read_json(snakemake.input.provenance[index])
     facts = read_json(snakemake.input.export[index])

@@ -4,12 +4,13 @@ from edgeint8.arch.cost.feasible import feasible
 from edgeint8.arch.network.inputs import find_hardware
 from edgeint8.arch.network.layers import layers_from_json
 from edgeint8.codesign.codesign import Evidence, codesign_rows, reference_machine
+from edgeint8.conventions import Row
 from edgeint8.files import read_json, write_csv
 from edgeint8.study.job import job
 from edgeint8.tables.files import read_table
 
 
-def rows_of(path, workload=None):
+def rows_of(path: str, workload: str | None = None) -> list[Row]:
     """Rows of a table, of one workload where it has several."""
     frame = read_table(path)
     frame = frame if workload is None else frame[frame["workload"] == workload]

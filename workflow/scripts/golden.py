@@ -2,6 +2,7 @@
 
 import onnx
 
+from edgeint8.conventions import Row
 from edgeint8.errors import ModelError
 from edgeint8.files import read_json, write_csv
 from edgeint8.fixed_point.compare import compare_model
@@ -28,7 +29,8 @@ with job(snakemake):
     facts = read_json(snakemake.input.facts)
     pairs = batches(model, test.inputs, batch=1 if facts["batch"] == 1 else None)
     try:
-        row, note = compare_model(model, pairs).row(), None
+        row: Row = dict(compare_model(model, pairs).row())
+        note = None
     except ModelError as error:
         row, note = dict.fromkeys(ROW), f"the executor cannot run it: {error}"
     row |= {"float_nodes": len(facts["float_nodes"])}

@@ -1,13 +1,15 @@
 """Rule latency: the float network, and every strategy against it in alternation, at batch 1."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 
+from edgeint8.conventions import Array, Row
 from edgeint8.errors import ModelError
 from edgeint8.files import absence, write_csv
 from edgeint8.models.data.samples import load_samples
 from edgeint8.quant.session import make_session, outputs_of
 from edgeint8.study.job import job
-from edgeint8.study.latency import affordable, compare, measure, seconds_of
+from edgeint8.study.latency import Call, affordable, compare, measure, seconds_of
 
 TIMES = ("latency_ms_median", "latency_ms_mean", "latency_ms_p95")
 RATIOS = (
@@ -16,25 +18,24 @@ RATIOS = (
 )
 
 
-def runner(path, feeds):
+def runner(path: str, feeds: Mapping[str, Array]) -> Call:
     """A call that runs the model once; `ModelError` if it does not run."""
     session = make_session(path)
     outputs_of(session, None, feeds)
     return lambda: session.run(None, feeds)
 
 
-def row(strategy, call, fp32, seconds):
+def row(strategy: str, call: Call, fp32: Call | None, seconds: float) -> Row:
     """One row of latency.csv; the float network, where there is one, is compared with itself."""
     effort = affordable(seconds_of(call), seconds_of(fp32 or call), seconds)
     latency = measure(call, warm_ups=effort.warm_ups, runs=effort.runs)
-    values = (latency.median_ms, latency.mean_ms, latency.p95_ms)
-    times = {"strategy": strategy} | dict(zip(TIMES, values, strict=True))
+    milliseconds = (latency.median_ms, latency.mean_ms, latency.p95_ms)
+    times: Row = {"strategy": strategy} | dict(zip(TIMES, milliseconds, strict=True))
     if fp32 is None or not effort.blocks:
         return times | dict.fromkeys(RATIOS)
-    options = {"blocks": effort.blocks, "pairs": effort.pairs, "warm_ups": effort.warm_ups}
-    found = compare(fp32, call, **options)
-    values = (found.ratio, found.p5, found.p95, found.control, found.resolved)
-    return times | dict(zip(RATIOS, values, strict=True))
+    found = compare(fp32, call, blocks=effort.blocks, pairs=effort.pairs, warm_ups=effort.warm_ups)
+    ratios = (found.ratio, found.p5, found.p95, found.control, found.resolved)
+    return times | dict(zip(RATIOS, ratios, strict=True))
 
 
 with job(snakemake):

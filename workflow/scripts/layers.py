@@ -8,7 +8,7 @@ from edgeint8.study.job import job
 from edgeint8.tables.files import read_table
 
 
-def recommended():
+def recommended() -> list[str]:
     """Names of the strategies by rank, the recommended one first; none where nothing decides."""
     for path in snakemake.input.recommendation:
         rows = read_table(path)
@@ -17,7 +17,7 @@ def recommended():
     return []
 
 
-def costed_graph():
+def costed_graph() -> tuple[str, str]:
     """The first INT8 graph that there is, in the order of recommendation, and whose it is."""
     names = snakemake.params.strategies
     graphs = dict(zip(names, snakemake.input.graphs, strict=True))

@@ -22,6 +22,8 @@ with job(snakemake):
         strategy,
         images=seen.rows(chosen).inputs,
     )
+    learned = quantized.learned
+    assert learned is not None  # rule learn runs strategies with learned codes only
     for path, graph in (
         (snakemake.output.model, quantized.model),
         (snakemake.output.executable, quantized.executable),
@@ -29,8 +31,8 @@ with job(snakemake):
         with atomic_path(path) as temporary:
             onnx.save(graph, temporary)
     write_json(snakemake.output.facts, quantization_facts(quantized, calibration))
-    save_codes(snakemake.output.codes, quantized.learned)
+    save_codes(snakemake.output.codes, learned)
     key = {name: snakemake.wildcards[name] for name in ("workload", "strategy")}
     source = {"images": count, "data_source": seen.source}
-    rows = [key | layer.row() | source for layer in quantized.learned.layers]
+    rows = [key | layer.row() | source for layer in learned.layers]
     write_csv(snakemake.output.learning, rows)

@@ -1,5 +1,7 @@
 """Rule machine_tables: the tables of a network on every machine of the study."""
 
+from collections.abc import Callable
+
 from edgeint8.arch.cost.energy import energy_rows
 from edgeint8.arch.cost.feasible import infeasible_reason
 from edgeint8.arch.cost.roofline import roofline_rows
@@ -8,11 +10,12 @@ from edgeint8.arch.network.layers import layers_from_json
 from edgeint8.arch.questions.depthwise import packing_rows
 from edgeint8.arch.questions.scaling import scaling_rows
 from edgeint8.arch.questions.switching import switching_rows
+from edgeint8.conventions import Row
 from edgeint8.files import read_json, write_csv
 from edgeint8.scale_sim.dse import dse_rows
 from edgeint8.study.job import job
 
-PER_MACHINE = {
+PER_MACHINE: dict[str, Callable[..., list[Row]]] = {
     "roofline": roofline_rows,
     "scaling": scaling_rows,
     "energy": energy_rows,

@@ -8,28 +8,29 @@ import onnx
 from edgeint8.files import atomic_path, write_json
 from edgeint8.models.data import own_data
 from edgeint8.models.memory import peak_memory_bytes
-from edgeint8.quant.prequantized import own_network
-from edgeint8.quant.prequantized.detection import is_quantized
+from edgeint8.quant.prequantized import detection, own_network
 from edgeint8.study.child import in_child
 from edgeint8.study.job import job
 from edgeint8.study.status import write_status
 from edgeint8.tflite.convert.convert import load_graph
 
 
-def specs_of(model):
+def specs_of(model: onnx.ModelProto) -> list[own_data.InputSpec]:
     """The inputs of a network, as its data must be."""
     return [own_data.InputSpec(n, *spec) for n, spec in own_network.input_specs(model).items()]
 
 
-def prepare(given, data_file):
+def prepare(given: str, data_file: str | None) -> tuple[own_network.Prepared, own_data.Splits]:
     """The prepared network, and the splits of its data with the batch that it takes."""
     read = load_graph if snakemake.params.tflite else own_network.read_network
     model = read(given, snakemake.params.shape)
-    specs, quantized = specs_of(model), is_quantized(model)
-    splits = own_data.random_data(specs, snakemake.params.seed) if not data_file else None
-    splits = splits or own_data.read_own_data(data_file, specs, quantized=quantized)
+    specs, quantized = specs_of(model), detection.is_quantized(model)
+    if data_file:
+        splits = own_data.read_own_data(data_file, specs, quantized=quantized)
+    else:
+        splits = own_data.random_data(specs, snakemake.params.seed)
     prepared = own_network.prepared_network(model, splits["test"].first(2).inputs)
-    own_data.check_labels(splits["test"], prepared.output_shape, data_file)
+    own_data.check_labels(splits["test"], prepared.output_shape, str(data_file))
     batch = own_data.batch_of(specs_of(prepared.model))
     splits = {split: replace(part, batch=batch) for split, part in splits.items()}
     for part in splits.values():
@@ -37,7 +38,7 @@ def prepare(given, data_file):
     return prepared, splits
 
 
-def prepare_and_write():
+def prepare_and_write() -> None:
     """All outputs but the status."""
     given, data_file = snakemake.input.network, str(snakemake.input.data or "") or None
     prepared, splits = prepare(given, data_file)

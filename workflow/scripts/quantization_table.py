@@ -1,35 +1,40 @@
 """Rule quantization_table: the evidence for every strategy of every network."""
 
+from collections.abc import Mapping
+
+from edgeint8.conventions import Row
 from edgeint8.files import absence, read_json
 from edgeint8.models.data.samples import load_samples
-from edgeint8.quant.evidence.table_rows import evidence_rows, load_logits, spread_columns
+from edgeint8.quant.evidence import table_rows
 from edgeint8.study.job import job
 from edgeint8.tables.files import read_table, write_table
 
+Files = Mapping[str, tuple[str, str]]  # facts and logits of each strategy
 
-def draws_of(workload, strategy):
+
+def draws_of(workload: str, strategy: str) -> Row:
     """Spread of a strategy over its calibration draws; nothing for those without."""
-    draws = read_table(snakemake.input.draws) if snakemake.input.draws else ()
-    if not len(draws):
+    draws = read_table(snakemake.input.draws) if snakemake.input.draws else None
+    if draws is None or not len(draws):
         return {}
     mine = draws[(draws["workload"] == workload) & (draws["strategy"] == strategy)]
-    return spread_columns(mine["sqnr_db"], mine["accuracy"]) if len(mine) else {}
+    return table_rows.spread_columns(mine["sqnr_db"], mine["accuracy"]) if len(mine) else {}
 
 
-def rows_of(workload, dataset, latency, fp32, files):
+def rows_of(workload: str, dataset: str, latency: str, fp32: str | None, files: Files) -> list[Row]:
     """Rows of one network: what is known of each strategy, its evidence and its latency.
 
-    `files` are the (facts, logits) of each strategy; those that cannot be applied have none.
+    Strategies that cannot be applied have no logits.
     """
     usable = {name: paths for name, paths in files.items() if absence(paths[1]) is None}
     if not usable:
         return []
     facts = {name: read_json(paths[0]) for name, paths in usable.items()}
     test = load_samples(dataset, "test")
-    evidence = evidence_rows(
+    evidence = table_rows.evidence_rows(
         test.labels,
-        load_logits(fp32, "test") if fp32 else None,
-        {name: load_logits(paths[1], "test") for name, paths in usable.items()},
+        table_rows.load_logits(fp32, "test") if fp32 else None,
+        {name: table_rows.load_logits(paths[1], "test") for name, paths in usable.items()},
     )
     times = read_table(latency)
     times = times.set_index("strategy").to_dict("index") if len(times) else {}
@@ -39,13 +44,8 @@ def rows_of(workload, dataset, latency, fp32, files):
         | evidence[name]
         | times.get(name, {})
         | draws_of(workload, name)
-        | {
-            "float_nodes": len(entry["float_nodes"]),
-            "float_node_names": " ".join(entry["float_nodes"]),
-            "hardware_cost_reasons": "; ".join(entry["hardware_cost_reasons"]),
-            "images": len(test),
-            "data_source": test.source,
-        }
+        | table_rows.listed_facts(entry)
+        | {"images": len(test), "data_source": test.source}
         for name, entry in facts.items()
     ]
 

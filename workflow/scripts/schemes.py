@@ -4,7 +4,7 @@ import numpy as np
 import onnx
 
 from edgeint8.codesign.datapath import REQUANTIZERS
-from edgeint8.conventions import IMAGES_AT_ONCE
+from edgeint8.conventions import IMAGES_AT_ONCE, Array
 from edgeint8.files import write_csv
 from edgeint8.fixed_point.arithmetic.requantize import Scheme
 from edgeint8.fixed_point.executor import Executor, as_feeds, pieces
@@ -14,7 +14,7 @@ from edgeint8.study.job import job
 from edgeint8.tables.files import read_table
 
 
-def scores(model, scheme):
+def scores(model: onnx.ModelProto, scheme: Scheme) -> Array:
     """The network's first output for all images, rounded as `scheme` says."""
     executor = Executor(model, scheme)
     name = executor.graph.outputs[0]

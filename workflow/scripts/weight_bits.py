@@ -5,6 +5,7 @@ from pathlib import Path
 import onnx
 
 from edgeint8.codesign.narrower import narrower
+from edgeint8.conventions import Row
 from edgeint8.files import read_json, write_csv
 from edgeint8.fixed_point.compare import compare_model
 from edgeint8.fixed_point.executor import as_feeds
@@ -19,7 +20,7 @@ from edgeint8.study.job import job
 from edgeint8.tables.files import read_table
 
 
-def row_of(strategy, graph):
+def row_of(strategy: Strategy, graph: onnx.ModelProto) -> Row:
     """What one narrow network is worth, that the executor replays it, and how wide its sums are."""
     logits = {"narrow": split_logits(graph, test.inputs)}
     evidence = evidence_rows(test.labels, fp32, logits)["narrow"]

@@ -22,7 +22,7 @@ from edgeint8.dataflow import Dataflow
 
 Counts = NDArray[np.int64]
 Cycles = NDArray[np.integer]
-Progress = Callable[[int], None]
+Progress = Callable[[int], object]
 
 _INT32_LIMIT = 1 << 31
 

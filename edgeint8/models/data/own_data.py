@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from edgeint8.errors import DataError
 from edgeint8.files import write_json
-from edgeint8.models.data.samples import RANDOM, Samples, SplitName, save_samples
+from edgeint8.models.data.samples import RANDOM, Samples, SplitName, Splits, save_samples
 
 HOLDOUT_SHARE = 5  # one sample in this many
 SMALL_BYTES = 1 << 28  # an archive of fewer fits any machine; if not, a header lies
@@ -45,7 +45,7 @@ class InputSpec:
 
 def read_own_data(
     path: str | Path, specs: Sequence[InputSpec], *, quantized: bool = False
-) -> dict[SplitName, Samples]:
+) -> Splits:
     """The splits of an NPZ file; every refusal names the array, what it is and what fits.
 
     quantized
@@ -76,10 +76,10 @@ def read_own_data(
     }
 
 
-def random_data(specs: Sequence[InputSpec], seed: int) -> dict[SplitName, Samples]:
+def random_data(specs: Sequence[InputSpec], seed: int) -> Splits:
     """Inputs that nobody gave: standard normal floats, any bytes, other integers 0 or 1."""
     generator, batch = np.random.default_rng(seed), batch_of(specs)
-    splits: dict[SplitName, Samples] = {}
+    splits: Splits = {}
     for split in ("calibration", "holdout", "test"):
         rows = -(-RANDOM_SAMPLES[split] // (batch or 1)) * (batch or 1)
         inputs = {spec.name: _random(spec, rows, generator) for spec in specs}

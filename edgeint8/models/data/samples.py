@@ -60,6 +60,9 @@ class Samples:
         return self if count is None else self.rows(slice(self.whole(count)))
 
 
+Splits = dict[SplitName, Samples]
+
+
 def load_samples(path: str | Path, split: SplitName) -> Samples:
     """Read one split of a dataset file, or of what `save_samples` wrote."""
     try:

@@ -105,6 +105,15 @@ def quantization_facts(
     }
 
 
+def listed_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The lists among a strategy's facts, as cells of a table."""
+    return {
+        "float_nodes": len(facts["float_nodes"]),
+        "float_node_names": " ".join(facts["float_nodes"]),
+        "hardware_cost_reasons": "; ".join(facts["hardware_cost_reasons"]),
+    }
+
+
 def evidence_rows(
     labels: NDArray[np.int64] | None, fp32: Logits | None, strategies: Mapping[str, Logits]
 ) -> dict[str, dict[str, Any]]:
