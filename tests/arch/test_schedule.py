@@ -12,8 +12,9 @@ from edgeint8.arch.cost.bounds import upper_bound
 from edgeint8.arch.cost.folds import array_cycles
 from edgeint8.arch.cost.loops import layer_loops
 from edgeint8.arch.cost.physical import Options, layer_cost, network_cost
+from edgeint8.arch.cost.pieces import cut
 from edgeint8.arch.cost.roofline import roofline_rows
-from edgeint8.arch.cost.schedule import best_schedule, cut, scheduled_cycles, tiled_lines
+from edgeint8.arch.cost.schedule import best_schedule, scheduled_cycles, tiled_lines
 from edgeint8.arch.cost.systolic import map_layer
 from edgeint8.arch.cost.tile_space import INT8, tile_space
 from edgeint8.arch.machine.hardware import Hardware, parse_hardware_id

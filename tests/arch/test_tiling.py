@@ -274,7 +274,7 @@ def test_published_products_can_be_tiled_along_k() -> None:
     layer = Layer("mm", "gemm", LayerShape.from_gemm(64, 64, 512), 1, 1 << 15, 1 << 15, 4096, "t")
     loops = layer_loops(layer)
     assert (loops.channels, loops.filter_w, loops.output_h) == (512, 1, 64)
-    assert best_tiling(loops, Storage(64, 64, 64)).tile_channels < 512
+    assert best_tiling(loops, Storage(64, 64, 64)).tile.channels < 512
 
 
 # ---------------------------------------------------------------- folds

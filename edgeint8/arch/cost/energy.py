@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, replace
 
+from edgeint8.arch.cost.loops import layer_loops
 from edgeint8.arch.cost.physical import (
     DEFAULT,
     LayerCost,
@@ -20,7 +21,7 @@ from edgeint8.arch.cost.physical import (
 )
 from edgeint8.arch.cost.roofline import network_bound
 from edgeint8.arch.cost.schedule import scheduled_cycles
-from edgeint8.arch.cost.systolic import map_layer, sram_accesses
+from edgeint8.arch.cost.sram import tiled_accesses
 from edgeint8.arch.cost.tile_space import FP32, INT8, ElementBytes
 from edgeint8.arch.machine.constants import (
     DRAM_PER_BYTE,
@@ -62,16 +63,19 @@ def count_accesses(
 ) -> Accesses:
     """Equations 26 and 27: reads by the array and fills from DRAM; sums written and read back.
 
+    Counted on the tile of `cost`, folds inside it.
+
     Every sum that leaves the array is read once: to be added to, or to leave for good.
 
     A layer that is not on the array writes its inputs into a buffer and reads them once.
     """
     layer = cost.layer
-    if layer.shape is None:
+    if cost.tile is None:
         buffered = (2 * cost.ifmap_bytes, 2 * cost.filter_bytes, 2 * cost.ofmap_bytes)
         return Accesses(0, *buffered, cost.dram_bytes, cost.cycles)
-    mapping = map_layer(layer.shape, hardware, layer.images)
-    ifmap, filter_, sums = (count * layer.runs for count in sram_accesses(mapping))
+    array = (hardware.dataflow, hardware.rows, hardware.cols)
+    counts = tiled_accesses(layer_loops(layer), cost.tile, *array)
+    ifmap, filter_, sums = (count * layer.runs for count in counts)
     return Accesses(
         layer.mapped_macs,
         ifmap * element_bytes.ifmap + cost.ifmap_bytes,

@@ -14,7 +14,7 @@ from fractions import Fraction
 from edgeint8.arch.cost.chains import Stay, stays
 from edgeint8.arch.cost.folds import ComputeCycles, compute_cycles
 from edgeint8.arch.cost.loops import layer_loops
-from edgeint8.arch.cost.tile_space import INT8, ElementBytes
+from edgeint8.arch.cost.tile_space import INT8, ElementBytes, TileSizes
 from edgeint8.arch.cost.tiling import Goal, Input, Storage, Tiling, best_tiling
 from edgeint8.arch.machine.hardware import PORTS, Hardware
 from edgeint8.arch.network.fusion import fuse
@@ -56,13 +56,14 @@ AWAY = Stay()
 class LayerCost:
     """What one layer costs.
 
+    `tile` is what DRAM traffic and SRAM accesses rest on, None where nothing is on the array;
     `ifmap_bytes`, `filter_bytes`, `ofmap_bytes`, `psum_bytes` are DRAM bytes of all repeats;
     `memory_cycles` is what they take, `exposed_cycles` the part of it that cannot overlap.
     """
 
     layer: Layer
     compute: ComputeCycles
-    tiling: Tiling | None
+    tile: TileSizes | None
     ifmap_bytes: int
     filter_bytes: int
     ofmap_bytes: int
@@ -175,7 +176,7 @@ def layer_cost(
 
     Raises `HardwareError` that names the layer when a buffer does not hold its smallest tile.
     """
-    tiling = None
+    tile = None
     if layer.shape is None:
         moved = streamed_bytes(layer, options.element_bytes, stay)
     else:
@@ -186,13 +187,14 @@ def layer_cost(
             tiling = best_tiling(layer_loops(layer), storage, options.element_bytes, goal)
         except HardwareError as error:
             raise too_small_for(layer, hardware, error) from None
+        tile = tiling.tile
         moved = _all_runs(layer, tiling, storage, options.element_bytes, stay)
     compute = compute_cycles(layer, hardware)
     memory = transfer_cycles((moved[0], moved[1], moved[2] + moved[3]), hardware)
     exposed = exposed_cycles(layer, hardware, options.element_bytes)
     overlapped = max(compute.total + exposed, memory)
     cycles = overlapped if options.double_buffered else compute.total + max(exposed, memory)
-    return LayerCost(layer, compute, tiling, *moved, memory, exposed, cycles)
+    return LayerCost(layer, compute, tile, *moved, memory, exposed, cycles)
 
 
 def too_small_for(layer: Layer, hardware: Hardware, error: HardwareError) -> HardwareError:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edgeint8.arch.cost.loops import Loops, layer_loops
 from edgeint8.arch.cost.physical import (
@@ -25,13 +24,12 @@ from edgeint8.arch.cost.physical import (
     streamed_cycles,
     transfer_cycles,
 )
+from edgeint8.arch.cost.pieces import Counts, cut, cut_pixels
 from edgeint8.arch.cost.tile_space import NEVER, TileSpace, tile_space
 from edgeint8.arch.cost.tiling import ORDERS, Storage, port_bytes, too_small
 from edgeint8.arch.machine.hardware import PORTS, Hardware
 from edgeint8.arch.network.layers import Layer
 from edgeint8.dataflow import Dataflow, layout_of
-
-Counts = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -46,60 +44,17 @@ class Schedule:
     tile_filters: int
 
 
-@dataclass(frozen=True)
-class Pieces:
-    """The sizes into which one loop is cut, for every tile size: columns are kinds of pieces.
-
-    `count[i, j]` pieces of `size[i, j]`: the full ones and the rest at the edge.
-    """
-
-    count: Counts
-    size: Counts
-
-    def folds(self, per_element: int, array: int) -> Counts:
-        """Folds of all pieces when a piece of n elements takes n * per_element array lanes."""
-        return (self.count * -(-self.size * per_element // array)).sum(axis=1)
-
-    @property
-    def pieces(self) -> Counts:
-        """Number of pieces for every tile size."""
-        return self.count.sum(axis=1)
-
-    def streamed(self, per_element: int, least: int) -> Counts:
-        """Lines of all pieces when a piece streams its elements, but not fewer than `least`."""
-        lines = np.maximum(self.size * per_element, least)
-        return (np.where(self.size > 0, lines, 0) * self.count).sum(axis=1)
-
-
-def cut(extent: int, tile: Counts) -> Pieces:
-    """The pieces of one loop: extent // tile full ones and what is left."""
-    full, rest = extent // tile, extent % tile
-    return Pieces(np.stack([full, (rest > 0).astype(np.int64)], 1), np.stack([tile, rest], 1))
-
-
-def cut_pixels(space: TileSpace) -> Pieces:
-    """The pieces of the pixel loop: tiles of full size, at the right, at the bottom, corner."""
-    loops = space.loops
-    pieces = cut(loops.output_h, space.tile_h)
-    axes = [cut(loops.output_w, space.tile_w)]
-    if loops.images > 1:
-        axes.append(cut(loops.images, space.tile_images))
-    for axis in axes:
-        pairs = [(i, j) for i in range(pieces.size.shape[1]) for j in range(2)]
-        pieces = Pieces(
-            np.stack([pieces.count[:, i] * axis.count[:, j] for i, j in pairs], 1),
-            np.stack([pieces.size[:, i] * axis.size[:, j] for i, j in pairs], 1),
-        )
-    return pieces
-
-
 def tiled_lines(
     space: TileSpace, dataflow: Dataflow, rows: int, cols: int, repeats: int, pipelined: bool
 ) -> Counts:
     """Compute cycles of every tiling, tile by tile; shape (p, c, m). Equation 35."""
     window = space.loops.filter_h * space.loops.filter_w
     axes = {
-        "p": (cut_pixels(space), 1, (slice(None), None, None)),
+        "p": (
+            cut_pixels(space.loops, space.tile_h, space.tile_w, space.tile_images),
+            1,
+            (slice(None), None, None),
+        ),
         "k": (cut(space.loops.channels, space.tile_c), window, (None, slice(None), None)),
         "m": (cut(space.loops.filters, space.tile_m), 1, (None, None, slice(None))),
     }

@@ -33,6 +33,17 @@ FP32 = ElementBytes(4, 4, 4, 4)
 
 
 @dataclass(frozen=True)
+class TileSizes:
+    """One tile: output rows and columns, channels, filters; several images only if whole."""
+
+    height: int
+    width: int
+    channels: int
+    filters: int
+    images: int = 1
+
+
+@dataclass(frozen=True)
 class Buffer:
     """One level at which an operand can be kept.
 
@@ -80,6 +91,17 @@ class TileSpace:
         """Outputs, written once."""
         return self.loops.ofmap_elements * self.element_bytes.ofmap
 
+    def sizes(self, cell: tuple[int, int, int]) -> TileSizes:
+        """The tile at the place `cell` of the grid."""
+        p, c, m = cell
+        return TileSizes(
+            int(self.tile_h[p]),
+            int(self.tile_w[p]),
+            int(self.tile_c[c]),
+            int(self.tile_m[m]),
+            int(self.tile_images[p]),
+        )
+
     @cached_property
     def trips_c(self) -> Counts:
         """Trips of the channel loop, (1, channel tiles, 1)."""
@@ -101,6 +123,20 @@ class TileSpace:
     def pixels(self) -> Counts:
         """Outputs of one filter in a spatial tile, (pixel tiles,)."""
         return self.tile_images * self.tile_h * self.tile_w
+
+    @cached_property
+    def tile_sram_bytes(self) -> NDArray[np.float64]:
+        """SRAM bytes of every tiling when each tile is one fold; shape (p, c, m). Equation 12.
+
+        Every operand passes once a trip of the loop that it lacks, sums twice: in and out.
+        """
+        loops, size = self.loops, self.element_bytes
+        window = float(loops.filter_h * loops.filter_w * loops.channels)
+        ifmap = self.trips_m * (window * loops.pixels * size.ifmap)
+        weights = self.trips_p * (window * loops.filters * size.filter)
+        return (
+            ifmap + weights + self.trips_c * (2.0 * loops.pixels * loops.filters * size.accumulator)
+        )
 
     @cached_property
     def _wide(self) -> bool:

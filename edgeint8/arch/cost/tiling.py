@@ -21,6 +21,7 @@ from edgeint8.arch.cost.tile_space import (
     NEVER,
     Buffer,
     ElementBytes,
+    TileSizes,
     TileSpace,
     tile_space,
 )
@@ -67,15 +68,11 @@ class Tiling:
     """
 
     order: Order
-    tile_h: int
-    tile_w: int
-    tile_channels: int
-    tile_filters: int
+    tile: TileSizes
     ifmap_bytes: int
     filter_bytes: int
     ofmap_bytes: int
     psum_bytes: int
-    tile_images: int = 1
 
     @property
     def dram_bytes(self) -> int:
@@ -89,19 +86,21 @@ def best_tiling(
 ) -> Tiling:
     """The tiling with the fewest DRAM bytes (`total`) or the least busy port (`port`).
 
-    Ties go to the fewest bytes, then to the first order and the largest tiles, so the answer
-    does not depend on the machine. Raises `HardwareError` when not even single elements fit.
+    Ties go to the fewest bytes, then to the fewest SRAM bytes on an array that holds any tile, then
+    to the first order and the largest tiles, so the answer does not depend on the array.
+    Equation 12. Raises `HardwareError` when not even single elements fit.
     """
     space = tile_space(loops, element_bytes)
-    best: tuple[tuple[int, int], Order, int] | None = None
+    best: tuple[tuple[int, int, float], Order, int] | None = None
     for order in ORDERS:
         ports = port_bytes(space, storage, order)
         total = ports[0] + ports[1] + ports[2]
         key = total if goal == "total" else np.maximum(np.maximum(*ports[:2]), ports[2])
-        # Among equal keys the fewest bytes: only those cells keep their total.
-        finalists = np.where(key == key.min(), total, NEVER * 3)
-        cell = int(finalists.argmin())
-        rank = (int(key.flat[cell]), int(total.flat[cell]))
+        # Among equal keys the fewest bytes, among these the fewest through the SRAMs.
+        fewest = np.where(key == key.min(), total, NEVER * 3)
+        again = np.where(fewest == fewest.min(), space.tile_sram_bytes, np.inf)
+        cell = int(again.argmin())
+        rank = (int(key.flat[cell]), int(total.flat[cell]), float(again.flat[cell]))
         if best is None or rank < best[0]:
             best = (rank, order, cell)
     assert best is not None  # ORDERS is not empty
@@ -143,15 +142,11 @@ def _describe(space: TileSpace, storage: Storage, order: Order, cell: int) -> Ti
     final = 0 if storage.ofmap_stays else space.final_bytes
     return Tiling(
         order,
-        int(space.tile_h[p]),
-        int(space.tile_w[p]),
-        int(space.tile_c[c]),
-        int(space.tile_m[m]),
+        space.sizes((p, c, m)),
         ifmap,
         filter_,
         final,
         ofmap - final,
-        int(space.tile_images[p]),
     )
 
 

@@ -13,8 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeint8.arch.cost.folds import pipelined_cycles, serial_cycles
+from edgeint8.arch.cost.loops import layer_loops
 from edgeint8.arch.cost.physical import layer_cost, transfer_cycles
+from edgeint8.arch.cost.sram import elements_of, passes
 from edgeint8.arch.cost.systolic import map_layer
+from edgeint8.arch.cost.tile_space import TileSizes
 from edgeint8.arch.explore.design_space import DesignSpace, Sram
 from edgeint8.arch.network.layers import Layer
 from edgeint8.dataflow import Dataflow
@@ -35,13 +38,15 @@ class Distinct:
 class Traffic:
     """DRAM bytes of the distinct layers with one SRAM; arrays of one entry a layer.
 
-    All zero and not `fits` when the smallest tile of some layer exceeds a buffer.
+    `tiles` are those of the layers on the array. All zero, without tiles, and not `fits` when the
+    smallest tile of some layer exceeds a buffer.
     """
 
     ifmap: Counts
     filter: Counts
     ofmap: Counts
     psum: Counts
+    tiles: tuple[TileSizes, ...] = ()
     fits: bool = True
 
     def memory_cycles(self, space: DesignSpace, bandwidth_bpc: int | None) -> list[int]:
@@ -78,7 +83,8 @@ def traffic_table(
     ifmap, filter_, ofmap, psum = (
         _whole([getattr(cost, column) for cost in costs]) for column in columns
     )
-    return Traffic(ifmap, filter_, ofmap, psum)
+    tiles = tuple(cost.tile for cost in costs if cost.tile is not None)
+    return Traffic(ifmap, filter_, ofmap, psum, tiles)
 
 
 def _whole(values: Sequence[int]) -> Counts:
@@ -138,22 +144,23 @@ def fold_cycles(
 
 
 def array_traffic(
-    foldings: Sequence[tuple[Folding, int]], wide: bool = False
-) -> tuple[Counts, Counts, int]:
-    """Elements between array and SRAM of a network: (by column number, by row number, held).
+    layers: Sequence[Distinct],
+    tiles: Sequence[TileSizes],
+    dataflow: Dataflow,
+    axes: tuple[Counts, Counts],
+    wide: bool = False,
+) -> tuple[Counts, Counts, Counts]:
+    """Elements between array and SRAM of a network: inputs, weights, and sums that leave.
 
-    Equation 26: one stream repeats with the column folds, one with the row folds, one is held.
-    `wide` networks are counted in Python's integers.
+    Shapes (rows, cols), 1 where an operand does not depend on the axis. Equation 26. `wide`
+    networks are counted in Python's integers.
     """
     kind = object if wide else np.int64
-    by_rows, by_cols, held = np.zeros(1, kind), np.zeros(1, kind), 0
-    for folding, count in foldings:
-        runs = folding.repeats * count
-        by_rows = by_rows + folding.col_folds.astype(kind) * (
-            folding.spatial_rows * folding.temporal * runs
-        )
-        by_cols = by_cols + folding.row_folds.astype(kind) * (
-            folding.spatial_cols * folding.temporal * runs
-        )
-        held += folding.spatial_rows * folding.spatial_cols * runs
-    return by_rows, by_cols, held
+    ifmap, filter_, sums = (np.zeros((1, 1), kind) for _ in range(3))
+    for entry, tile in zip(layers, tiles, strict=True):
+        loops, runs = layer_loops(entry.layer), entry.layer.runs * entry.count
+        elements, times = elements_of(loops), passes(loops, tile, dataflow, *axes)
+        ifmap = ifmap + times.ifmap.astype(kind) * (elements.ifmap * runs)
+        filter_ = filter_ + times.filter.astype(kind) * (elements.filter * runs)
+        sums = sums + times.sums.astype(kind) * (elements.sums * runs)
+    return ifmap, filter_, sums

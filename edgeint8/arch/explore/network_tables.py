@@ -34,7 +34,7 @@ from edgeint8.arch.machine.processing_element import (
 )
 from edgeint8.arch.network.layers import Layer
 from edgeint8.conventions import KIB
-from edgeint8.dataflow import DIMENSIONS, Dataflow, layout_of
+from edgeint8.dataflow import Dataflow
 
 Counts = NDArray[np.int64]
 
@@ -56,6 +56,7 @@ class Network:
         self.wide = self.macs >= WIDE_MACS
         self.never = beyond(np.dtype(object if self.wide else np.int64))
         self._traffic: dict[tuple[Sram, bool], Traffic] = {}
+        self._streams: dict[tuple[Dataflow, Sram, bool], tuple[Counts, Counts, Counts]] = {}
         self._compute: dict[tuple[Dataflow, bool], list[Counts]] = {}
         self.elements = np.multiply.outer(self.rows, self.cols)
         self.foldings = {
@@ -73,6 +74,17 @@ class Network:
         if key not in self._traffic:
             self._traffic[key] = traffic_table(self.distinct, self.space, sram_kb, unlimited)
         return self._traffic[key]
+
+    def streams(
+        self, dataflow: Dataflow, sram_kb: Sram, bandwidth_bpc: int | None
+    ) -> tuple[Counts, Counts, Counts]:
+        """Elements between array and SRAM with the tiles of `traffic`. Equation 26."""
+        key = (dataflow, sram_kb, bandwidth_bpc is None and not self.space.shared_bus)
+        if key not in self._streams:
+            tiles = self.traffic(sram_kb, bandwidth_bpc).tiles
+            axes = (self.rows, self.cols)
+            self._streams[key] = array_traffic(self.on_array, tiles, dataflow, axes, self.wide)
+        return self._streams[key]
 
     def memory_cycles(self, sram_kb: Sram, bandwidth_bpc: int | None) -> list[int]:
         """DRAM cycles of each distinct layer, all its copies together; array layers first."""
@@ -128,8 +140,7 @@ def energy_block(
     if not traffic.fits:
         kind = object if network.wide else np.int64
         return np.full((len(network.rows), len(network.cols)), network.never, dtype=kind)
-    by_rows, by_cols, held = array_traffic(network.foldings[dataflow], network.wide)
-    layout = layout_of(dataflow)
+    streams = network.streams(dataflow, sram_kb, bandwidth_bpc)
     kind = object if network.wide else np.int64
     counts = np.array([entry.count for entry in network.distinct], dtype=kind)
     array = np.array([entry.layer.shape is not None for entry in network.distinct])
@@ -142,20 +153,16 @@ def energy_block(
     moved = int(((traffic.ifmap + traffic.filter + traffic.ofmap + traffic.psum) * counts).sum())
     total = moved * round(DRAM_PER_BYTE.at(level))
     total += network.macs * (mac_fj(level, "int8") + data_fj(dataflow, level))
-    block = np.zeros((1, 1), dtype=kind)
-    for kb, operand, fill, width in zip(sram_kb, DIMENSIONS, fills, (1, 1, 8), strict=True):
-        price, role = sram_fj_per_byte(kb, level), layout.role(operand)
-        total += price * fill
-        if role == "rows":
-            block = block + (price * width * by_rows)[None, :]
-        elif role == "columns":
-            block = block + (price * width * by_cols)[:, None]
-        else:
-            total += price * width * held
+    prices = [sram_fj_per_byte(kb, level) for kb in sram_kb]
+    total += sum(price * fill for price, fill in zip(prices, fills, strict=True))
+    block = np.full((1, 1), total, dtype=kind)
+    for price, stream, width in zip(prices, streams, (1, 1, 8), strict=True):
+        block = block + price * width * stream
+    block = np.broadcast_to(block, network.elements.shape)
     if network.space.balanced:
         fed = holds_array_tile(dataflow, network.rows[:, None], network.cols[None, :], sram_kb)
-        return np.where(fed, block + total, network.never)
-    return block + total
+        return np.where(fed, block, network.never)
+    return block
 
 
 def with_clock(

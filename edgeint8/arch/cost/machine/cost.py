@@ -31,6 +31,7 @@ from edgeint8.arch.cost.physical import (
     too_small_for,
     transfer_cycles,
 )
+from edgeint8.arch.cost.tile_space import TileSizes
 from edgeint8.arch.machine.hardware import Hardware
 from edgeint8.arch.network.layers import Layer
 from edgeint8.errors import HardwareError
@@ -69,11 +70,11 @@ def machine_cost(layer: Layer, hardware: Hardware, dram: Dram = IDEAL_DRAM) -> M
         found = best_tile(one_image(layer), storage, engine, layer.separate_runs, grouped)
     except HardwareError as error:
         raise too_small_for(layer, hardware, error) from None
-    moved = found.run.program.moved_bytes
+    tile, moved = found.tile, found.run.program.moved_bytes
     added = transfer_cycles((layer.added_bytes, 0, 0), hardware)
     cost = replace(
         bound,
-        tiling=None,
+        tile=TileSizes(tile.height, tile.width, tile.channels, tile.filters),
         ifmap_bytes=moved(IFMAP) + layer.added_bytes,
         filter_bytes=moved(FILTER, CONSTANTS),
         ofmap_bytes=moved(OFMAP),

@@ -1,0 +1,85 @@
+"""What passes between the array and its SRAMs when a layer is computed tile by tile.
+
+Each operand lacks one of the three loops around the array, and that loop brings it again: inputs
+the filters, weights the pixels, sums the channels. It does so once for every tile of that loop and,
+where the loop lies on rows or columns, once for every fold inside the tile.
+docs/physical_model.md, equation 26.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from edgeint8.arch.cost.loops import Loops
+from edgeint8.arch.cost.pieces import Counts, Pieces, cut, cut_pixels
+from edgeint8.arch.cost.tile_space import TileSizes
+from edgeint8.dataflow import Dataflow, Dimension, layout_of
+
+
+@dataclass(frozen=True)
+class Passes:
+    """How often all inputs, all weights and all sums of one run pass: equation 26.
+
+    Shapes broadcast to (rows, cols): a loop on the rows has one entry a row number, one on the
+    columns one a column number, the one that streams a single entry.
+    """
+
+    ifmap: Counts
+    filter: Counts
+    sums: Counts
+
+
+@dataclass(frozen=True)
+class Elements:
+    """Elements of one run that pass at least once: every window in full, with its padding."""
+
+    ifmap: int
+    filter: int
+    sums: int
+
+
+def elements_of(loops: Loops) -> Elements:
+    """The product of P pixels, K = R S C and M filters that the array sees."""
+    pixels, filters = loops.pixels, loops.filters
+    window = loops.filter_h * loops.filter_w * loops.channels
+    return Elements(pixels * window, window * filters, pixels * filters)
+
+
+def passes(loops: Loops, tile: TileSizes, dataflow: Dataflow, rows: Counts, cols: Counts) -> Passes:
+    """The passes on all arrays of `rows` (R,) and `cols` (C,) cut into such tiles."""
+    layout = layout_of(dataflow)
+    times: dict[Dimension, Counts] = {}
+    for loop, (pieces, width) in _cuts(loops, tile).items():
+        if loop == layout.rows:
+            times[loop] = pieces.folds(width, rows[:, None])[:, None]
+        elif loop == layout.columns:
+            times[loop] = pieces.folds(width, cols[:, None])[None, :]
+        else:
+            times[loop] = pieces.pieces[:, None]
+    return Passes(ifmap=times["m"], filter=times["p"], sums=times["k"])
+
+
+def tiled_accesses(
+    loops: Loops, tile: TileSizes, dataflow: Dataflow, rows: int, cols: int
+) -> tuple[int, int, int]:
+    """Elements of one run: inputs and weights that the array reads, sums that leave it."""
+    found = passes(loops, tile, dataflow, np.array([rows]), np.array([cols]))
+    elements = elements_of(loops)
+    return (
+        elements.ifmap * int(found.ifmap.item()),
+        elements.filter * int(found.filter.item()),
+        elements.sums * int(found.sums.item()),
+    )
+
+
+@lru_cache(maxsize=65536)
+def _cuts(loops: Loops, tile: TileSizes) -> dict[Dimension, tuple[Pieces, int]]:
+    """The pieces of each loop, and the lanes that one of its steps takes on the array."""
+    sizes = (tile.height, tile.width, tile.images)
+    pixels = cut_pixels(loops, *(np.array([size]) for size in sizes))
+    return {
+        "p": (pixels, 1),
+        "k": (cut(loops.channels, np.array([tile.channels])), loops.filter_h * loops.filter_w),
+        "m": (cut(loops.filters, np.array([tile.filters])), 1),
+    }
