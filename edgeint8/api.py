@@ -30,7 +30,9 @@ from edgeint8.arch.explore.explore import explore as explore_space
 from edgeint8.arch.explore.front import design_row, front_rows
 from edgeint8.arch.explore.recommended import recommend
 from edgeint8.arch.machine.hardware import Hardware
+from edgeint8.arch.machine.technology import Technology, load_technology, using
 from edgeint8.arch.network.inputs import find_hardware, preset_names, read_layers
+from edgeint8.arch.network.layers import Layer
 from edgeint8.arch.network.memory import memory
 from edgeint8.arch.network.totals import mac_count
 from edgeint8.arch.questions.advice import changes
@@ -93,6 +95,8 @@ def cost(
     shape: Shape | None = None,
     fused: bool = True,
     on_chip: bool = False,
+    technology: str | Path | None = None,
+    dram: str = "mixed",
     **reading: Any,
 ) -> Cost:
     """Cycles, DRAM bytes, energy and what binds them, layer by layer and for one inference.
@@ -103,15 +107,25 @@ def cost(
         Pools, additions and element-wise layers work on the way out.
     on_chip
         Tensors that fit stay on chip between layers.
+    technology
+        A YAML file whose constants stand in for the published ones (docs/technology.md).
+    dram
+        ``mixed``, ``none``, ``lpddr4``, ``ddr3`` or ``hbm2``: what a byte from DRAM costs.
     reading
         ``constants`` and ``batch_axis``, as for `layers`.
     """
     found = read_layers(network, _sizes(shape), batch=batch, **reading)
-    machine = _machine(hardware)
-    options = Options(on_chip=on_chip, fused=fused)
+    machine, options = _machine(hardware), Options(on_chip=on_chip, fused=fused)
+    with using(_technology(technology), dram):
+        return _cost(found, machine, options)
+
+
+def _cost(found: tuple[Layer, ...], machine: Hardware, options: Options) -> Cost:
+    """The answer of `cost`, at the constants in use."""
     costs = network_cost(found, machine, options)
     totals = network_totals(costs, machine)
     low, mid, high = (1e9 * energy for energy in totals.energy_mj)
+    on_chip = options.on_chip
     scheduled = () if on_chip else scheduled_cycles(found, machine, options)
     return Cost(
         hardware=machine,
@@ -140,13 +154,28 @@ def explore(
     cols: tuple[int, int] = (4, 256),
     *,
     shape: Shape | None = None,
+    technology: str | Path | None = None,
+    dram: str = "mixed",
     **options: Any,
 ) -> Front:
     """The exact front of cycles, energy, area and bandwidth over every array in the ranges.
 
     `options` are the keys of ``explore`` in a study file, with its defaults: ``sram_kb``,
     ``bandwidth``, ``dataflows``, ``pipelined``, ``constraints``, ``dram_gb_per_s`` and so on.
+    `technology` and `dram` are those of `cost`.
     """
+    with using(_technology(technology), dram):
+        return _explore(network, rows, cols, shape, options)
+
+
+def _explore(
+    network: str | Path,
+    rows: tuple[int, int],
+    cols: tuple[int, int],
+    shape: Shape | None,
+    options: Mapping[str, Any],
+) -> Front:
+    """The answer of `explore`, at the constants in use."""
     chosen = section_of("explore", {"rows": list(rows), "cols": list(cols), **options})
     found = read_layers(network, _sizes(shape))
     front = explore_space(found, design_space(chosen), constraints(chosen))
@@ -292,6 +321,10 @@ def vectors(
     model = integer_network(network, shape)
     feeds = arrays_of(model, inputs, "inputs", images)
     return Vectors(Path(folder), write_vectors(model, feeds, folder))
+
+
+def _technology(path: str | Path | None) -> Technology | None:
+    return None if path is None else load_technology(path)
 
 
 def _machine(name: str | Hardware) -> Hardware:

@@ -109,13 +109,20 @@ def _cost(options: argparse.Namespace) -> Any:
         shape=_shapes(options),
         fused=options.fused,
         on_chip=options.on_chip,
+        technology=options.technology,
+        dram=options.dram,
         **_reading(options),
     )
 
 
 def _explore(options: argparse.Namespace) -> Any:
     return edgeint8.explore(
-        options.network, tuple(options.rows), tuple(options.cols), shape=_shapes(options)
+        options.network,
+        tuple(options.rows),
+        tuple(options.cols),
+        shape=_shapes(options),
+        technology=options.technology,
+        dram=options.dram,
     )
 
 
@@ -188,8 +195,18 @@ def _add_layers(parser: Parser) -> None:
     )
 
 
+def _add_technology(parser: Parser) -> None:
+    parser.add_argument(
+        "--technology", metavar="MINE.yaml", help="constants in place of the published ones"
+    )
+    parser.add_argument(
+        "--dram", default="mixed", help="mixed, none, lpddr4, ddr3 or hbm2 (%(default)s)"
+    )
+
+
 def _add_cost(parser: Parser) -> None:
     _add_machine(parser)
+    _add_technology(parser)
     _add_layers(parser)
     parser.add_argument(
         "--fused",
@@ -203,6 +220,7 @@ def _add_cost(parser: Parser) -> None:
 
 
 def _add_explore(parser: Parser) -> None:
+    _add_technology(parser)
     for name in ("rows", "cols"):
         parser.add_argument(f"--{name}", nargs=2, type=int, default=(4, 256), metavar="N")
 

@@ -145,7 +145,7 @@ class Datapath:
         """Multiplier, adder and registers of one PE."""
         product = multiplier_um2(self.activation_bits, self.weight_bits)
         bits = register_bits(hardware.dataflow, hardware.pipelined_folds, self.widths)
-        return product + adder_um2(self.accumulator_bits) + bits * REGISTER_BIT_AREA.mid
+        return product + adder_um2(self.accumulator_bits) + bits * REGISTER_BIT_AREA.at("mid")
 
 
 @dataclass(frozen=True)
@@ -227,7 +227,7 @@ def datapath_area_mm2(hardware: Hardware, path: Datapath) -> float:
     """PEs, one requantiser a column, one subtractor a row, and SRAM. Equation 45."""
     ifmap_kb, filter_kb, ofmap_kb = _sram_kb(hardware, path)
     area = hardware.processing_elements * path.pe_um2(hardware)
-    area += (ifmap_kb + filter_kb + ofmap_kb) * KIB * 8 * SRAM_AREA_PER_BIT.mid
+    area += (ifmap_kb + filter_kb + ofmap_kb) * KIB * 8 * SRAM_AREA_PER_BIT.at("mid")
     if path.requantizer is not None:
         area += hardware.cols * path.requantizer.parts(path.accumulator_bits)[1]
     if path.zero_point == "subtracted":

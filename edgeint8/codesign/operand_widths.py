@@ -67,7 +67,7 @@ def at_level(femtojoules: float, level: Level) -> int:
 
 def _area_mid() -> float:
     """Horowitz's areas are the low end of the band; what is reported is its middle."""
-    return INT8_MAC_AREA.mid / INT8_MAC_AREA.low
+    return INT8_MAC_AREA.at("mid") / INT8_MAC_AREA.low
 
 
 def _multiplier(a_bits: int, b_bits: int, quantity: int) -> float:

@@ -40,6 +40,11 @@ DATASET_OF = {
     "resnet8": "cifar10",
 }
 SELECTIONS = ("strategies", "hardware")  # keys of a workload that narrow the study's, no options
+# Keys of the study file that jobs take as they stand there.
+SECTIONS = (
+    *("datasets", "simulation", "explore", "calibration_draws", "sensitivity", "golden"),
+    *("latency", "requantize", "architecture", "codesign", "overflow", "vectors", "rtl"),
+)
 AGGREGATES = (
     *("part_a", "part_b", "part_c", "part_d", "quantize", "golden", "crosscheck"),
     *("explore", "rtl", "report", "all"),
@@ -93,6 +98,8 @@ class Study:
     overflow: Mapping[str, Any]
     vectors: Mapping[str, Any]
     rtl: Mapping[str, Any]
+    technology: str | None
+    dram: str
 
     @property
     def networks(self) -> tuple[str, ...]:
@@ -165,19 +172,9 @@ def load_study(config: Mapping[str, Any], schema_path: str | Path) -> Study:
         strategies=strategies,
         detail_strategies=tuple(run["detail_strategies"]),
         hardware=tuple(dict.fromkeys([*machines, *(id for w in workloads for id in w.hardware)])),
-        datasets=values["datasets"],
-        simulation=values["simulation"],
-        explore=values["explore"],
-        calibration_draws=values["calibration_draws"],
-        sensitivity=values["sensitivity"],
-        golden=values["golden"],
-        latency=values["latency"],
-        requantize=values["requantize"],
-        architecture=values["architecture"],
-        codesign=values["codesign"],
-        overflow=values["overflow"],
-        vectors=values["vectors"],
-        rtl=values["rtl"],
+        **{name: values[name] for name in SECTIONS},
+        technology=values["technology"],
+        dram=values["hardware"]["dram"],
     )
 
 
@@ -312,7 +309,10 @@ def _refuse_disorder(values: Mapping[str, Any]) -> None:
 
 
 def _refuse_places(values: Mapping[str, Any]) -> None:
-    """Results and downloads can be written: what exists of their path is a folder of ours."""
+    """Constants can be read, results and downloads written."""
+    constants = values["technology"]
+    if constants is not None and not Path(constants).is_file():
+        raise ConfigError(f"no file {constants!r}", where="$.technology", allowed="a YAML file")
     for key in ("data_dir", "results_dir"):
         path = Path(values[key]).absolute()
         ground = next(parent for parent in (path, *path.parents) if parent.exists())

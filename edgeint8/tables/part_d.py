@@ -84,6 +84,9 @@ DSE = Table(
         number("model_ms", "ms", "`bound_cycles` at the machine's clock"),
         number("area_mm2_low", "mm2", "low constants"),
         number("area_mm2_high", "mm2", "high constants"),
+        text(
+            "constants", "whose: `published`, or the file and how many it replaces; a type of DRAM"
+        ),
     ),
 )
 

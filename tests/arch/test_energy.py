@@ -64,7 +64,7 @@ def test_every_constant_has_a_band_and_a_source() -> None:
         assert 0 < row["low"] <= row["mid"] <= row["high"]
         assert len(str(row["source"])) > 20
     with pytest.raises(ValueError, match="not a band"):
-        Band("x", "fJ", 2, 1, 3, "nowhere")
+        Band("x", "x", "fJ", 2, 1, 3, "nowhere")
 
 
 def test_the_document_shows_the_constants_in_use() -> None:

@@ -20,6 +20,7 @@ from onnx import TensorProto, helper, numpy_helper
 from snakemake.utils import update_config
 
 from edgeint8.arch.machine.hardware import load_preset
+from edgeint8.arch.machine.technology import load_technology
 from edgeint8.arch.network.inputs import find_hardware
 from edgeint8.errors import EdgeInt8Error
 from edgeint8.files import absence
@@ -126,6 +127,8 @@ def test_a_wrong_study_is_refused(case, tmp_path, monkeypatch):
             Strategy.from_mapping(name, options)
         for name in study.hardware:
             find_hardware(name, where="$.hardware")
+        if study.technology is not None:
+            load_technology(study.technology)
     assert_says(case, f"error: {caught.value}", tmp_path)
 
 

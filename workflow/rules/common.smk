@@ -25,6 +25,7 @@ if any("rich" in type(h).__module__ for h in workflow.logger_manager.plugin_hand
     os.environ.update(EDGEINT8_NO_BARS="1")
 
 try:
+    from edgeint8.arch.machine.technology import load_technology
     from edgeint8.arch.network.inputs import find_hardware
     from edgeint8.study.config import GIVEN, load_study
     from edgeint8.data import HARDWARE, STUDY_SCHEMA, TOPOLOGIES
@@ -57,6 +58,8 @@ try:
         find_hardware(name, where=own_places.get(name, "$.hardware"))
     for name in STUDY.rtl["hardware"]:
         find_hardware(name, where="$.rtl.hardware")
+    if STUDY.technology is not None:
+        load_technology(STUDY.technology)
     STRATEGIES = {
         name: Strategy.from_mapping(name, options) for name, options in STUDY.strategies.items()
     }
@@ -209,6 +212,11 @@ def hardware_of(wildcards):
 def presets_of(wildcards):
     """The files of those of them that are presets."""
     return [str(PRESETS[name]) for name in hardware_of(wildcards) if name in PRESETS]
+
+
+def constants_of(wildcards):
+    """The file of constants that stand in for the published ones, where the study names one."""
+    return [] if STUDY.technology is None else [STUDY.technology]
 
 
 def per_network(pattern):

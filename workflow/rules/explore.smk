@@ -6,6 +6,7 @@ rule machine_tables:
     input:
         layers=f"{NETWORK}/layers.json",
         presets=presets_of,
+        technology=constants_of,
     output:
         **{
             table: f"{NETWORK}/{table}.csv"
@@ -31,6 +32,7 @@ rule machine_tables:
     params:
         code=code("machines"),
         hardware=hardware_of,
+        dram=STUDY.dram,
     script:
         "../scripts/machines.py"
 
@@ -60,6 +62,7 @@ rule account:
 rule explore_designs:
     input:
         layers=f"{NETWORK}/layers.json",
+        technology=constants_of,
     output:
         pareto=f"{NETWORK}/pareto.csv",
         front_check=f"{NETWORK}/front_check.csv",
@@ -77,6 +80,7 @@ rule explore_designs:
     params:
         code=code("explore"),
         options=STUDY.explore,
+        dram=STUDY.dram,
         cache=f"{RESULTS}/simulations",
         limits=STUDY.simulation,
     script:
@@ -150,6 +154,7 @@ rule codesign:
         quantization=f"{TABLES}/quantization.csv",
         accumulator=f"{TABLES}/accumulator.csv",
         presets=presets_of,
+        technology=constants_of,
     output:
         table=f"{NETWORK}/codesign.csv",
     log:
@@ -165,6 +170,7 @@ rule codesign:
     params:
         code=code("codesign"),
         hardware=hardware_of,
+        dram=STUDY.dram,
         replayed=STUDY.golden["images"],
     script:
         "../scripts/codesign.py"

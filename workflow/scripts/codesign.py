@@ -1,6 +1,7 @@
 """Rule codesign: every quantisation choice of a network, priced on one machine of the study."""
 
 from edgeint8.arch.cost.feasible import feasible
+from edgeint8.arch.machine.technology import of_files, using
 from edgeint8.arch.network.inputs import find_hardware
 from edgeint8.arch.network.layers import layers_from_json
 from edgeint8.codesign.codesign import Evidence, codesign_rows, reference_machine
@@ -17,7 +18,7 @@ def rows_of(path: str, workload: str | None = None) -> list[Row]:
     return frame.to_dict("records")
 
 
-with job(snakemake):
+with job(snakemake), using(of_files(snakemake.input.technology), snakemake.params.dram):
     workload = snakemake.wildcards.workload
     layers = layers_from_json(read_json(snakemake.input.layers))
     strategies = rows_of(snakemake.input.quantization, workload)

@@ -11,6 +11,7 @@ from edgeint8.arch.explore.explore import explore
 from edgeint8.arch.explore.front import front_check_rows, front_rows
 from edgeint8.arch.explore.recommended import best_rows, recommend
 from edgeint8.arch.machine.constants import LEVELS
+from edgeint8.arch.machine.technology import of_files, using
 from edgeint8.arch.network.layers import layers_from_json
 from edgeint8.files import read_json, write_csv
 from edgeint8.scale_sim.dse import replica_total
@@ -20,7 +21,7 @@ from edgeint8.study.job import job
 
 RECOMMENDED = 5
 
-with job(snakemake):
+with job(snakemake), using(of_files(snakemake.input.technology), snakemake.params.dram):
     workload, options = snakemake.wildcards.workload, snakemake.params.options
     layers = layers_from_json(read_json(snakemake.input.layers))
     space, limit = design_space(options), options["dram_gb_per_s"]

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from edgeint8.arch.cost.energy import energy_rows
 from edgeint8.arch.cost.feasible import infeasible_reason
 from edgeint8.arch.cost.roofline import roofline_rows
+from edgeint8.arch.machine.technology import of_files, using
 from edgeint8.arch.network.inputs import find_hardware
 from edgeint8.arch.network.layers import layers_from_json
 from edgeint8.arch.questions.depthwise import packing_rows
@@ -23,7 +24,7 @@ PER_MACHINE: dict[str, Callable[..., list[Row]]] = {
     "packing": packing_rows,
 }
 
-with job(snakemake):
+with job(snakemake), using(of_files(snakemake.input.technology), snakemake.params.dram):
     workload = snakemake.wildcards.workload
     layers = layers_from_json(read_json(snakemake.input.layers))
     machines = [find_hardware(name) for name in snakemake.params.hardware]

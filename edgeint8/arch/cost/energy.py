@@ -40,6 +40,7 @@ from edgeint8.arch.machine.processing_element import (
     data_fj,
     network_clock_fj,
 )
+from edgeint8.arch.machine.technology import in_use
 from edgeint8.arch.network.layers import Layer
 from edgeint8.conventions import KIB, Row
 
@@ -194,6 +195,7 @@ def dse_row(
         "model_ms": bound / hardware.clock_hz * 1e3,
         "area_mm2_low": area_mm2(hardware, "low"),
         "area_mm2_high": area_mm2(hardware, "high"),
+        "constants": in_use(),
     }
 
 

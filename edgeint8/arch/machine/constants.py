@@ -1,11 +1,14 @@
 """Energy and area constants at 45 nm, each as a band with its sources. Nothing here is fitted.
 
+Those of another technology, or another type of DRAM, can stand in for them: `technology.using`.
 Energies are whole femtojoules, so that sums are exact and do not depend on their order.
 docs/physical_model.md, equations 23 to 25.
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 Level = Literal["low", "mid", "high"]
@@ -15,8 +18,12 @@ NumberFormat = Literal["int8", "fp32"]
 
 @dataclass(frozen=True)
 class Band:
-    """One constant: what the most and the least favourable source says, and the one in use."""
+    """One constant: what the most and the least favourable source says, and the one in use.
 
+    `key` is its name in a technology file. Zero is what a machine does not have.
+    """
+
+    key: str
     name: str
     unit: str
     low: float
@@ -25,12 +32,31 @@ class Band:
     source: str
 
     def __post_init__(self) -> None:
-        if not 0 < self.low <= self.mid <= self.high:
+        if not 0 <= self.low <= self.mid <= self.high:
             raise ValueError(f"{self.name}: {self.low}, {self.mid}, {self.high} is not a band")
 
     def at(self, level: Level) -> float:
-        """The value at `level`: low, mid or high."""
-        return {"low": self.low, "mid": self.mid, "high": self.high}[level]
+        """The value at `level`: low, mid or high; a replacement's where one is in use."""
+        band = IN_USE.get().bands.get(self.key, self)
+        return {"low": band.low, "mid": band.mid, "high": band.high}[level]
+
+
+Curve = tuple[tuple[float, float], ...]
+"""(KiB, fJ per byte), ascending."""
+
+
+@dataclass(frozen=True)
+class Replacements:
+    """What stands in for constants of this module: bands by key, and the SRAM's curve over size."""
+
+    bands: Mapping[str, Band] = field(default_factory=dict)
+    sram: Curve = ()
+    name: str = "published"
+
+
+PUBLISHED = Replacements()
+IN_USE: ContextVar[Replacements] = ContextVar("constants in use", default=PUBLISHED)
+"""Set by `technology.using` alone, for as long as a table is made."""
 
 
 HOROWITZ = "Horowitz, ISSCC 2014, 45 nm"
@@ -55,6 +81,7 @@ def _geometric(low: float, high: float) -> float:
 
 
 INT8_MAC = Band(
+    "int8_mac_fj",
     "INT8 multiply and INT32 add",
     "fJ",
     round(40 * ZIGZAG_TO_45_NM),
@@ -64,6 +91,7 @@ INT8_MAC = Band(
     f"high: {ALADDIN}, scaled by 1.13 (12.68 / 16 + 0.21 pJ)",
 )
 FP32_MAC = Band(
+    "fp32_mac_fj",
     "FP32 multiply and add",
     "fJ",
     round(4600 * INT8_MAC.low / INT8_MAC.mid),
@@ -73,6 +101,7 @@ FP32_MAC = Band(
     "no second source gives both formats",
 )
 REGISTER_BIT_CLOCK = Band(
+    "register_bit_clock_fj",
     "clock of a register bit, every cycle",
     "fJ",
     round(21 / 16 * ZIGZAG_TO_45_NM, 2),
@@ -83,6 +112,7 @@ REGISTER_BIT_CLOCK = Band(
     "9 fJ for the write of each cycle (hwcomponents-library 1.0.58)",
 )
 REGISTER_BIT_DATA = Band(
+    "register_bit_data_fj",
     "new value in a register bit",
     "fJ",
     round(0.7658 * ALADDIN_TO_45_NM, 2),
@@ -92,6 +122,7 @@ REGISTER_BIT_DATA = Band(
     "the clock's high end has the rest of what Accelergy counts",
 )
 IDLE_CLOCK = Band(
+    "idle_clock_share",
     "clock of an idle PE, of a busy one's",
     "1",
     0.1,
@@ -101,6 +132,7 @@ IDLE_CLOCK = Band(
     "low: a statement, not a source: gates that stop nine tenths",
 )
 DRAM_PER_BYTE = Band(
+    "dram_fj_per_byte",
     "DRAM access",
     "fJ per byte",
     7_000 * 8,
@@ -113,6 +145,7 @@ _HOROWITZ_SRAM = ((8, 10_000 / 8), (32, 20_000 / 8), (1024, 100_000 / 8))
 """(KiB, fJ per byte) of a 64-bit access."""
 
 SRAM_FACTOR = Band(
+    "sram_factor",
     "SRAM, relative to Horowitz's curve over size",
     "1",
     # 416.16 pJ for 256 bytes of a 2 MiB memory, where the curve says 17.2 pJ a byte.
@@ -124,6 +157,7 @@ SRAM_FACTOR = Band(
 )
 _ALADDIN_MAC_UM2 = (6_351 / 16 + 278.0) * ALADDIN_AREA_TO_45_NM
 INT8_MAC_AREA = Band(
+    "int8_mac_um2",
     "INT8 multiplier and INT32 adder",
     "um2",
     282 + 137,
@@ -133,6 +167,7 @@ INT8_MAC_AREA = Band(
     "mid: their geometric mean",
 )
 REGISTER_BIT_AREA = Band(
+    "register_bit_um2",
     "register bit",
     "um2",
     4.522,
@@ -142,6 +177,7 @@ REGISTER_BIT_AREA = Band(
     "(5.98 um2); mid: their geometric mean",
 )
 FP32_MAC_AREA = Band(
+    "fp32_mac_um2",
     "FP32 multiplier and adder",
     "um2",
     7_700 + 4_184,
@@ -153,6 +189,7 @@ FP32_MAC_AREA = Band(
 _CELL_UM2 = 146 * 0.045**2
 _RULE_OF_THUMB_UM2 = 600 * 0.045**2
 SRAM_AREA_PER_BIT = Band(
+    "sram_um2_per_bit",
     "SRAM, per bit",
     "um2",
     round(_CELL_UM2, 4),
@@ -161,6 +198,46 @@ SRAM_AREA_PER_BIT = Band(
     "low: CACTI 7, tech_params/45nm.dat, the bare cell (146 F2); high: D. Greaves, System on "
     "Chip, Cambridge 2011 (about 600 F2 with periphery); mid: their geometric mean",
 )
+_ACCELERGY_DRAM = "Accelergy's DRAM table as Timeloop uses it"
+_COLLECTED = "as collected in github.com/Dongyunkam/DRAM_info"
+
+
+def _dram(name: str, low: float, mid: float, high: float, source: str) -> Band:
+    """Picojoules a bit as femtojoules a byte."""
+    low, mid, high = (round(8000 * value) for value in (low, mid, high))
+    return Band(DRAM_PER_BYTE.key, f"DRAM access, {name}", "fJ per byte", low, mid, high, source)
+
+
+DRAM_TYPES: dict[str, Band] = {
+    "mixed": DRAM_PER_BYTE,
+    "none": _dram("none", 0, 0, 0, "a machine whose tensors never leave it pays for no interface"),
+    "lpddr4": _dram(
+        "LPDDR4",
+        8,
+        13,
+        14,
+        f"low: {_ACCELERGY_DRAM} (8 pJ/bit); mid and high: thesis of H. Ha, Stanford, DramDSE, "
+        f"four 8 Gb dies (13 pJ/bit) and one of 32 Gb (14 pJ/bit), {_COLLECTED}",
+    ),
+    "ddr3": _dram(
+        "DDR3",
+        9,
+        _geometric(9, 70),
+        70,
+        f"low: Vogelsang, MICRO 2010, 2 Gb, the device alone (9 pJ/bit), {_COLLECTED}; "
+        f"high: {_ACCELERGY_DRAM} (70 pJ/bit); mid: their geometric mean",
+    ),
+    "hbm2": _dram(
+        "HBM2",
+        6.25,
+        _geometric(6.25, 7),
+        7,
+        f"low: {_ACCELERGY_DRAM} (6.25 pJ/bit); high: HyGCN, HPCA 2020, first HBM (7 pJ/bit), "
+        f"{_COLLECTED}; mid: their geometric mean",
+    ),
+}
+"""By the names of ``hardware.dram``. DDR4, LPDDR5, PSRAM, flash and MRAM have no second source at
+hand."""
 CONSTANTS = (
     INT8_MAC,
     FP32_MAC,
@@ -178,10 +255,11 @@ CONSTANTS = (
 
 def sram_fj_per_byte(kb: float, level: Level) -> int:
     """Equation 24: Horowitz's three sizes joined by straight lines in log-log, and extended."""
-    sizes = [math.log(size) for size, _ in _HOROWITZ_SRAM]
-    costs = [math.log(cost) for _, cost in _HOROWITZ_SRAM]
+    curve = IN_USE.get().sram or _HOROWITZ_SRAM
+    sizes = [math.log(size) for size, _ in curve]
+    costs = [math.log(cost) for _, cost in curve]
     x = math.log(kb)
-    i = 0 if x <= sizes[1] else 1
+    i = sum(x > size for size in sizes[1:-1])
     slope = (costs[i + 1] - costs[i]) / (sizes[i + 1] - sizes[i])
     return round(math.exp(costs[i] + slope * (x - sizes[i])) * SRAM_FACTOR.at(level))
 

@@ -118,6 +118,7 @@ def machines_section(tables: Tables) -> list[str]:
         return []
     return [
         heading("The machines of the study", tables, "dse", "roofline", "energy"),
+        *design_answers.constants_used(tables["dse"]),
         figure("cycles_by_array", "Cycles by array: physical model and SCALE-Sim's replica"),
         figure("cycle_causes", "What the cycles go to: why larger arrays win less"),
         figure("utilization", "Utilisation by layer and machine"),

@@ -14,6 +14,17 @@ from edgeint8.report.markdown import percent
 LEVELS = {"low": "energy_pj_low", "mid": "energy_pj", "high": "energy_pj_high"}
 
 
+def constants_used(dse: pd.DataFrame) -> list[str]:
+    """Whose constants energy and area rest on, where these are not the published ones alone."""
+    used = dse["constants"].dropna().unique() if "constants" in dse else []
+    return [
+        f"Energy and area rest on constants other than the published ones: {name}. (In brackets "
+        "how many a file replaces; its values are in no table.)"
+        for name in used
+        if name != "published"
+    ]
+
+
 def balance(pareto: pd.DataFrame, level: str = "mid") -> pd.Series:
     """Product of cycles, energy, area and bandwidth: the less the better, no unit matters.
 
