@@ -94,6 +94,13 @@ BAND = Table(
             "fronts",
         ),
     ),
+    (
+        integer("draws", "", "in which every constant varies by itself"),
+        number("draws_won", "share", "of them, in which `best_hardware` has the least product"),
+        text("dethroned_by", "ends of one constant's band that alone cost mid's design its place"),
+        text("flip_constant", "the constant that alone dethrones mid's design soonest"),
+        number("flip_ratio", "", "its ratio to mid where that happens"),
+    ),
 )
 
 FRONT_CHECK = Table(

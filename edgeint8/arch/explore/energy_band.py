@@ -1,13 +1,23 @@
 """Which conclusions survive the energy band: the sweep at its low, mid and high constants."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgeint8.arch.explore.design_space import NO_LIMITS, Constraints, DesignSpace
+from edgeint8.arch.explore.draws import (
+    DRAWS,
+    Contender,
+    contender,
+    dethroned_by,
+    drawn_ratios,
+    first_flip,
+    shares,
+)
 from edgeint8.arch.explore.explore import Exploration, explore
-from edgeint8.arch.explore.recommended import recommend
+from edgeint8.arch.explore.recommended import Recommendation, recommend
 from edgeint8.arch.machine.constants import LEVELS, Level
 from edgeint8.arch.network.layers import Layer
 from edgeint8.conventions import Row
@@ -31,30 +41,59 @@ def band_rows(
     `share_of_mid` is how much of the mid front is on this one; `rank_correlation` Spearman's
     between the energy times delay of the designs on both; `best_rank_mid` the place (from 1) of
     this level's recommended design among those ranked at mid, 0 when it is not among them.
+    `draws_won` and the columns after it let every constant vary by itself: `draws`.
     """
     mid = explorations["mid"]
     best = {level: recommend(layers, e, dram_gb_per_s) for level, e in explorations.items()}
     ranking = [] if best["mid"] is None else [d.hardware.id for d in best["mid"].designs]
+    competition = _competition(layers, best)
     rows: list[Row] = []
     for level, exploration in explorations.items():
         shared, here, there = np.intersect1d(exploration.numbers, mid.numbers, return_indices=True)
         found = best[level]
         name = "" if found is None else found.designs[0].hardware.id
-        rows.append(
-            {
-                "workload": workload,
-                "level": level,
-                "front": len(exploration.numbers),
-                "shared_with_mid": int(shared.size),
-                "share_of_mid": shared.size / len(mid.numbers) if len(mid.numbers) else 0.0,
-                "best_hardware": name,
-                "best_rank_mid": ranking.index(name) + 1 if name in ranking else 0,
-                "rank_correlation": rank_correlation(
-                    _products(exploration)[here], _products(mid)[there]
-                ),
-            }
-        )
+        row: Row = {
+            "workload": workload,
+            "level": level,
+            "front": len(exploration.numbers),
+            "shared_with_mid": int(shared.size),
+            "share_of_mid": shared.size / len(mid.numbers) if len(mid.numbers) else 0.0,
+            "best_hardware": name,
+            "best_rank_mid": ranking.index(name) + 1 if name in ranking else 0,
+            "rank_correlation": rank_correlation(
+                _products(exploration)[here], _products(mid)[there]
+            ),
+        }
+        rows.append(row | _draw_columns(competition, name, level))
     return rows
+
+
+def _competition(
+    layers: Sequence[Layer], best: Mapping[Level, Recommendation | None]
+) -> tuple[Contender, ...]:
+    """The designs ranked at mid and the recommended ones of the other levels, each once."""
+    if best["mid"] is None:
+        return ()
+    others = [found.designs[0] for found in best.values() if found is not None]
+    designs = {d.hardware.id: d for d in (*best["mid"].designs, *others)}
+    return tuple(contender(layers, d.hardware, d.cycles) for d in designs.values())
+
+
+def _draw_columns(competition: Sequence[Contender], name: str, level: Level) -> Row:
+    """Draws that a design wins; for mid's also what dethrones it."""
+    names = [design.hardware.id for design in competition]
+    row: Row = {"draws": 0, "draws_won": 0.0}
+    row |= {"dethroned_by": "", "flip_constant": "", "flip_ratio": math.nan}
+    if name not in names:
+        return row
+    place = names.index(name)
+    row |= {"draws": DRAWS, "draws_won": float(shares(competition, drawn_ratios())[place])}
+    if level != "mid":
+        return row
+    flip = first_flip(competition, place)
+    if flip is not None:
+        row |= {"flip_constant": flip.constant, "flip_ratio": flip.ratio}
+    return row | {"dethroned_by": ", ".join(dethroned_by(competition, place))}
 
 
 def rank_correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:

@@ -97,7 +97,30 @@ def over_the_band(band: pd.DataFrame) -> list[str]:
         f"{survives(same, 'The front')}",
         f"Energy times delay ranks them as at mid with a correlation (Spearman) of {ranks}. "
         f"{survives(ranking, f'The ranking (from {RANKING_SURVIVES} on)')}",
+        *draws_won(rows),
     ]
+
+
+def draws_won(rows: pd.DataFrame) -> list[str]:
+    """How often the design at mid wins when every constant varies by itself; rows by level."""
+    if "draws" not in rows or not rows.loc["mid", "draws"] > 0:
+        return []
+    mid = rows.loc["mid"]
+    rivals = rows[rows["best_hardware"] != mid["best_hardware"]].drop_duplicates("best_hardware")
+    others = [
+        f"{percent(row.draws_won, 1)} go to `{row.best_hardware}`" for row in rivals.itertuples()
+    ]
+    alone = "No constant alone dethrones it inside its band."
+    if pd.notna(mid["dethroned_by"]) and mid["dethroned_by"]:
+        alone = f"Alone dethrone it: {mid['dethroned_by']}."
+    flip = ""
+    if pd.notna(mid["flip_ratio"]):
+        flip = f" The nearest flip: {mid['flip_constant']} at {mid['flip_ratio']:.2f} times mid."
+    won = (
+        f"With every constant drawn by itself `{mid['best_hardware']}` wins "
+        f"{percent(mid['draws_won'], 1)} of {int(mid['draws']):,} draws"
+    )
+    return [f"{won}{''.join('; ' + other for other in others)}. {alone}{flip}"]
 
 
 def front_agreement(front_check: pd.DataFrame) -> list[str]:
