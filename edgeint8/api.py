@@ -65,6 +65,7 @@ from edgeint8.study.config import section_of
 from edgeint8.tflite.verify import verify_tflite
 
 VECTOR_IMAGES = 1
+NOTHING: Mapping[str, Any] = {}
 
 
 def hardware(name: str | Hardware) -> Hardware:
@@ -142,7 +143,9 @@ def _cost(found: tuple[Layer, ...], machine: Hardware, options: Options) -> Cost
         area_mm2=area_mm2(machine),
         bound_by=network_bound(costs),
         incomplete=totals.incomplete,
-        advice=tuple(change.sentence for change in changes(found, machine, options)),
+        advice=()
+        if totals.incomplete
+        else tuple(change.sentence for change in changes(found, machine, options)),
         text=summary(found, machine, options),
         layer_rows=tuple(_without_workload(roofline_rows("", found, machine, options))),
     )
@@ -156,28 +159,25 @@ def explore(
     shape: Shape | None = None,
     technology: str | Path | None = None,
     dram: str = "mixed",
+    reading: Mapping[str, Any] = NOTHING,
     **options: Any,
 ) -> Front:
     """The exact front of cycles, energy, area and bandwidth over every array in the ranges.
 
     `options` are the keys of ``explore`` in a study file, with its defaults: ``sram_kb``,
-    ``bandwidth``, ``dataflows``, ``pipelined``, ``constraints``, ``dram_gb_per_s`` and so on.
-    `technology` and `dram` are those of `cost`.
+    ``bandwidth``, ``dataflows``, ``pipelined``, ``constraints``, ``dram_gb_per_s`` and so on;
+    `technology` and `dram` are those of `cost`, `reading` as for `layers`.
     """
     with using(_technology(technology), dram):
-        return _explore(network, rows, cols, shape, options)
+        found = read_layers(network, _sizes(shape), **reading)
+        return _explore(found, rows, cols, options)
 
 
 def _explore(
-    network: str | Path,
-    rows: tuple[int, int],
-    cols: tuple[int, int],
-    shape: Shape | None,
-    options: Mapping[str, Any],
+    found: Any, rows: tuple[int, int], cols: tuple[int, int], options: Mapping[str, Any]
 ) -> Front:
     """The answer of `explore`, at the constants in use."""
     chosen = section_of("explore", {"rows": list(rows), "cols": list(cols), **options})
-    found = read_layers(network, _sizes(shape))
     front = explore_space(found, design_space(chosen), constraints(chosen))
     best = recommend(found, front, chosen["dram_gb_per_s"])
     return Front(
@@ -196,6 +196,7 @@ def quantize(
     strategy: str | Mapping[str, Any] | Strategy = "asym_channel_minmax",
     *,
     shape: Shape | None = None,
+    **reading: Any,
 ) -> Quantized:
     """A float network quantised to INT8 by ONNX Runtime with our ranges; `save` writes it.
 
@@ -204,9 +205,11 @@ def quantize(
     strategy
         ``(asym|sym|pow2)_(channel|tensor)_(minmax|percentile|entropy|mse)``, or options as in a
         study file, or a `Strategy`.
+    reading
+        ``constants`` and ``batch_axis``, as for `layers`; the arrays have samples first.
     """
     chosen = _strategy(strategy)
-    model = prepare_model(float_network(network, shape))
+    model = prepare_model(float_network(network, shape, **reading))
     if chosen.dynamic:
         return Quantized(quantize_model(model, None, chosen))
     if calibration is None:
@@ -294,12 +297,13 @@ def predict_scalesim(
     check: bool = False,
     *,
     shape: Shape | None = None,
+    **reading: Any,
 ) -> Prediction:
     """What SCALE-Sim 3.0.0 reports of every layer, without running it; with `check` it is run.
 
-    Checking needs the extra ``scalesim`` and, for large layers, time.
+    Checking needs the extra ``scalesim`` and, for large layers, time. `reading` as for `layers`.
     """
-    found, machine = read_layers(network, _sizes(shape)), _machine(hardware)
+    found, machine = read_layers(network, _sizes(shape), **reading), _machine(hardware)
     rows = tuple(predicted_rows(found, machine))
     if not check:
         return Prediction(machine, rows)

@@ -21,9 +21,9 @@ Arrays = NDArray[Any] | Mapping[str, NDArray[Any]] | str | Path | None
 """One array for a network with one input, arrays by input name, an NPZ file, or None: random."""
 
 
-def float_network(path: str | Path, shape: Shape | None = None) -> onnx.ModelProto:
-    """A network that has not been quantised yet."""
-    model = read_network(path, shape or {})
+def float_network(path: str | Path, shape: Shape | None = None, **reading: Any) -> onnx.ModelProto:
+    """A network that has not been quantised yet; `reading` as for `read_network`."""
+    model = read_network(path, shape or {}, **reading)
     if is_quantized(model):
         raise ModelError(
             "a network that came quantised", where=str(path), allowed="one in floating point"

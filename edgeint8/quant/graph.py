@@ -100,6 +100,20 @@ def _read_around(graph: onnx.GraphProto) -> set[str]:
     return (read | {output.name for output in graph.output}) - made
 
 
+def rename_tensor(graph: onnx.GraphProto, old: str, new: str) -> None:
+    """Call a tensor by another name in every node that makes or reads it, subgraphs included."""
+    for node in graph.node:
+        for names in (node.input, node.output):
+            for place, name in enumerate(names):
+                if name == old:
+                    names[place] = new
+        for entry in node.attribute:
+            for inner in [entry.g] if entry.HasField("g") else entry.graphs:
+                rename_tensor(inner, old, new)
+                for output in inner.output:
+                    output.name = new if output.name == old else output.name
+
+
 def replace_nodes(graph: onnx.GraphProto, nodes: Iterable[onnx.NodeProto]) -> None:
     """Give a graph these nodes, which may be its own, in place."""
     kept = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]

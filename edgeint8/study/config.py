@@ -39,6 +39,7 @@ DATASET_OF = {
     "mobile_cnn_2d": "cifar10",
     "resnet8": "cifar10",
 }
+READING = ("shape", "constants", "batch_axis")  # keys of a workload that say how to read a file
 SELECTIONS = ("strategies", "hardware")  # keys of a workload that narrow the study's, no options
 # Keys of the study file that jobs take as they stand there.
 SECTIONS = (
@@ -256,7 +257,7 @@ def _workload(name: str, values: Mapping[str, Any], machines: tuple[str, ...]) -
             where=f"{where}.dataset",
             allowed=DATASET_OF[options["model"]],
         )
-    for key, takers in (("data", "onnx or tflite"), ("shape", "onnx")):
+    for key, takers in (("data", "onnx or tflite"), *((key, "onnx") for key in READING)):
         if key in options and kinds[0] not in takers.split(" or "):
             raise ConfigError(f"{key} for a {kinds[0]}", where=where, allowed=f"with {takers} only")
     files = {

@@ -27,7 +27,7 @@ if any("rich" in type(h).__module__ for h in workflow.logger_manager.plugin_hand
 try:
     from edgeint8.arch.machine.technology import load_technology
     from edgeint8.arch.network.inputs import find_hardware
-    from edgeint8.study.config import GIVEN, load_study
+    from edgeint8.study.config import GIVEN, READING, load_study
     from edgeint8.data import HARDWARE, STUDY_SCHEMA, TOPOLOGIES
     from edgeint8.errors import EdgeInt8Error
     from edgeint8.hardware_id import PATTERN
@@ -323,6 +323,15 @@ def one_of(names):
 def options_of(wildcards):
     """The options of the workload that a job belongs to."""
     return dict(STUDY.workload(wildcards.workload).options)
+
+
+def reading_of(wildcards):
+    """How an ONNX file is read: its free sizes, its settings, where samples lie. None: TFLite."""
+    if wildcards.workload in STUDY.tflite:
+        return None
+    options, keys = options_of(wildcards), {"shape": "shapes"}
+    found = {keys.get(key, key): options[key] for key in READING if key in options}
+    return {"shapes": {}} | found
 
 
 def dataset_of(wildcards):

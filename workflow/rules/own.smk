@@ -30,8 +30,7 @@ rule prepare_network:
         code=code("prepare_network"),
         kind="onnx",
         seed=STUDY.seed,
-        shape=lambda wildcards: options_of(wildcards).get("shape", {}),
-        tflite=lambda wildcards: wildcards.workload in STUDY.tflite,
+        reading=reading_of,
     script:
         "../scripts/prepare_network.py"
 

@@ -22,8 +22,8 @@ def specs_of(model: onnx.ModelProto) -> list[own_data.InputSpec]:
 
 def prepare(given: str, data_file: str | None) -> tuple[own_network.Prepared, own_data.Splits]:
     """The prepared network, and the splits of its data with the batch that it takes."""
-    read = load_graph if snakemake.params.tflite else own_network.read_network
-    model = read(given, snakemake.params.shape)
+    reading = snakemake.params.reading
+    model = load_graph(given) if reading is None else own_network.read_network(given, **reading)
     specs, quantized = specs_of(model), detection.is_quantized(model)
     if data_file:
         splits = own_data.read_own_data(data_file, specs, quantized=quantized)

@@ -79,7 +79,7 @@ class Walk:
         kind, source = proto.op_type, f"{proto.op_type} node {name}"
         if kind in ("If", "Loop", "Scan"):
             return self._bodies(proto, name)
-        if kind in kinds.NO_DATA or kind in kinds.NUMBER_FORMAT:
+        if kind in kinds.NO_DATA | kinds.NUMBER_FORMAT or self._moves_only_ones(proto):
             self._alias(proto)
             reason = "moves no data" if kind in kinds.NO_DATA else "fused into its neighbours"
             return [Layer(name, "other", None, 1, 0, 0, 0, source, reason)]
@@ -97,6 +97,16 @@ class Walk:
                 Layer(name, "other", None, 1, 0, 0, 0, source, reason, unknown=unknown,
                       reads=moved[0], writes=moved[1])
             ]  # fmt: skip
+
+    def _moves_only_ones(self, proto: onnx.NodeProto) -> bool:
+        """Whether a Transpose leaves every element where it is: only axes of extent 1 move."""
+        dims = self.known.dims.get(proto.input[0]) if proto.op_type == "Transpose" else None
+        if dims is None:
+            return False
+        given = [list(a.ints) for a in proto.attribute if a.name == "perm"]
+        order = given[0] if given else list(range(len(dims)))[::-1]
+        long = [axis for axis in order if dims[axis] > 1]
+        return long == sorted(long)
 
     def _parts(self, node: Node) -> list[Part] | None:
         """The products of a node; None for a node without any."""

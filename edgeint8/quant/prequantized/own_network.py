@@ -28,19 +28,33 @@ from edgeint8.quant.prepare.prepare import (
 )
 from edgeint8.quant.prequantized.detection import is_quantized, refuse_other_codes
 from edgeint8.quant.prequantized.external_data import load_external_data, tensors_of
+from edgeint8.quant.prequantized.samples_first import (
+    BatchAxis,
+    Constants,
+    axis_of,
+    bind_constants,
+    put_samples_first,
+)
 from edgeint8.quant.session import DEFAULT_BATCH, run_onnx
 
 Feeds = Mapping[str, NDArray[Any]]
 ALLOWED_FILE = "a whole file in ONNX format"
+NO_CONSTANTS: Constants = {}
 LARGEST_BYTES = 2**31 - 1  # of a protobuf message
 FAITHFUL_DB = 60.0  # preparing moves float results by rounding: 1e-3 of the signal is far more
 
 
-def read_network(path: str | Path, shapes: Mapping[str, Sequence[int | None]]) -> onnx.ModelProto:
+def read_network(
+    path: str | Path,
+    shapes: Mapping[str, Sequence[int | None]],
+    constants: Constants = NO_CONSTANTS,
+    batch_axis: BatchAxis = 0,
+) -> onnx.ModelProto:
     """The network of an ONNX file with its external data inside and its free sizes fixed.
 
-    `shapes` gives inputs by name; None keeps what the file says. Only the first dimension of an
-    input, the batch, may stay free. Raises `ModelError` in one line.
+    `shapes` gives inputs by name; None keeps what the file says. Only the batch of an input may
+    stay free; from `batch_axis` it comes to the front. `constants` are inputs that are settings.
+    Raises `ModelError` in one line.
     """
     model = _load(Path(path))
     load_external_data(model, Path(path))
@@ -60,7 +74,10 @@ def read_network(path: str | Path, shapes: Mapping[str, Sequence[int | None]]) -
             where=str(path),
             allowed="at least one input, (N, ...)",
         )
-    _fix_shapes(model.graph, shapes, str(path))
+    bind_constants(model.graph, constants, str(path))
+    _fix_shapes(model.graph, shapes, batch_axis, str(path))
+    if batch_axis != 0:
+        put_samples_first(model, batch_axis, str(path))
     return model
 
 
@@ -169,7 +186,10 @@ def _load(path: Path) -> onnx.ModelProto:
 
 
 def _fix_shapes(
-    graph: onnx.GraphProto, shapes: Mapping[str, Sequence[int | None]], where: str
+    graph: onnx.GraphProto,
+    shapes: Mapping[str, Sequence[int | None]],
+    batch_axis: BatchAxis,
+    where: str,
 ) -> None:
     """Write the given sizes into the graph's inputs; refuse contradictions and free sizes."""
     inputs = {value.name: value for value in graph.input}
@@ -182,11 +202,16 @@ def _fix_shapes(
         if not value.type.HasField("tensor_type"):
             raise ModelError("not a tensor", where=place, allowed="a tensor")
         if not value.type.tensor_type.shape.dim:
-            raise ModelError("no shape, or a scalar", where=place, allowed="(N, ...)")
-        _fix_shape(value.type.tensor_type.shape.dim, shapes.get(name), place)
+            raise ModelError(
+                "no shape, or a scalar", where=place, allowed="(N, ...), or a value in constants"
+            )
+        batch = axis_of(batch_axis, name)
+        _fix_shape(value.type.tensor_type.shape.dim, shapes.get(name), batch, place)
 
 
-def _fix_shape(sizes: Any, given: Sequence[int | None] | None, where: str) -> None:
+def _fix_shape(
+    sizes: Any, given: Sequence[int | None] | None, batch: int | None, where: str
+) -> None:
     for size in sizes:
         if size.dim_value < 0:  # some exporters' word for a free size
             size.ClearField("dim_value")
@@ -202,7 +227,7 @@ def _fix_shape(sizes: Any, given: Sequence[int | None] | None, where: str) -> No
     free = [
         f"{axis} ({size.dim_param or '?'})"
         for axis, size in enumerate(sizes)
-        if axis and size.dim_value < 1
+        if axis != batch and size.dim_value < 1
     ]
     if free:
         raise ModelError(

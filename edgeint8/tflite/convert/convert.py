@@ -133,6 +133,6 @@ def _mixes_images(source: TFLiteModel, operator: Operator) -> bool:
     return False
 
 
-def load_graph(path: str | Path, shape: object = None) -> onnx.ModelProto:
-    """The graph of a file; its sizes are its own, so `shape` is not looked at."""
+def load_graph(path: str | Path) -> onnx.ModelProto:
+    """The graph of a file; its sizes are its own."""
     return convert(load_tflite(path)).model
