@@ -11,7 +11,14 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 LAST_LINES = 5
-_FAILURE = re.compile(r"^Error in rule (?P<rule>\w+):\n(?P<details>(?:    .*\n)*)", re.MULTILINE)
+# Snakemake gives the failure of a group no headline but the time.
+_FAILURE = re.compile(
+    r"^(?:Error in rule (?P<rule>\w+):|\[[^\]\n]+\])\n(?=    (?:message|jobid|jobs):)"
+    r"(?:    message: (?P<message>[\s\S]*?)\n(?=    \w))?(?P<details>(?:    .*\n)*)",
+    re.MULTILINE,
+)
+_RULE = re.compile(r"^        rule (\w+):", re.MULTILINE)
+_ADVICE = "For further error details see the cluster/cloud log"  # Snakemake's, behind a message
 _LOG = re.compile(r"^    log: (?P<log>.+) \(check log file", re.MULTILINE)
 
 
@@ -24,16 +31,19 @@ def failure_summary(snakemake_logs: Iterable[str | Path]) -> str:
         return ""
     jobs = "job" if len(failed) == 1 else "jobs"
     parts = [f"{len(failed)} {jobs} failed:"]
-    for rule, log in failed:
+    for rule, log, message in failed:
         parts.append(f"  {rule}: {log or 'no log'}")
-        parts += [f"    {line}" for line in last_lines(log)]
+        parts += [f"    {line}" for line in last_lines(log) or message.splitlines()[:LAST_LINES]]
     return "\n".join(parts)
 
 
-def _failed_jobs(text: str) -> Iterator[tuple[str, str]]:
+def _failed_jobs(text: str) -> Iterator[tuple[str, str, str]]:
+    """Rule or group, log, and what was said of a job that was never submitted."""
     for failure in _FAILURE.finditer(text):
         log = _LOG.search(failure["details"])
-        yield failure["rule"], log["log"] if log else ""
+        said = (failure["message"] or "None").split(_ADVICE)[0].strip()
+        name = failure["rule"] or f"group of {', '.join(_RULE.findall(failure['details']))}"
+        yield name, log["log"] if log else "", "" if said == "None" else said
 
 
 def last_lines(log: str | Path) -> list[str]:

@@ -30,6 +30,23 @@ def test_each_failed_job_once_with_the_end_of_its_log(tmp_path):
     assert lines[9:] == ["  vectors: no log"]
 
 
+def test_a_job_that_was_never_submitted_shows_the_scheduler_s_words(tmp_path):
+    said = "sbatch: error: Memory specification can not be satisfied\nsbatch: error: Batch job"
+    advice = "For further error details see the cluster/cloud log and the log files of the rule."
+    (tmp_path / "run.log").write_text(
+        f"Error in rule train:\n    message: refused:\n{said}\n{advice}\n    jobid: 1\n"
+        f"    log: none.log (check log file(s) for error details)\n"
+        f"[Sun Nov 29 01:16:31 2026]\n    message: {said}\n{advice}\n"
+        "    jobs:\n        rule figure:\n"
+    )
+    indented = [f"    {line}" for line in said.splitlines()]
+    assert failure_summary([tmp_path / "run.log"]).splitlines() == [
+        "2 jobs failed:",
+        *("  train: none.log", "    refused:", *indented),
+        *("  group of figure: no log", *indented),
+    ]
+
+
 def test_a_run_without_failed_jobs_has_no_summary(tmp_path):
     (tmp_path / "run.log").write_text("Building DAG of jobs...\n")
     assert failure_summary([tmp_path / "run.log"]) == ""

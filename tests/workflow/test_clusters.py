@@ -35,7 +35,9 @@ def profile_of(name: str) -> dict:
 
 def test_the_profiles_differ_only_in_how_they_speak_to_the_cluster():
     first, second = (profile_of(name) for name in PROFILES)
-    common = set(first) & set(second) - {"executor", "default-resources", "set-resources"}
+    common = set(first) & set(second) - {"executor", "default-resources", "set-resources"} - {
+        "__definitions__"
+    }
     assert common >= {"retries", "groups", "group-components", "rerun-triggers", "resources"}
     assert {key: first[key] for key in common} == {key: second[key] for key in common}
 
@@ -124,6 +126,61 @@ def test_the_status_script_says_one_of_three_words(tmp_path, exit_file, squeue, 
         env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
     )  # fmt: skip
     assert output.stdout == f"{printed}\n"
+
+
+def minutes_of(text: str) -> int:
+    return int(re.search(r"^  - minutes = (\d+)", text, re.M).group(1))
+
+
+def test_no_rule_and_no_group_asks_for_more_than_the_one_number():
+    """Snakemake adds up the minutes of a group whose jobs run one after another."""
+    text = (ROOT / "profiles/slurm/config.yaml").read_text()
+    limit, profile = minutes_of(text), profile_of("slurm")
+    for path in (ROOT / "workflow/rules").glob("*.smk"):
+        assert "runtime=" not in path.read_text(), f"{path.name}: minutes are the profile's"
+    asked = {
+        rule: eval(str(given["runtime"]).removeprefix("?"), {"minutes": limit})
+        for rule, given in profile["set-resources"].items()
+        if "runtime" in given
+    }
+    assert set(asked) <= set(profile["groups"])
+    members = defaultdict(list)
+    for rule, group in profile["groups"].items():
+        members[group].append(asked.get(rule, limit))
+    times = {**dict.fromkeys(members, 1), **profile["group-components"]}
+    assert {group: times[group] * sum(each) for group, each in members.items()} == dict.fromkeys(
+        members, limit
+    )
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_the_cluster_is_asked_for_the_one_number_and_its_refusal_reaches_the_user(profile, project):
+    """A stand-in for sbatch notes what it is asked for, and refuses in Slurm's words."""
+    if importlib.util.find_spec(f"snakemake_executor_plugin_{profile.replace('-', '_')}") is None:
+        pytest.skip("envs/requirements-cluster.txt is not installed")
+    refusal = "sbatch: error: Requested time limit is invalid (missing or exceeds some limit)"
+    (project.run_dir / "bin").mkdir()
+    noted = f'echo "$@" "$SBATCH_TIMELIMIT" >> {project.run_dir}/asked'
+    sbatch = f'{noted}\necho "{refusal}" >&2; exit 1'
+    for name, body in (("sbatch", sbatch), ("sinfo", "echo main*")):
+        path = project.run_dir / "bin" / name
+        path.write_text(f"#!/bin/sh\n{body}\n")
+        path.chmod(0o755)
+    settings = project.root / "profiles" / profile / "config.yaml"
+    settings.write_text(settings.read_text().replace("minutes = 60", "minutes = 30"))
+    ended = subprocess.run(
+        [sys.executable, "-m", "snakemake", *small_study(project, "results"), "--retries", "0",
+         "--snakefile", str(project.root / "Snakefile"), "--directory", str(project.run_dir),
+         "--profile", str(settings.parent)],
+        capture_output=True, text=True, cwd=project.run_dir,
+        env={**project.environment, "PATH": f"{project.run_dir}/bin:{os.environ['PATH']}"},
+    )  # fmt: skip
+    assert ended.returncode == 1
+    asked = (project.run_dir / "asked").read_text().splitlines()
+    wanted = r"--time=30\b" if profile == "cluster-generic" else r"-t '?30'? .* 30$"
+    assert asked and all(re.search(wanted, line) for line in asked), asked
+    summary = ended.stderr[ended.stderr.index("failed:") :]
+    assert refusal in summary, summary
 
 
 # ---- on a cluster --------------------------------------------------------------------------------

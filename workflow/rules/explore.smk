@@ -166,7 +166,6 @@ rule codesign:
     threads: 1
     resources:
         mem_mb=growing(1000),
-        runtime=growing(5),
     params:
         code=code("codesign"),
         hardware=hardware_of,
@@ -191,7 +190,6 @@ rule codesign_table:
     threads: 1
     resources:
         mem_mb=growing(1000),
-        runtime=growing(5),
     params:
         code=code("concatenate"),
     script:
@@ -217,7 +215,6 @@ rule architecture_table:
     threads: 1
     resources:
         mem_mb=growing(1000),
-        runtime=growing(5),
     params:
         code=code("concatenate"),
     script:
@@ -240,7 +237,6 @@ rule validation_table:
     threads: 1
     resources:
         mem_mb=growing(1000),
-        runtime=growing(5),
     params:
         code=[source_hash(path) for path in PUBLISHED],
     script:

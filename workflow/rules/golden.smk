@@ -169,7 +169,6 @@ rule integer_table:
     threads: 1
     resources:
         mem_mb=growing(1000),
-        runtime=growing(5),
     params:
         code=code("concatenate"),
     script:
@@ -191,7 +190,6 @@ rule accumulator_table:
     threads: 1
     resources:
         mem_mb=growing(1000),
-        runtime=growing(5),
     params:
         code=code("accumulator"),
     script:

@@ -25,7 +25,6 @@ rule prepare_network:
     threads: 1
     resources:
         mem_mb=growing(3000),
-        runtime=growing(30),
     params:
         code=code("prepare_network"),
         kind="onnx",
@@ -52,7 +51,6 @@ rule prepare_topology:
     threads: 1
     resources:
         mem_mb=growing(1000),
-        runtime=growing(5),
     params:
         code=code("prepare_topology"),
         kind="topology",
@@ -82,7 +80,6 @@ rule status_table:
     threads: 1
     resources:
         mem_mb=growing(1000),
-        runtime=growing(5),
     params:
         code=code("status_table"),
         parts=[part for *part, _ in parts_of_study()],

@@ -132,7 +132,6 @@ rule adopt:
     threads: 1
     resources:
         mem_mb=growing(2000),
-        runtime=growing(10),
     params:
         code=code("adopt"),
     script:
@@ -213,7 +212,6 @@ rule quantization_table:
     threads: 1
     resources:
         mem_mb=growing(2000),
-        runtime=growing(5),
     params:
         code=code("quantization_table"),
         strategies={name: strategies_of(name) for name in STUDY.networks},
@@ -352,7 +350,6 @@ rule quantization_detail_table:
     threads: 1
     resources:
         mem_mb=growing(1000),
-        runtime=growing(5),
     params:
         code=code("concatenate"),
     script:

@@ -26,7 +26,6 @@ rule figure:
     threads: 1
     resources:
         mem_mb=growing(1000),
-        runtime=growing(5),
     params:
         code=code("figure"),
     script:
@@ -49,7 +48,6 @@ rule report_text:
     threads: 1
     resources:
         mem_mb=growing(1000),
-        runtime=growing(5),
     params:
         code=code("report"),
         seed=STUDY.seed,
@@ -90,7 +88,6 @@ rule page:
     threads: 1
     resources:
         mem_mb=growing(500),
-        runtime=growing(5),
     params:
         code=code("page"),
     script:

@@ -44,7 +44,6 @@ rule rtl_table:
     threads: 1
     resources:
         mem_mb=growing(1000),
-        runtime=growing(5),
     params:
         code=code("concatenate"),
     script:

@@ -28,7 +28,6 @@ rule layers:
     threads: 1
     resources:
         mem_mb=growing(2000),
-        runtime=growing(5),
     params:
         code=code("layers"),
         strategies=lambda wildcards: costed_strategies(wildcards.workload),
@@ -53,7 +52,6 @@ rule simulate:
     threads: 1
     resources:
         mem_mb=growing(STUDY.simulation["memory_mb"] + 800),
-        runtime=growing(60),
     params:
         code=code("simulate"),
         cache=f"{RESULTS}/simulations",
@@ -80,7 +78,6 @@ rule crosscheck_table:
     threads: 1
     resources:
         mem_mb=growing(1000),
-        runtime=growing(5),
     params:
         code=code("concatenate"),
     script:

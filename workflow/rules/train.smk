@@ -16,7 +16,6 @@ rule train:
     threads: 1
     resources:
         mem_mb=growing(4000),
-        runtime=growing(480),
     params:
         code=code("train"),
         seed=STUDY.seed,
@@ -93,7 +92,6 @@ rule baseline_table:
     threads: 1
     resources:
         mem_mb=growing(1000),
-        runtime=growing(5),
     params:
         code=code("baseline_table"),
         workloads=FLOATS,
