@@ -152,19 +152,21 @@ class Front(Answer):
     """The exact front of a space of designs, fastest first, and the recommended of them.
 
     `designs` were walked, `feasible` of them hold every layer and keep to the constraints; `best`
-    is the row of the recommended design, or None where nothing is feasible.
+    is the row of the recommended design, or None where nothing is feasible or the totals are
+    `incomplete`.
     """
 
     designs: int
     feasible: int
     front: tuple[Row, ...]
+    incomplete: str
     best: Row | None
 
     def facts(self) -> Row:
         """Sizes, and the recommended design."""
         best = {f"best_{name}": value for name, value in (self.best or {}).items()}
         sizes = {"designs": self.designs, "feasible_designs": self.feasible}
-        return {**sizes, "front": len(self.front), **best}
+        return {**sizes, "front": len(self.front), "incomplete": self.incomplete, **best}
 
     def rows(self) -> list[Row]:
         """One row a design on the front, the columns of ``pareto.csv``."""

@@ -34,9 +34,9 @@ from edgeint8.arch.machine.technology import Technology, load_technology, using
 from edgeint8.arch.network.inputs import find_hardware, preset_names, read_layers
 from edgeint8.arch.network.layers import Layer
 from edgeint8.arch.network.memory import memory
-from edgeint8.arch.network.totals import mac_count
+from edgeint8.arch.network.totals import mac_count, per_image
 from edgeint8.arch.questions.advice import changes
-from edgeint8.arch.questions.summary import network_totals, per_image, summary
+from edgeint8.arch.questions.summary import network_totals, summary
 from edgeint8.conventions import IMAGES_AT_ONCE, Array, Row
 from edgeint8.errors import ModelError
 from edgeint8.fixed_point.arithmetic.graph import Node
@@ -174,7 +174,10 @@ def explore(
 
 
 def _explore(
-    found: Any, rows: tuple[int, int], cols: tuple[int, int], options: Mapping[str, Any]
+    found: tuple[Layer, ...],
+    rows: tuple[int, int],
+    cols: tuple[int, int],
+    options: Mapping[str, Any],
 ) -> Front:
     """The answer of `explore`, at the constants in use."""
     chosen = section_of("explore", {"rows": list(rows), "cols": list(cols), **options})
@@ -184,6 +187,7 @@ def _explore(
         designs=front.designs,
         feasible=front.feasible,
         front=tuple(_without_workload(front_rows("", found, front))),
+        incomplete=mac_count(found).warning,
         best=None
         if best is None
         else _without_workload([design_row("", found, best.designs[0].hardware)])[0],

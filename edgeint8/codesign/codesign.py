@@ -26,6 +26,7 @@ from typing import Any
 from edgeint8.arch.machine.constants import LEVELS, Level
 from edgeint8.arch.machine.hardware import Hardware
 from edgeint8.arch.network.layers import Layer
+from edgeint8.arch.network.totals import of_one_inference
 from edgeint8.codesign.datapath import REQUANTIZERS, Datapath, ZeroPoint, datapath_cost
 from edgeint8.conventions import Row
 from edgeint8.errors import DataError
@@ -101,6 +102,7 @@ def codesign_rows(
     kept = iter(front(plain, quality, ENERGY["mid"]))
     proven = next(row for row in rows if (row["axis"], row["choice"]) == PROVEN)
     for row, choice, *marks in zip(rows, priced, *fronts, strict=True):
+        row |= of_one_inference(row, layers)
         row |= dict(zip(FRONT.values(), marks, strict=True)) | {"note": choice.note}
         row |= {
             "rounding": "learned" if choice.learned else "nearest",

@@ -5,15 +5,15 @@ from collections.abc import Sequence
 from edgeint8.arch.cost.energy import dse_row
 from edgeint8.arch.machine.hardware import Hardware
 from edgeint8.arch.network.layers import Layer
+from edgeint8.arch.network.totals import of_one_inference
 from edgeint8.conventions import Row
 from edgeint8.scale_sim.replica.replica import predict
 
 
 def dse_rows(workload: str, layers: Sequence[Layer], machines: Sequence[Hardware]) -> list[Row]:
     """Rows of ``dse.csv``: cycles and stalls as SCALE-Sim counts them, the rest physical."""
-    return [
-        dse_row(workload, layers, machine, *replica_cycles(layers, machine)) for machine in machines
-    ]
+    rows = (dse_row(workload, layers, m, *replica_cycles(layers, m)) for m in machines)
+    return [of_one_inference(row, layers) for row in rows]
 
 
 def replica_total(layers: Sequence[Layer], machine: Hardware) -> int:

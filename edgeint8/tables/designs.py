@@ -1,6 +1,6 @@
 """Tables of Part D: the space of designs, what is recommended, and what formats cost."""
 
-from edgeint8.tables.part_d import AREA, BOUND_BY, ENERGY_BAND
+from edgeint8.tables.part_d import AREA, BOUND_BY, ENERGY_BAND, OF_ONE_INFERENCE
 from edgeint8.tables.table import (
     DATA_SOURCE,
     HARDWARE,
@@ -23,13 +23,13 @@ DESIGN = (
     integer("ofmap_sram_kb", "KiB"),
     text("bandwidth", "of DRAM, per port, or `unlimited`", "bytes per cycle"),
     flag("pipelined", "whether the next fold loads while the present one computes"),
-    integer("bound_cycles", "cycles", "all layers: no machine of this kind is faster"),
+    number("bound_cycles", "cycles", "all layers: no machine of this kind is faster"),
     number("model_ms", "ms", "`bound_cycles` at the clock"),
     number("fps", "inferences a second", "by `model_ms`"),
     *ENERGY_BAND,
     AREA,
     number("power_mw", "mW", "`energy_pj` over `model_ms`"),
-    integer("dram_bytes", "bytes"),
+    number("dram_bytes", "bytes"),
     number("utilization", "share", "MACs over what the array could do in `bound_cycles`"),
     BOUND_BY,
 )
@@ -42,6 +42,7 @@ PARETO = Table(
     (
         integer("designs", "", "walked"),
         integer("feasible_designs", "", "of these, inside the constraints"),
+        *OF_ONE_INFERENCE,
     ),
 )
 
@@ -52,7 +53,7 @@ BEST = Table(
     "[physical_model.md](physical_model.md).",
     (
         *DESIGN,
-        integer("schedule_cycles", "cycles", "what a tile-by-tile schedule reaches"),
+        number("schedule_cycles", "cycles", "what a tile-by-tile schedule reaches"),
         integer(
             "rank",
             "",
@@ -69,9 +70,10 @@ BEST = Table(
             "1e9 bytes a second",
             "what the design asks for; the limit is `explore.dram_gb_per_s`",
         ),
-        integer("scalesim_cycles", "cycles", "SCALE-Sim's USER cycles (the replica's)"),
+        number("scalesim_cycles", "cycles", "SCALE-Sim's USER cycles (the replica's)"),
         flag("scalesim_choice", "true for the design that has fewest of them"),
         text("constraints", "the limits of the study, in words"),
+        *OF_ONE_INFERENCE,
     ),
 )
 
@@ -168,7 +170,7 @@ CODESIGN = Table(
         integer("images"),
         *ENERGY_BAND,
         AREA,
-        integer("bound_cycles", "cycles"),
+        number("bound_cycles", "cycles"),
         number("model_ms", "ms", "`bound_cycles` at the machine's clock"),
         integer("weight_bytes", "bytes", "packed weights"),
         integer("scale_bytes", "bytes", "the requantisers' scales"),
@@ -191,6 +193,7 @@ CODESIGN = Table(
         number("area_vs_proven", "", "area over that of the base at its guaranteed width"),
         flag("pareto_unlearned", "on the front of the choices without learning, mid constants"),
         DATA_SOURCE,
+        *OF_ONE_INFERENCE,
     ),
     needs="priced",
 )

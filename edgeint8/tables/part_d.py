@@ -9,6 +9,13 @@ ENERGY_BAND = (
     number("energy_pj_high", "pJ", "high constants"),
 )
 AREA: Column = number("area_mm2", "mm2", "at 45 nm, mid constants")
+OF_ONE_INFERENCE = (
+    integer("images_a_run", "", "of the network's batch; totals are of one inference, one image"),
+    text(
+        "incomplete",
+        "what the totals lack, such as work nobody could count; nothing is recommended",
+    ),
+)
 BOUND_BY: Column = text("bound_by", "what binds it, of the layers that take most cycles")
 
 CROSSCHECK = Table(
@@ -48,7 +55,7 @@ PHYSICS = Table(
 DSE = Table(
     "dse",
     "d",
-    "One row a (workload, machine).",
+    "One row a (workload, machine): one inference.",
     (
         WORKLOAD,
         HARDWARE,
@@ -57,26 +64,26 @@ DSE = Table(
         text("dataflow", "`ws`, `os` or `is`"),
         text("sram_kb", "per operand; ifmap/filter/ofmap where they differ", "KiB"),
         text("bandwidth", "of DRAM, per port, or `unlimited`", "bytes per cycle"),
-        integer("scalesim_cycles", "cycles", "as SCALE-Sim counts them, layers on the array"),
-        integer("scalesim_stall_cycles", "cycles", "of these"),
-        integer("bound_cycles", "cycles", "all layers: no machine of this kind is faster"),
-        integer(
+        number("scalesim_cycles", "cycles", "as SCALE-Sim counts them, layers on the array"),
+        number("scalesim_stall_cycles", "cycles", "of these"),
+        number("bound_cycles", "cycles", "all layers: no machine of this kind is faster"),
+        number(
             "machine_cycles",
             "cycles",
             "all layers on a machine that waits for tiles ([machine.md](machine.md)); empty for "
             "one without a shared bus",
         ),
         number("utilization", "share", "MACs over what the array could do in `bound_cycles`"),
-        integer("dram_bytes", "bytes", "of the bound"),
+        number("dram_bytes", "bytes", "of the bound"),
         *ENERGY_BAND,
         AREA,
         BOUND_BY,
     ),
     (
         number("scalesim_utilization", "share", "the same in `scalesim_cycles`"),
-        integer("schedule_cycles", "cycles", "a tile-by-tile schedule"),
-        integer("bound_stall_cycles", "cycles", "of the bound's, that wait for DRAM"),
-        integer(
+        number("schedule_cycles", "cycles", "a tile-by-tile schedule"),
+        number("bound_stall_cycles", "cycles", "of the bound's, that wait for DRAM"),
+        number(
             "bound_pipelined_cycles",
             "cycles",
             "the bound with pipelined folds; equal where the machine has them",
@@ -87,6 +94,7 @@ DSE = Table(
         text(
             "constants", "whose: `published`, or the file and how many it replaces; a type of DRAM"
         ),
+        *OF_ONE_INFERENCE,
     ),
 )
 
@@ -101,7 +109,7 @@ INFEASIBLE = Table(
 ROOFLINE = Table(
     "roofline",
     "d",
-    "One row a (workload, layer, machine).",
+    "One row a (workload, layer, machine): a run of the network, with all images of its batch.",
     (
         WORKLOAD,
         LAYER,
@@ -154,15 +162,18 @@ ENERGY = Table(
         text("number_format", "`int8` or `fp32`"),
         text("level", "`low`, `mid` or `high` constants"),
         number("total_pj", "pJ", "an inference"),
-        integer("bound_cycles", "cycles"),
-        integer("dram_bytes", "bytes"),
+        number("bound_cycles", "cycles"),
+        number("dram_bytes", "bytes"),
         number("area_mm2", "mm2", "at 45 nm"),
     ),
-    tuple(
-        number(f"{part}_pj", "pJ", "of the total")
-        for part in (
-            *("mac", "registers", "clock", "ifmap_sram", "filter_sram", "ofmap_sram", "dram"),
-        )
+    (
+        *(
+            number(f"{part}_pj", "pJ", "of the total")
+            for part in (
+                *("mac", "registers", "clock", "ifmap_sram", "filter_sram", "ofmap_sram", "dram"),
+            )
+        ),
+        *OF_ONE_INFERENCE,
     ),
 )
 

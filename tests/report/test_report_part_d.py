@@ -11,6 +11,7 @@ from edgeint8.report.document import part_d
 from edgeint8.report.figures.figures import FIGURES, front_figures
 from edgeint8.report.figures.labels import CHARACTER_WIDTH, LINE_HEIGHT, place_names, short_count
 from edgeint8.report.findings import (
+    answers,
     array_answers,
     array_growth,
     array_machines,
@@ -120,6 +121,22 @@ def design(name, cycles, energy, area, bandwidth="4", band=(0.5, 2.0), **more):
 
 
 SMALL, LARGE = "ws_8x8_64kB_unlimited", "ws_16x16_64kB_unlimited"
+
+
+def test_incomplete_totals_are_said_beside_each_and_nothing_is_recommended():
+    """The same machines with whole totals are compared, and one is called the fastest."""
+    why = "incomplete: unknown work in mystery"
+    for lacks in ("", why):
+        rows = [machine(name, 100) | {"incomplete": lacks or None} for name in (SMALL, LARGE)]
+        found = tables(dse=rows, roofline=[layer(SMALL), layer(LARGE)])
+        text = "\n".join(part_d.workload_section(found, "net"))
+        answer = answers.hardware_answer(found, "net")
+        assert ("**Totals are incomplete: unknown work in mystery.**" in text) == bool(lacks)
+        for total in ("latency (µs)", "cycles", "DRAM bytes", "energy (µJ)"):
+            assert f"| {total}{' (incomplete)' if lacks else ''} |" in text
+        assert ("is the fastest" in answer) != bool(lacks)
+        assert ("What larger arrays win" in text) != bool(lacks)
+    assert answer == f"**net**: no machine or design is recommended, the totals are {why}."
 
 
 def test_the_gain_of_larger_arrays_follows_the_causes():

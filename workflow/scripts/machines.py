@@ -8,6 +8,7 @@ from edgeint8.arch.cost.roofline import roofline_rows
 from edgeint8.arch.machine.technology import of_files, using
 from edgeint8.arch.network.inputs import find_hardware
 from edgeint8.arch.network.layers import layers_from_json
+from edgeint8.arch.network.totals import of_one_inference
 from edgeint8.arch.questions.depthwise import packing_rows
 from edgeint8.arch.questions.scaling import scaling_rows
 from edgeint8.arch.questions.switching import switching_rows
@@ -41,4 +42,6 @@ with job(snakemake), using(of_files(snakemake.input.technology), snakemake.param
     write_csv(snakemake.output.dse, dse_rows(workload, layers, machines))
     for name, rows_of in PER_MACHINE.items():
         rows = [row for machine in machines for row in rows_of(workload, layers, machine)]
+        of_totals = name == "energy"  # the others have a row a layer or resource, of a run
+        rows = [of_one_inference(row, layers) for row in rows] if of_totals else rows
         write_csv(snakemake.output[name], rows)

@@ -18,6 +18,7 @@ from edgeint8.arch.explore.pareto import StagedFront
 from edgeint8.arch.machine.constants import Level
 from edgeint8.arch.machine.processing_element import clock_fj
 from edgeint8.arch.network.layers import Layer
+from edgeint8.arch.network.totals import batch_of_layers
 from edgeint8.dataflow import Dataflow
 
 Counts = NDArray[np.int64]
@@ -77,12 +78,12 @@ def explore(
 
     `progress` is called with the number of designs of each finished block.
     """
-    network, front = Network(layers, space), StagedFront()
+    network, front, batch = Network(layers, space), StagedFront(), batch_of_layers(layers)
     stage, feasible = space.size // len(space.bandwidths_bpc), 0
     offsets = np.arange(len(space.rows) * len(space.cols)).reshape(len(space.rows), -1)
     for place, bandwidth in enumerate(space.bandwidths_bpc):
         for block in _blocks(network, bandwidth, place * stage, level):
-            allowed = within(constraints, space.clock_hz, block)
+            allowed = within(constraints, space.clock_hz, block, batch)
             energy = block.energy_fj
             if allowed is not None:
                 energy = np.where(allowed, energy, network.never)
@@ -172,13 +173,18 @@ def beaten_by_neighbour(cycles: Cycles, energy: Counts) -> NDArray[np.bool_]:
     return beaten
 
 
-def within(constraints: Constraints, clock_hz: float, block: Block) -> NDArray[np.bool_] | None:
-    """Which designs of a block keep to the limits; None when there are none. Equation 34."""
+def within(
+    constraints: Constraints, clock_hz: float, block: Block, batch: int = 1
+) -> NDArray[np.bool_] | None:
+    """Which designs of a block keep to the limits; None when there are none. Equation 34.
+
+    A run serves `batch` inferences, and limits on time are of one.
+    """
     masks = []
     if constraints.area_mm2 is not None:
         masks.append(block.area_mm2 <= constraints.area_mm2)
     if constraints.longest_ms < math.inf:
-        masks.append(block.cycles <= constraints.longest_ms * 1e-3 * clock_hz)
+        masks.append(block.cycles <= constraints.longest_ms * batch * 1e-3 * clock_hz)
     if constraints.power_mw is not None:
         masks.append(power_mw(block.energy_fj, block.cycles, clock_hz) <= constraints.power_mw)
     return np.logical_and.reduce(masks) if masks else None

@@ -13,17 +13,18 @@ from edgeint8.arch.cost.roofline import network_bound
 from edgeint8.arch.explore.explore import Exploration
 from edgeint8.arch.machine.hardware import Hardware
 from edgeint8.arch.network.layers import Layer
+from edgeint8.arch.network.totals import of_one_inference
 from edgeint8.conventions import Row
 
 
 def design_row(workload: str, layers: Sequence[Layer], hardware: Hardware) -> Row:
-    """One design by the full model: cycles, energy band, area, power, bound."""
+    """One design by the full model, an inference: cycles, energy band, area, power, bound."""
     costs = network_cost(layers, hardware)
     cycles = total_cycles(costs)
     energy = energy_band_pj(costs, hardware)
     seconds = cycles / hardware.clock_hz
     ifmap_kb, filter_kb, ofmap_kb = hardware.sram_kb
-    return {
+    row = {
         "workload": workload,
         "hardware": hardware.id,
         "rows": hardware.rows,
@@ -47,6 +48,7 @@ def design_row(workload: str, layers: Sequence[Layer], hardware: Hardware) -> Ro
         / (cycles * hardware.processing_elements),
         "bound_by": network_bound(costs),
     }
+    return of_one_inference(row, layers)
 
 
 def front_rows(workload: str, layers: Sequence[Layer], exploration: Exploration) -> list[Row]:

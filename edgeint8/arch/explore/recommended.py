@@ -20,7 +20,7 @@ from edgeint8.arch.explore.explore import Exploration
 from edgeint8.arch.explore.front import best_places, design_row
 from edgeint8.arch.machine.hardware import Hardware
 from edgeint8.arch.network.layers import Layer
-from edgeint8.arch.network.totals import mac_count
+from edgeint8.arch.network.totals import batch_of_layers, mac_count, per_image
 from edgeint8.conventions import Row
 
 NEARLY = 1.05
@@ -129,7 +129,7 @@ def best_rows(
     if found is None:
         return []
     exceeded = dram_gb_per_s is not None and gb_per_s(found.designs[0].hardware) > dram_gb_per_s
-    kept = None if exceeded else dram_gb_per_s
+    kept, batch = None if exceeded else dram_gb_per_s, batch_of_layers(layers)
     simulated = [simulated_cycles(layers, design.hardware) for design in found.designs]
     choice = simulated.index(min(simulated))
     shown = list(range(min(count, len(found.designs))))
@@ -138,12 +138,12 @@ def best_rows(
         design = found.designs[place]
         row = design_row(workload, layers, design.hardware)
         row |= {
-            "schedule_cycles": design.cycles,
+            "schedule_cycles": per_image(design.cycles, batch),
             "rank": place + 1,
             "behind_to_be_had": design.product / found.least_to_be_had - 1,
             "behind_any": design.product / found.least - 1,
             "dram_gb_per_s": gb_per_s(design.hardware),
-            "scalesim_cycles": simulated[place],
+            "scalesim_cycles": per_image(simulated[place], batch),
             "scalesim_choice": place == choice,
             "constraints": constraint_text({**limits, "dram_gb_per_s": kept}),
         }

@@ -19,7 +19,7 @@ from edgeint8.arch.machine.hardware import Hardware
 from edgeint8.arch.network.labels import labels
 from edgeint8.arch.network.layers import Layer
 from edgeint8.arch.network.memory import memory
-from edgeint8.arch.network.totals import batch_of_layers, mac_count
+from edgeint8.arch.network.totals import batch_of_layers, mac_count, per_image
 from edgeint8.arch.questions.advice import changes
 
 _HEADER = ("layer", "operator", "MACs", "DRAM bytes", "MAC/B", "cycles", "share", "util", "bound")
@@ -67,11 +67,6 @@ def network_totals(costs: Sequence[LayerCost], hardware: Hardware) -> Totals:
         batch,
         count.warning,
     )
-
-
-def per_image(total: int, batch: int) -> int | float:
-    """A run's total over its images: whole where it is."""
-    return total // batch if total % batch == 0 else total / batch
 
 
 def summary(layers: Sequence[Layer], hardware: Hardware, options: Options) -> str:

@@ -18,6 +18,7 @@ from edgeint8.report.findings import (
 from edgeint8.report.findings.array_answers import rows_of
 from edgeint8.report.findings.array_growth import array_growth
 from edgeint8.report.findings.array_machines import CAUSES, array_axis, reference
+from edgeint8.report.findings.completeness import images_a_run, incomplete
 from edgeint8.report.markdown import Tables, figure, heading, link, links, percent, table
 
 Answer = Callable[[Tables, str], list[str]]
@@ -131,7 +132,8 @@ def machines_section(tables: Tables) -> list[str]:
 def workload_section(tables: Tables, workload: str) -> list[str]:
     """Sentences and short tables of one network."""
     dse = rows_of(tables, "dse", workload)
-    parts = [machine_table(dse)] if len(dse) else []
+    lacks = incomplete(tables, workload)
+    parts = [*of_what(tables, workload), machine_table(dse, " (incomplete)" if lacks else "")]
     questions: dict[str, tuple[Answer, tuple[str, ...]]] = {
         "What larger arrays win": (array_growth, ("dse", "roofline")),
         "Memory or compute": (array_answers.memory_or_compute, ("roofline",)),
@@ -141,9 +143,9 @@ def workload_section(tables: Tables, workload: str) -> list[str]:
         "Twice the resources": (array_answers.doubling, ("scaling",)),
         "SCALE-Sim alone": (array_answers.scale_sim_alone, ("dse",)),
     }
-    for question, (answer, sources) in questions.items():
+    for question, (answer, sources) in {} if lacks else questions.items():
         parts.append(_list(question, answer(tables, workload), links(tables, *sources)))
-    if len(dse):
+    if len(dse) and not lacks:
         hardware, energy = reference(dse), rows_of(tables, "energy", workload)
         sentences = [
             *design_answers.number_formats(energy, hardware),
@@ -151,13 +153,35 @@ def workload_section(tables: Tables, workload: str) -> list[str]:
             *design_answers.frugal_machine(dse),
         ]
         parts.append(_list("Energy", sentences, links(tables, "energy", "dse")))
-        parts.append(layer_table(rows_of(tables, "roofline", workload), hardware))
+    if len(dse):
+        parts.append(layer_table(rows_of(tables, "roofline", workload), reference(dse)))
     parts.append(off_the_array(rows_of(tables, "roofline", workload)))
     return parts
 
 
-def machine_table(dse: pd.DataFrame) -> str:
-    """The machines that the figures compare, fastest first; all of them are in the file."""
+def of_what(tables: Tables, workload: str) -> list[str]:
+    """What totals are of: one image of several, or only a part of the work."""
+    said, images = [], images_a_run(tables, workload)
+    if images > 1:
+        said.append(
+            f"A run of this network has {images} images. Totals are of one inference, one image: "
+            f"1/{images} of a run; cycles and bytes of single layers are of a run."
+        )
+    if lacks := incomplete(tables, workload):
+        said.append(
+            f"**Totals are {lacks}.** They, rates and utilisation speak of a part of the network, "
+            "so nothing is recommended or compared."
+        )
+    return said
+
+
+def machine_table(dse: pd.DataFrame, mark: str = "") -> str:
+    """The machines that the figures compare, fastest first; all of them are in the file.
+
+    `mark` stands behind the name of every total.
+    """
+    if dse.empty:
+        return ""
     rows = array_axis(dse).sort_values("model_ms", kind="stable")
     band = [
         f"{low / 1e6:.3g} to {high / 1e6:.3g}"
@@ -171,12 +195,12 @@ def machine_table(dse: pd.DataFrame) -> str:
     )
     columns = {
         "hardware": "machine",
-        "latency": "latency (µs)",
-        "bound_cycles": "cycles",
-        "schedule_cycles": "tile by tile",
-        "scalesim_cycles": "SCALE-Sim (replica)",
-        "dram_bytes": "DRAM bytes",
-        "energy": "energy (µJ)",
+        "latency": f"latency (µs){mark}",
+        "bound_cycles": f"cycles{mark}",
+        "schedule_cycles": f"tile by tile{mark}",
+        "scalesim_cycles": f"SCALE-Sim (replica){mark}",
+        "dram_bytes": f"DRAM bytes{mark}",
+        "energy": f"energy (µJ){mark}",
         "band": "low to high",
         "area_mm2": "area (mm²)",
         "bound_by": "bound",
@@ -225,6 +249,8 @@ def off_the_array(roofline: pd.DataFrame) -> str:
 
 def design_section(tables: Tables, workload: str) -> list[str]:
     """The front of one network in sentences, and the recommended designs."""
+    if lacks := incomplete(tables, workload):
+        return [_list(workload, [f"Nothing is recommended: the totals are {lacks}."])]
     pareto, best, band = (rows_of(tables, name, workload) for name in ("pareto", "best", "band"))
     sentences = [
         *recommended_answers.recommendation(best),

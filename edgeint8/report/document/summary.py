@@ -6,6 +6,7 @@ import pandas as pd
 
 from edgeint8.report.findings.answers import recommended_width
 from edgeint8.report.findings.array_machines import CAUSES, bandwidth_text
+from edgeint8.report.findings.completeness import incomplete
 from edgeint8.report.findings.effects import of
 from edgeint8.report.markdown import Tables, link, percent, table
 
@@ -83,7 +84,7 @@ def _width(tables: Tables, workload: str) -> str:
 def _design(tables: Tables, workload: str) -> str:
     rows = of(tables["best"], workload)
     if rows.empty:
-        return ""
+        return "none: totals are incomplete" if incomplete(tables, workload) else ""
     first = rows.iloc[0]
     sizes = "/".join(str(int(first[f"{name}_sram_kb"])) for name in ("ifmap", "filter", "ofmap"))
     array = f"**{first['dataflow']} {int(first['rows'])}x{int(first['cols'])}**"

@@ -6,7 +6,7 @@ Every function takes tables and returns text; feed it other tables and it says s
 import pandas as pd
 
 from edgeint8.report.findings.array_machines import CAUSES
-from edgeint8.report.findings.completeness import reason_for
+from edgeint8.report.findings.completeness import incomplete, reason_for
 from edgeint8.report.findings.effects import of
 from edgeint8.report.findings.recommended_answers import recommendation
 from edgeint8.report.findings.strategy_effects import headline
@@ -148,6 +148,8 @@ def recommended_width(tables: Tables, workload: str) -> pd.Series | None:
 def hardware_answer(tables: Tables, workload: str) -> str:
     """Which of the study's machines is fastest, and what binds it there."""
     dse, roofline = of(tables["dse"], workload), of(tables["roofline"], workload)
+    if lacks := incomplete(tables, workload):
+        return f"**{workload}**: no machine or design is recommended, the totals are {lacks}."
     best = dse.loc[dse["model_ms"].idxmin()]
     there = roofline[roofline["hardware"] == best["hardware"]]
     by_bound = there.groupby("bound_by")["bound_cycles"].sum() / max(1, there["bound_cycles"].sum())

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from edgeint8.report.findings.effects import of
 from edgeint8.report.markdown import Tables, link
 
 FAILED, LEFT_OUT, TRAINED = "failed", "left_out", "trained"
@@ -72,3 +73,16 @@ def shown(reason: object) -> str:
     """A reason as Markdown shows it unchanged, shortened where it lists every operator."""
     words = str(reason).replace("|", "\\|").replace("<", "&lt;")
     return words if len(words) <= 300 else f"{words[:300]} ..."
+
+
+def incomplete(tables: Tables, workload: str) -> str:
+    """What the totals of a network's architecture part lack; empty where they are whole."""
+    rows = of(tables["dse"], workload)
+    lacks = rows["incomplete"].iloc[0] if len(rows) and "incomplete" in rows else None
+    return lacks if isinstance(lacks, str) else ""
+
+
+def images_a_run(tables: Tables, workload: str) -> int:
+    """Images of the batch that a run of the network has."""
+    rows = of(tables["dse"], workload)
+    return int(rows["images_a_run"].iloc[0]) if len(rows) and "images_a_run" in rows else 1

@@ -1,0 +1,66 @@
+"""An inference is one image: tables divide the run of a file that has several by its images."""
+
+import onnx
+import pytest
+from product_networks import network, node, value, weights
+
+from edgeint8.arch.cost.energy import energy_band_pj
+from edgeint8.arch.cost.physical import network_cost, total_cycles, total_dram_bytes
+from edgeint8.arch.explore.design_space import Constraints, DesignSpace
+from edgeint8.arch.explore.explore import explore
+from edgeint8.arch.explore.front import design_row
+from edgeint8.arch.machine.hardware import parse_hardware_id
+from edgeint8.arch.network.layers import Layer
+from edgeint8.arch.network.onnx_layers import layers_from_onnx
+from edgeint8.scale_sim.dse import dse_rows
+from edgeint8.tables.contents import TABLES
+from edgeint8.tables.files import framed
+
+MACHINE = parse_hardware_id("ws_8x8_16kB_2Bpc")
+IMAGES = 7  # so that most totals do not divide
+TOTALS = ("scalesim_cycles", "bound_cycles", "machine_cycles", "schedule_cycles", "dram_bytes")
+
+
+def layers(images: int) -> tuple[Layer, ...]:
+    stored = weights(w=(12, 3, 3, 3), v=(10, 12))
+    nodes = [
+        node("Conv", ["x", "w"], ["a"]),
+        node("GlobalAveragePool", ["a"], ["b"]),
+        node("Flatten", ["b"], ["c"]),
+        node("Gemm", ["c", "v"], ["y"], transB=1),
+    ]
+    model: onnx.ModelProto = network(nodes, [value("x", [images, 3, 12, 12])], stored)
+    return layers_from_onnx(model)
+
+
+def test_totals_of_a_design_are_those_of_one_image():
+    found, costs = layers(IMAGES), network_cost(layers(IMAGES), MACHINE)
+    row = design_row("net", found, MACHINE)
+    assert row["images_a_run"] == IMAGES
+    assert row["bound_cycles"] * IMAGES == pytest.approx(total_cycles(costs), rel=1e-12)
+    assert row["dram_bytes"] * IMAGES == pytest.approx(total_dram_bytes(costs), rel=1e-12)
+    assert row["energy_pj"] * IMAGES == pytest.approx(energy_band_pj(costs, MACHINE)["mid"])
+    assert row["fps"] == pytest.approx(IMAGES * MACHINE.clock_hz / total_cycles(costs))
+    assert row["fps"] * row["model_ms"] == pytest.approx(1e3)
+
+
+def test_an_image_of_a_batch_costs_no_more_than_one_alone():
+    """It shares weights: fewer bytes; as the file of one image, nothing is divided."""
+    alone, shared = (dse_rows("net", layers(n), [MACHINE])[0] for n in (1, IMAGES))
+    for name in TOTALS:
+        assert shared[name] <= alone[name], name
+    saved = (12 * 27 + 120) * (1 - 1 / IMAGES)  # the weights are read once a run
+    assert alone["dram_bytes"] - shared["dram_bytes"] == pytest.approx(saved)
+    assert isinstance(alone["bound_cycles"], int)
+    framed(TABLES["dse"], [alone, shared])  # every cell is of its column's kind
+
+
+def test_limits_on_time_are_of_one_inference():
+    space = DesignSpace((8,), (8,), ((16, 16, 16),), (2,), ("ws",), (False,))
+    run = total_cycles(
+        network_cost(layers(IMAGES), space.machine("ws", 8, 8, (16, 16, 16), 2, False))
+    )
+    within = 1e3 * run / space.clock_hz / IMAGES * 1.01
+    for limits in (Constraints(latency_ms=within), Constraints(fps=1e3 / within)):
+        assert explore(layers(IMAGES), space, limits).feasible == 1
+    assert explore(layers(IMAGES), space, Constraints(latency_ms=within / 1.1)).feasible == 0
