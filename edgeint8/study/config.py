@@ -257,9 +257,15 @@ def _workload(name: str, values: Mapping[str, Any], machines: tuple[str, ...]) -
             where=f"{where}.dataset",
             allowed=DATASET_OF[options["model"]],
         )
-    for key, takers in (("data", "onnx or tflite"), *((key, "onnx") for key in READING)):
+    limited = [("data", "onnx or tflite"), *((key, "onnx") for key in READING)]
+    for key, takers in (*limited, ("metric", "model or onnx or tflite")):
         if key in options and kinds[0] not in takers.split(" or "):
             raise ConfigError(f"{key} for a {kinds[0]}", where=where, allowed=f"with {takers} only")
+    if "metric_margin" in options and "metric" not in options:
+        raise ConfigError("a margin without a metric", where=where, allowed="add metric")
+    file = str(options.get("metric", "")).rpartition(":")[0]
+    if file and not Path(file).is_file():
+        raise ConfigError(f"no file {file!r}", where=f"{where}.metric", allowed="a Python file")
     files = {
         "topology": "a CSV file",
         "onnx": "an ONNX file",

@@ -88,6 +88,15 @@ def read_table(path: str | Path) -> pd.DataFrame:
         raise DataError("table does not exist", where=str(path)) from None
 
 
+def by_key(column: str, *paths: str | Path) -> dict[str, dict[str, Any]]:
+    """The rows of tables that have one for each value of `column`, joined, by that value."""
+    found: dict[str, dict[str, Any]] = {}
+    for frame in map(read_table, paths):
+        for row in frame.to_dict("records"):
+            found.setdefault(str(row.pop(column)), {}).update(row)
+    return found
+
+
 def with_absent(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     """`tables`, and an empty one with its promised columns for each that there is not."""
     empty = {name: pd.DataFrame(columns=pd.Index(columns_of(name))) for name in TABLES}

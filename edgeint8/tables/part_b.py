@@ -113,6 +113,14 @@ QUANTIZATION = Table(
         ),
         text("worst_channel", "which that is"),
         number("range_ratio", "", "largest over smallest range of these entries in FP32"),
+        text("metric", "the workload's, if it has one"),
+        number("metric_value", "the metric's"),
+        number("metric_fp32", "the metric's", "of FP32; empty for one that compares with FP32"),
+        number("metric_margin", "the metric's", "what may be lost"),
+        number("metric_delta", "the metric's", "value minus FP32's, on the same samples"),
+        number("metric_delta_low", "the metric's", "lower end of its 95 % bootstrap interval"),
+        number("metric_delta_high", "the metric's", "upper end of it"),
+        flag("metric_non_inferior", "whether `metric_delta_low` lies above minus the margin"),
     ),
 )
 
@@ -140,7 +148,15 @@ RECOMMENDATION = Table(
         text("cost_reasons", "for what points are counted"),
         text("reasoning", "the argument in words, in the recommended row"),
     ),
-    (DATA_SOURCE,),
+    (
+        DATA_SOURCE,
+        text(
+            "judged_by",
+            "the metric, or `worst channel`: SQNR of the worst entry of the first output, in dB; "
+            "the columns of differences and margin are of it. Empty: accuracy, or agreement",
+        ),
+        number("holdout_value", "the yardstick's", "of `judged_by`"),
+    ),
     needs="calibrated",
 )
 

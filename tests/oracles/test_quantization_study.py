@@ -16,7 +16,7 @@ from edgeint8.quant.evidence.table_rows import (
     load_logits,
     quantization_facts,
     recommendation_rows,
-    save_logits,
+    save_outputs,
 )
 from edgeint8.quant.ptq import Strategy, calibrate, prepare_model, quantize
 from edgeint8.quant.session import cpu_flags, has_exact_u8s8
@@ -125,7 +125,7 @@ def test_facts_name_the_processor_and_the_options() -> None:
 
 
 def test_broken_logits_are_bad_data(tmp_path) -> None:
-    save_logits(tmp_path / "logits.npz", {"test": np.zeros((2, 3), np.float32)})
+    save_outputs(tmp_path / "logits.npz", {"test": {"y": np.zeros((2, 3), np.float32)}})
     assert load_logits(tmp_path / "logits.npz", "test").shape == (2, 3)
     with pytest.raises(DataError, match="no logits of split 'holdout'"):
         load_logits(tmp_path / "logits.npz", "holdout")

@@ -334,6 +334,22 @@ def reading_of(wildcards):
     return {"shapes": {}} | found
 
 
+def metric_of(name):
+    """The metric of a network and what may be lost of it, as `evidence.metrics` takes them."""
+    options = STUDY.workload(name).options
+    found = {"name": options.get("metric"), "margin": options.get("metric_margin")}
+    return found if found["name"] else None
+
+
+JUDGED = [name for name in STUDY.networks if metric_of(name)]
+
+
+def metric_files(name):
+    """The file of a network's own metric, so that an edit in it reruns what it judges."""
+    file, colon, _ = STUDY.workload(name).options.get("metric", "").rpartition(":")
+    return [file] if colon else []
+
+
 def dataset_of(wildcards):
     """The arrays that a network uses."""
     return dataset_file(wildcards.workload, "arrays.npz")

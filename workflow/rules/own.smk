@@ -30,6 +30,7 @@ rule prepare_network:
         kind="onnx",
         seed=STUDY.seed,
         reading=reading_of,
+        classes=lambda wildcards: options_of(wildcards).get("metric", "top1") == "top1",
     script:
         "../scripts/prepare_network.py"
 

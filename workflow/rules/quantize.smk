@@ -192,6 +192,42 @@ rule latency:
         "../scripts/latency.py"
 
 
+rule judge:
+    """The metric of a network on the test split; an edit in its file judges anew."""
+    input:
+        dataset=dataset_of,
+        fp32=lambda wildcards: (
+            []
+            if wildcards.workload in ADOPTED
+            else f"{RESULTS}/{wildcards.workload}/fp32_logits.npz"
+        ),
+        logits=lambda wildcards: expand(
+            f"{STRATEGY}/logits.npz",
+            workload=wildcards.workload,
+            strategy=strategies_of(wildcards.workload),
+        ),
+        metric=lambda wildcards: metric_files(wildcards.workload),
+    output:
+        table=f"{NETWORK}/metric.csv",
+    log:
+        f"{LOGS}/judge/{{workload}}.log",
+    benchmark:
+        f"{BENCHMARKS}/judge/{{workload}}.tsv"
+    wildcard_constraints:
+        workload=one_of(JUDGED),
+    conda:
+        "../../envs/edgeint8.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(2000),
+    params:
+        code=code("judge"),
+        metric=lambda wildcards: metric_of(wildcards.workload),
+        strategies=lambda wildcards: strategies_of(wildcards.workload),
+    script:
+        "../scripts/judge.py"
+
+
 rule quantization_table:
     input:
         extensions=EXTENSIONS,
@@ -201,6 +237,7 @@ rule quantization_table:
         facts=per_strategy(f"{STRATEGY}/quantize.json"),
         logits=per_strategy(f"{STRATEGY}/logits.npz"),
         draws=f"{TABLES}/draws.csv" if "draws" in STUDY_TABLES else [],
+        metrics=expand(f"{NETWORK}/metric.csv", workload=JUDGED),
     output:
         table=f"{TABLES}/quantization.csv",
     log:
@@ -215,6 +252,7 @@ rule quantization_table:
     params:
         code=code("quantization_table"),
         strategies={name: strategies_of(name) for name in STUDY.networks},
+        metrics=JUDGED,
         floats=FLOATS,
     script:
         "../scripts/quantization_table.py"
@@ -281,6 +319,7 @@ rule recommend:
         fp32=f"{NETWORK}/fp32_logits.npz",
         facts=static_files(f"{STRATEGY}/quantize.json"),
         logits=static_files(f"{STRATEGY}/logits.npz"),
+        metric=lambda wildcards: metric_files(wildcards.workload),
     output:
         table=f"{NETWORK}/recommendation.csv",
     log:
@@ -295,6 +334,7 @@ rule recommend:
     params:
         code=code("recommend"),
         strategies=lambda wildcards: static_of(wildcards.workload),
+        metric=lambda wildcards: metric_of(wildcards.workload),
     script:
         "../scripts/recommend.py"
 

@@ -7,7 +7,7 @@ import onnx
 
 from edgeint8.files import read_json
 from edgeint8.models.data.samples import load_samples
-from edgeint8.quant.evidence.table_rows import save_logits, split_logits
+from edgeint8.quant.evidence.table_rows import save_outputs, split_outputs
 from edgeint8.quant.session import DEFAULT_BATCH
 from edgeint8.study.job import job
 
@@ -15,8 +15,8 @@ with job(snakemake):
     model = onnx.load(snakemake.input.model)
     facts = snakemake.input.get("facts")
     batch = read_json(facts)["batch"] if facts else DEFAULT_BATCH
-    logits = {
-        split: split_logits(model, load_samples(snakemake.input.dataset, split).inputs, batch)
+    outputs = {
+        split: split_outputs(model, load_samples(snakemake.input.dataset, split).inputs, batch)
         for split in snakemake.params.splits
     }
-    save_logits(snakemake.output.logits, logits)
+    save_outputs(snakemake.output.logits, outputs)

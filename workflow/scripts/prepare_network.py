@@ -26,7 +26,8 @@ def prepare(given: str, data_file: str | None) -> tuple[own_network.Prepared, ow
     model = load_graph(given) if reading is None else own_network.read_network(given, **reading)
     specs, quantized = specs_of(model), detection.is_quantized(model)
     if data_file:
-        splits = own_data.read_own_data(data_file, specs, quantized=quantized)
+        kinds = {"quantized": quantized, "classes": snakemake.params.classes}
+        splits = own_data.read_own_data(data_file, specs, **kinds)
     else:
         splits = own_data.random_data(specs, snakemake.params.seed)
     prepared = own_network.prepared_network(model, splits["test"].first(2).inputs)

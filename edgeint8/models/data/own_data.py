@@ -10,7 +10,7 @@ nothing is reported on it. The other four fifths report.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile, is_zipfile
@@ -44,12 +44,18 @@ class InputSpec:
 
 
 def read_own_data(
-    path: str | Path, specs: Sequence[InputSpec], *, quantized: bool = False
+    path: str | Path,
+    specs: Sequence[InputSpec],
+    *,
+    quantized: bool = False,
+    classes: bool = True,
 ) -> Splits:
     """The splits of an NPZ file; every refusal names the array, what it is and what fits.
 
     quantized
         The network came quantised: nothing is calibrated and nothing chosen, so all inputs report.
+    classes
+        Labels are a class a sample; else they are whatever a metric compares with.
     """
     arrays = read_arrays(path)
     keys = {role: _keys(role, specs, arrays) for role in ("inputs", "calibration")}
@@ -58,8 +64,10 @@ def read_own_data(
         raise DataError(f"array {unknown[0]!r}", where=str(path), allowed=", ".join(sorted(known)))
     batch = batch_of(specs)
     test = _samples(path, keys["inputs"], specs, arrays, batch)
-    if "labels" in arrays:
-        test = Samples(test.source, test.inputs, _labels(path, arrays["labels"], test), batch)
+    if "labels" in arrays and classes:
+        test = replace(test, labels=_labels(path, arrays["labels"], test))
+    elif "labels" in arrays:
+        test = replace(test, targets=_targets(path, arrays["labels"], test))
     test = _whole_batches(path, test)
     if quantized:
         return {"test": test}
@@ -236,6 +244,16 @@ def _labels(path: str | Path, labels: NDArray[Any], test: Samples) -> NDArray[np
         if not 0 <= label < LARGEST_LABEL:
             raise DataError(f"label {label}", where=where, allowed=f"0 to {LARGEST_LABEL - 1}")
     return labels.astype(np.int64)
+
+
+def _targets(path: str | Path, labels: NDArray[Any], test: Samples) -> NDArray[Any]:
+    if labels.shape[:1] != (len(test),) or labels.dtype.kind not in "fiub":
+        raise DataError(
+            f"{labels.dtype} {labels.shape}",
+            where=f"{path}: labels",
+            allowed=f"numbers ({len(test)}, ...): one row for each of the inputs",
+        )
+    return labels
 
 
 def _whole_batches(path: str | Path, samples: Samples) -> Samples:

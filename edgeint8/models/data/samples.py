@@ -22,6 +22,7 @@ TRAINED_INPUT = "input"  # what the exporter calls the input of the built-in net
 class Samples:
     """Inputs by name, each (N, ...), and labels (N,), or None where they are not known.
 
+    targets: what a metric compares with, (N, ...), where that is not a class a sample.
     batch: the number of rows that every run of the network takes; None where any number will do.
     """
 
@@ -29,10 +30,12 @@ class Samples:
     inputs: Mapping[str, NDArray[Any]]
     labels: NDArray[np.int64] | None
     batch: int | None = None
+    targets: NDArray[Any] | None = None
 
     def __post_init__(self) -> None:
         counts = {name: len(array) for name, array in self.inputs.items()}
         counts |= {} if self.labels is None else {"labels": len(self.labels)}
+        counts |= {} if self.targets is None else {"targets": len(self.targets)}
         if len(set(counts.values())) != 1:
             raise DataError(f"rows {counts}", allowed="as many of each")
 
@@ -48,7 +51,13 @@ class Samples:
         """Some of the samples."""
         labels = None if self.labels is None else self.labels[chosen]
         inputs = {name: array[chosen] for name, array in self.inputs.items()}
-        return Samples(self.source, inputs, labels, self.batch)
+        targets = None if self.targets is None else self.targets[chosen]
+        return Samples(self.source, inputs, labels, self.batch, targets)
+
+    @property
+    def truth(self) -> NDArray[Any] | None:
+        """What a metric compares with: targets, else labels."""
+        return self.labels if self.targets is None else self.targets
 
     def whole(self, count: int) -> int:
         """`count` rounded up to whole batches, and at most as many as there are."""
@@ -90,6 +99,8 @@ def save_samples(path: str | Path, splits: Mapping[SplitName, Samples]) -> None:
             arrays[f"{split}_{index}"] = array
         if samples.labels is not None:
             arrays[f"{split}_labels"] = samples.labels
+        if samples.targets is not None:
+            arrays[f"{split}_targets"] = samples.targets
     with atomic_path(path) as temporary:
         np.savez(temporary, allow_pickle=False, **arrays)
 
@@ -101,4 +112,5 @@ def _own(file: Mapping[str, NDArray[Any]], split: SplitName) -> Samples:
         inputs={name: file[f"{split}_{index}"] for index, name in enumerate(names)},
         labels=file.get(f"{split}_labels"),
         batch=int(file["batch"]) or None,
+        targets=file.get(f"{split}_targets"),
     )

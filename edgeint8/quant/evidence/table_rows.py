@@ -42,8 +42,18 @@ def split_logits(
     model: onnx.ModelProto, inputs: Mapping[str, NDArray[Any]], batch: int = DEFAULT_BATCH
 ) -> Logits:
     """The model's first output; scores that came as (N, classes, 1, ...) become (N, classes)."""
-    found = evaluate(model, inputs, batch=batch)[model.graph.output[0].name]
-    return found.reshape(found.shape[:2]) if found.size == np.prod(found.shape[:2]) else found
+    return split_outputs(model, inputs, batch)[model.graph.output[0].name]
+
+
+def split_outputs(
+    model: onnx.ModelProto, inputs: Mapping[str, NDArray[Any]], batch: int = DEFAULT_BATCH
+) -> dict[str, Logits]:
+    """Every output by name, the first one as `split_logits` gives it."""
+    found = evaluate(model, inputs, batch=batch)
+    name = model.graph.output[0].name
+    first = found[name]
+    scores = first.size == np.prod(first.shape[:2])
+    return found | {name: first.reshape(first.shape[:2]) if scores else first}
 
 
 def are_scores(logits: Logits) -> bool:
@@ -51,10 +61,15 @@ def are_scores(logits: Logits) -> bool:
     return logits.ndim == 2 and logits.shape[1] > 1
 
 
-def save_logits(path: str | Path, logits: Mapping[str, Logits]) -> None:
-    """Write one array per split."""
+def save_outputs(path: str | Path, outputs: Mapping[str, Mapping[str, Logits]]) -> None:
+    """Write one array per split, that of the first output, and further outputs beside it."""
+    arrays: dict[str, NDArray[Any]] = {}
+    for split, found in outputs.items():
+        arrays[f"{split}_names"] = np.array(list(found))
+        first, *others = found.values()
+        arrays |= {split: first} | {f"{split}_{k}": array for k, array in enumerate(others, 1)}
     with atomic_path(path) as temporary:
-        np.savez(temporary, allow_pickle=False, **dict(logits))
+        np.savez(temporary, allow_pickle=False, **arrays)
 
 
 def load_logits(path: str | Path, split: str) -> Logits:
@@ -64,6 +79,13 @@ def load_logits(path: str | Path, split: str) -> Logits:
             return np.asarray(file[split])
     except (OSError, KeyError, ValueError, EOFError, BadZipFile) as error:
         raise DataError(f"no logits of split {split!r} ({error})", where=str(path)) from None
+
+
+def load_outputs(path: str | Path, split: str) -> dict[str, Logits]:
+    """Read every output of one split by name, the first one first."""
+    names = [str(name) for name in load_logits(path, f"{split}_names")]
+    keys = [split, *(f"{split}_{k}" for k in range(1, len(names)))]
+    return {name: load_logits(path, key) for name, key in zip(names, keys, strict=True)}
 
 
 def quantization_facts(

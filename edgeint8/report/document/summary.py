@@ -59,6 +59,10 @@ def _accuracy(tables: Tables, workload: str) -> str:
     row = _chosen(tables, workload)
     if row is None:
         return ""
+    if isinstance(row.get("metric"), str):
+        return f"{row['metric']} {row['metric_value']:.4g}"
+    if pd.isna(row["accuracy"]) and pd.isna(row["agreement"]):
+        return f"no classes; worst entry {row['worst_channel_sqnr_db']:.1f} dB"
     if pd.isna(row["accuracy"]):
         return f"no labels; {percent(row['agreement'])} of decisions agree"
     return f"{percent(row['accuracy'])} ({100 * row['accuracy_delta']:+.2f} points)"

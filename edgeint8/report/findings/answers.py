@@ -23,6 +23,8 @@ def strategy_answer(tables: Tables, workload: str) -> str:
         return _no_recommendation(tables, workload)
     choice = rows[rows["recommended"]].iloc[0]
     tested = of(tables["quantization"], workload).set_index("strategy").loc[choice["strategy"]]
+    if isinstance(choice.get("judged_by"), str):
+        return f"**{workload}**: {choice['reasoning']} {on_the_test_split(tested)}"
     if pd.isna(tested["accuracy"]):
         return (
             f"**{workload}**: `{choice['strategy']}` is recommended by agreement with FP32, as its "
@@ -40,6 +42,25 @@ def strategy_answer(tables: Tables, workload: str) -> str:
         f"difference (Holm-adjusted McNemar p = {p_value:.3g}), at {tested['sqnr_db']:.1f} dB "
         f"SQNR. {headline(tables, workload)}"
     )
+
+
+def on_the_test_split(row: pd.Series) -> str:
+    """What the test split says of a strategy that a metric or the worst channel chose."""
+    text = f"On the test split (n = {int(row['images']):,}) "
+    if isinstance(row.get("metric"), str):
+        text += f"its {row['metric']} is {row['metric_value']:.4g}"
+        if not pd.isna(row.get("metric_delta")):
+            text += (
+                f", {row['metric_delta']:+.3g} against FP32 ({row['metric_delta_low']:+.3g} to "
+                f"{row['metric_delta_high']:+.3g}, paired bootstrap)"
+            )
+        text += ", at "
+    elif not pd.isna(row.get("worst_channel_sqnr_db")):
+        text += (
+            f"the worst entry ({row['worst_channel']}) has {row['worst_channel_sqnr_db']:.1f} dB, "
+        )
+        text += "at "
+    return f"{text}{row['sqnr_db']:.1f} dB SQNR of the whole."
 
 
 def _no_recommendation(tables: Tables, workload: str) -> str:
