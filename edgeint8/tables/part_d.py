@@ -226,4 +226,29 @@ PACKING = Table(
     ),
 )
 
-TABLES = (CROSSCHECK, PHYSICS, DSE, INFEASIBLE, ROOFLINE, SCALING, ENERGY, SWITCHING, PACKING)
+MEMORY = Table(
+    "memory",
+    "d",
+    "One row a network: what its INT8 graph takes on a microcontroller, operator by operator. No "
+    "rows for topologies, whose edges nobody knows.",
+    (
+        WORKLOAD,
+        text("graph", "the strategy whose graph it is, or `float`"),
+        integer("arena_bytes", "bytes", "of activations, laid out as tflite-micro does"),
+        integer("live_bytes", "bytes", "that live at one time: no layout takes less"),
+        integer("flash_bytes", "bytes", "of weights, biases and scales"),
+    ),
+)
+
+TABLES = (
+    MEMORY,
+    CROSSCHECK,
+    PHYSICS,
+    DSE,
+    INFEASIBLE,
+    ROOFLINE,
+    SCALING,
+    ENERGY,
+    SWITCHING,
+    PACKING,
+)

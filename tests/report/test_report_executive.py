@@ -36,6 +36,7 @@ def study(
     rows=16,
     bound="compute",
     difference=0,
+    arena=4096,
 ):
     """The tables that the first page reads, one row each."""
     named = {"strategy": strategy}
@@ -54,6 +55,7 @@ def study(
             "golden": one("golden", **named, elements=1000, mismatches=mismatches),
             "accumulator": one("accumulator", **named, bits_guaranteed=bits),
             "best": one("best", dataflow="os", rows=rows, cols=16, bound_by=bound),
+            "memory": one("memory", arena_bytes=arena, flash_bytes=9000),
             "crosscheck": one("crosscheck", difference=difference),
         }
     )
@@ -72,6 +74,7 @@ CHANGES = {
     "its SQNR": {"sqnr": 20.0},
     "elements that differ from ONNX Runtime": {"mismatches": 2},
     "recommended accumulator": {"bits": 22},
+    "INT8 arena and flash": {"arena": 8192},
     "recommended design": {"rows": 32},
     "what binds it": {"bound": "dram_bandwidth"},
     "numbers that differ from SCALE-Sim": {"difference": 3},

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgeint8.report.document import part_d
+from edgeint8.report.document.summary import summary
 from edgeint8.report.figures.figures import FIGURES, front_figures
 from edgeint8.report.figures.labels import CHARACTER_WIDTH, LINE_HEIGHT, place_names, short_count
 from edgeint8.report.findings import (
@@ -137,6 +138,15 @@ def test_incomplete_totals_are_said_beside_each_and_nothing_is_recommended():
         assert ("is the fastest" in answer) != bool(lacks)
         assert ("What larger arrays win" in text) != bool(lacks)
     assert answer == f"**net**: no machine or design is recommended, the totals are {why}."
+
+
+def test_arena_and_flash_stand_in_the_report():
+    sizes = {"graph": "asym", "arena_bytes": 3072, "live_bytes": 2048, "flash_bytes": 25781}
+    found = tables(dse=[machine(SMALL, 100)], roofline=[layer(SMALL)],
+                   memory=[{"workload": "net", **sizes}])  # fmt: skip
+    text = "\n".join(part_d.workload_section(found, "net"))
+    assert "takes 3,072 bytes of arena, 2,048 of them live at one time, and 25,781" in text
+    assert "3,072 and 25,781 bytes" in summary(found)
 
 
 def test_the_gain_of_larger_arrays_follows_the_causes():

@@ -209,7 +209,7 @@ rule architecture_table:
     benchmark:
         f"{BENCHMARKS}/{{architecture_table}}_table.tsv"
     wildcard_constraints:
-        architecture_table="dse|infeasible|roofline|scaling|energy|switching|packing|pareto|front_check|best|band|physics",
+        architecture_table="memory|dse|infeasible|roofline|scaling|energy|switching|packing|pareto|front_check|best|band|physics",
     conda:
         "../../envs/edgeint8.yaml"
     threads: 1

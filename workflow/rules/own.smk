@@ -40,6 +40,7 @@ rule prepare_topology:
         topology=lambda wildcards: STUDY.workload(wildcards.workload).options["topology"],
     output:
         layers=f"{NETWORK}/layers.json",
+        memory=f"{NETWORK}/memory.csv",
         status=f"{NETWORK}/status.json",
     log:
         f"{LOGS}/prepare/{{workload}}.log",

@@ -17,6 +17,7 @@ rule layers:
         ),
     output:
         layers=f"{NETWORK}/layers.json",
+        memory=f"{NETWORK}/memory.csv",
     log:
         f"{LOGS}/layers/{{workload}}.log",
     benchmark:

@@ -3,7 +3,8 @@
 from edgeint8.arch.network.fusion import fuse
 from edgeint8.arch.network.inputs import read_layers
 from edgeint8.arch.network.layers import layers_to_json
-from edgeint8.files import absence, write_json
+from edgeint8.arch.network.memory import memory
+from edgeint8.files import absence, write_csv, write_json
 from edgeint8.study.job import job
 from edgeint8.tables.files import read_table
 
@@ -30,6 +31,8 @@ def costed_graph() -> tuple[str, str]:
 with job(snakemake):
     path, strategy = costed_graph()
     layers = read_layers(path)
+    key = {"workload": snakemake.wildcards.workload, "graph": strategy}
+    write_csv(snakemake.output.memory, [key | vars(memory(layers))])
     layers = fuse(layers) if snakemake.params.fuse else layers
     print(f"{len(layers)} layers of the {strategy} graph")
     write_json(snakemake.output.layers, layers_to_json(layers))

@@ -24,7 +24,7 @@ from edgeint8.report.markdown import Tables, figure, heading, link, links, perce
 Answer = Callable[[Tables, str], list[str]]
 MOST_ROWS = 12  # of a table in the text; the rest is in its file
 TABLES = (
-    *("crosscheck", "physics", "dse", "roofline", "scaling", "energy", "switching"),
+    *("memory", "crosscheck", "physics", "dse", "roofline", "scaling", "energy", "switching"),
     "packing",
     *("pareto", "best", "band", "front_check", "codesign"),
 )
@@ -155,6 +155,8 @@ def workload_section(tables: Tables, workload: str) -> list[str]:
         parts.append(_list("Energy", sentences, links(tables, "energy", "dse")))
     if len(dse):
         parts.append(layer_table(rows_of(tables, "roofline", workload), reference(dse)))
+    sentences = design_answers.memory_text(rows_of(tables, "memory", workload))
+    parts.append(_list("INT8 arena and flash", sentences, links(tables, "memory")))
     parts.append(off_the_array(rows_of(tables, "roofline", workload)))
     return parts
 

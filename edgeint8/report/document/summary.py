@@ -100,6 +100,13 @@ def _bottleneck(tables: Tables, workload: str) -> str:
     return "" if rows.empty else CAUSES[rows["bound_by"].iloc[0]]
 
 
+def _memory(tables: Tables, workload: str) -> str:
+    rows = of(tables["memory"], workload)
+    if rows.empty:
+        return ""
+    return f"{int(rows['arena_bytes'].iloc[0]):,} and {int(rows['flash_bytes'].iloc[0]):,} bytes"
+
+
 def _replica(tables: Tables, workload: str) -> str:
     rows = of(tables["crosscheck"], workload)
     return f"{int((rows['difference'] != 0).sum()):,} of {len(rows):,}" if len(rows) else ""
@@ -112,6 +119,7 @@ QUESTIONS: dict[str, tuple[str, Answer]] = {
     "its SQNR": ("quantization", _fidelity),
     "elements that differ from ONNX Runtime": ("golden", _mismatches),
     "recommended accumulator": ("accumulator", _width),
+    "INT8 arena and flash": ("memory", _memory),
     "recommended design": ("best", _design),
     "what binds it": ("best", _bottleneck),
     "numbers that differ from SCALE-Sim": ("crosscheck", _replica),

@@ -156,6 +156,18 @@ def survives(same: bool, subject: str) -> str:
     return f"{subject} {'survives' if same else 'does **not** survive'} the energy band."
 
 
+def memory_text(memory: pd.DataFrame) -> list[str]:
+    """Arena and flash of a network in bytes; nothing where its edges are not known."""
+    if memory.empty:
+        return []
+    row = memory.iloc[0]
+    return [
+        f"On a microcontroller its graph (`{row['graph']}`) takes {int(row['arena_bytes']):,} bytes"
+        f" of arena, {int(row['live_bytes']):,} of them live at one time, and "
+        f"{int(row['flash_bytes']):,} bytes of flash for weights, biases and scales."
+    ]
+
+
 def design_text(row: pd.Series) -> str:
     """A design in words: array, buffers, bandwidth, folds, cycles, energy with its band, area."""
     flags = "pipelined folds" if row["pipelined"] else "serial folds"

@@ -1,0 +1,39 @@
+"""The INT8 arena of a network against what tflite-micro itself allocates for its tensors."""
+
+import re
+
+import pytest
+from quantized_networks import network
+from tflite_micro.python.tflite_micro import runtime
+
+from edgeint8.arch.network.fusion import fold
+from edgeint8.arch.network.memory import memory
+from edgeint8.arch.network.onnx_layers import layers_from_onnx
+from edgeint8.models.networks.ds_cnn import DSCNN
+from edgeint8.models.networks.registry import MODELS
+from edgeint8.tflite.convert.convert import convert
+from edgeint8.tflite.export.export import export_tflite
+from edgeint8.tflite.file.reader import read_tflite
+from edgeint8.tflite.file.writer import write_tflite
+
+WITHIN = 0.05
+NETWORKS = {**MODELS, "ds_cnn": DSCNN}
+SHAPES = {"signal_cnn_1d": (1, 128), "ds_cnn": (1, 49, 10)}
+ALLOCATED = re.compile(r"Arena allocation head (\d+) bytes")
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_arena_is_what_tflite_micro_allocates(name, capfd):
+    """Its head holds the tensors of a run; its tail what the interpreter knows of them."""
+    model, _ = network(NETWORKS[name], SHAPES.get(name, (3, 32, 32)), "asym_channel")
+    data = write_tflite(export_tflite(model).model)
+    interpreter = runtime.Interpreter.from_bytes(data, arena_size=1 << 21)
+    interpreter.print_allocations()
+    said = "".join(capfd.readouterr())
+    (allocated,) = map(int, ALLOCATED.findall(said))
+    source = read_tflite(data)
+    found = memory(fold(layers_from_onnx(convert(source).model)))
+    assert found.arena_bytes == pytest.approx(allocated, rel=WITHIN)
+    assert found.live_bytes <= allocated
+    stored = sum(t.data.nbytes for t in source.tensors if t.data is not None)
+    assert stored <= found.flash_bytes <= 1.15 * stored  # scales and zero-points come on top
