@@ -113,6 +113,12 @@ QUANTIZATION = Table(
         ),
         text("worst_channel", "which that is"),
         number("range_ratio", "", "largest over smallest range of these entries in FP32"),
+        number(
+            "softmax_kl",
+            "nats",
+            "divergence of the softmax of FP32's scores from that of this strategy's, mean over "
+            "images; for classifiers only",
+        ),
         text("metric", "the workload's, if it has one"),
         number("metric_value", "the metric's"),
         number("metric_fp32", "the metric's", "of FP32; empty for one that compares with FP32"),
@@ -121,6 +127,26 @@ QUANTIZATION = Table(
         number("metric_delta_low", "the metric's", "lower end of its 95 % bootstrap interval"),
         number("metric_delta_high", "the metric's", "upper end of it"),
         flag("metric_non_inferior", "whether `metric_delta_low` lies above minus the margin"),
+    ),
+)
+
+OUTPUTS = Table(
+    "outputs",
+    "b",
+    "One row a (workload, strategy, output): every output of a network, not only the first, on the "
+    "test split.",
+    (
+        WORKLOAD,
+        STRATEGY,
+        text("output", "its name in the network"),
+        number("fp32_low", "", "least value in FP32"),
+        number("fp32_high", "", "largest value in FP32"),
+        number("low", "", "least value of this strategy"),
+        number("high", "", "largest value of this strategy"),
+        number("sqnr_db", "dB", "against FP32"),
+        number("worst_channel_sqnr_db", "dB", "as in `quantization.csv`"),
+        text("worst_channel", "as in `quantization.csv`"),
+        number("range_ratio", "", "as in `quantization.csv`"),
     ),
 )
 
@@ -292,6 +318,6 @@ HISTOGRAMS = Table(
 )
 
 TABLES = (
-    *(QUANTIZATION, RECOMMENDATION, DRAWS, SENSITIVITY, MIXED_PRECISION),
+    *(QUANTIZATION, OUTPUTS, RECOMMENDATION, DRAWS, SENSITIVITY, MIXED_PRECISION),
     *(LAYER_TRAITS, LEVELS, HISTOGRAMS),
 )

@@ -46,6 +46,7 @@ def part_b(
     ]
     return {
         "quantization": quantization,
+        "outputs": outputs(str(calibrated["strategy"].iloc[0])),
         "recommendation": recommendation(list(calibrated["strategy"])),
         "draws": pd.DataFrame(draws).assign(**WORKLOAD),
         "sensitivity": sensitivity(noises),
@@ -133,6 +134,16 @@ def sensitivity(noises):
     ]
     shared = {"strategy": "asym_channel_minmax", "accuracy_drop": 0.01, "images": 50}
     return pd.DataFrame(rows).assign(**shared, **WORKLOAD)
+
+
+def outputs(strategy):
+    """Two outputs of one strategy."""
+    sizes = {"fp32_low": 0.0, "fp32_high": 320.0, "worst_channel_sqnr_db": 4.0}
+    rows = [
+        {**WORKLOAD, "strategy": strategy, "output": name, "sqnr_db": decibels, **sizes}
+        for name, decibels in (("boxes", 41.5), ("masks", 12.5))
+    ]
+    return pd.DataFrame(rows)
 
 
 def mixed_precision(loss_after):

@@ -278,6 +278,7 @@ def test_the_section_lists_float_nodes_bounds_and_the_machine():
     assert "- asym_channel_dynamic: `/relu_a`, `/relu_b`" in said
     assert "not resolved (x86, not an edge device)" in said
     assert "0.60 (x86, not an edge device)" in said
+    assert "| `masks` | 0.00 to 320.00 | 12.5" in said and "| `boxes` |" in said
     assert "Printed reasoning." in said and "**asym_channel_minmax**" in said
 
 

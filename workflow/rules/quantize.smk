@@ -258,6 +258,29 @@ rule quantization_table:
         "../scripts/quantization_table.py"
 
 
+rule outputs_table:
+    input:
+        fp32=per_float(f"{NETWORK}/fp32_logits.npz"),
+        logits=per_strategy(f"{STRATEGY}/logits.npz"),
+    output:
+        table=f"{TABLES}/outputs.csv",
+    log:
+        f"{LOGS}/outputs_table.log",
+    benchmark:
+        f"{BENCHMARKS}/outputs_table.tsv"
+    conda:
+        "../../envs/edgeint8.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(2000),
+    params:
+        code=code("outputs_table"),
+        strategies={name: strategies_of(name) for name in STUDY.networks},
+        floats=FLOATS,
+    script:
+        "../scripts/outputs_table.py"
+
+
 rule calibration_draws:
     input:
         extensions=EXTENSIONS,

@@ -3,10 +3,12 @@
 A YOLO head joins boxes to 320 pixels and scores to 1: their common SQNR is that of the boxes.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import logsumexp
 
 from edgeint8.quant.affine import sqnr_db
 
@@ -39,6 +41,46 @@ def channel_columns(
         "worst_channel": f"entry {live[worst]} of axis {axis}",
         "range_ratio": _ratio(ranges),
     }
+
+
+def output_rows(
+    fp32: Mapping[str, NDArray[Any]] | None, found: Mapping[str, NDArray[Any]]
+) -> list[dict[str, Any]]:
+    """One row an output: its range in floating point and as found, its SQNR, its worst entry."""
+    rows = []
+    for name, output in found.items():
+        want = None if fp32 is None else fp32.get(name)
+        judged = want is not None and want.shape == output.shape
+        rows.append(
+            {
+                "output": name,
+                "fp32_low": float(want.min()) if want is not None and want.size else None,
+                "fp32_high": float(want.max()) if want is not None and want.size else None,
+                "low": float(output.min()) if output.size else None,
+                "high": float(output.max()) if output.size else None,
+                "sqnr_db": sqnr_db(want, output) if want is not None and judged else None,
+            }
+            | channel_columns(want, output)
+        )
+    return rows
+
+
+def softmax_kl(fp32: NDArray[Any], found: NDArray[Any]) -> float:
+    """Kullback and Leibler's divergence of decisions from FP32's, nats, mean over images.
+
+    Both (N, classes): scores, or shares where every row of FP32 adds up to 1. What FP32 is sure of
+    weighs most, which is why it follows lost decisions closer than the SQNR of all scores.
+    """
+    shares = bool((fp32 >= 0).all() and np.allclose(fp32.sum(axis=1), 1, atol=1e-3))
+    p, q = (_log_shares(scores, shares) for scores in (fp32, found))
+    return float((np.exp(p) * (p - q)).sum(axis=1).mean())
+
+
+def _log_shares(scores: NDArray[Any], shares: bool) -> NDArray[np.float64]:
+    """Logarithms of shares; an INT8 share may be 0, and counts as 2**-16."""
+    given = scores.astype(np.float64)
+    logits = np.log(np.maximum(given, 2.0**-16)) if shares else given
+    return np.asarray(logits - logsumexp(logits, axis=1, keepdims=True))
 
 
 def _ranges(output: NDArray[Any], axis: int) -> NDArray[np.float64]:

@@ -15,7 +15,7 @@ from edgeint8.files import atomic_path
 from edgeint8.quant.affine import sqnr_db
 from edgeint8.quant.calibrate.calibration import Calibration
 from edgeint8.quant.calibrate.draws import spread
-from edgeint8.quant.evidence.channels import channel_columns
+from edgeint8.quant.evidence.channels import channel_columns, softmax_kl
 from edgeint8.quant.evidence.evaluation import evaluate
 from edgeint8.quant.evidence.recommend import HardwareCost, candidates, hardware_cost, recommend
 from edgeint8.quant.evidence.sensitivity import LayerSensitivity, MixedPrecision
@@ -159,6 +159,9 @@ def evidence_rows(
         | {
             "sqnr_db": None if fp32 is None else sqnr_db(fp32, logits),
             "agreement": agreement(fp32, logits)
+            if fp32 is not None and are_scores(logits)
+            else None,
+            "softmax_kl": softmax_kl(fp32, logits)
             if fp32 is not None and are_scores(logits)
             else None,
         }

@@ -118,8 +118,8 @@ def _how_to_read(frame: pd.DataFrame) -> str:
         "difference to FP32 is paired, in percentage points, with Tango's 95 % interval; p-values "
         "are McNemar's (mid-p), adjusted by Holm within their column. *Not inferior*: the lower "
         f"end of the difference lies above -{margin}. SQNR compares logits with FP32's; agreement "
-        "is the share of equal decisions; the spread is over calibration draws, judged on part of "
-        "the hold-out."
+        "is the share of equal decisions, KL the divergence of the softmax; the spread is over "
+        "calibration draws, judged on part of the hold-out."
     )
 
 
@@ -137,6 +137,7 @@ def _evidence(tables: Tables, workload: str) -> list[str]:
         p_fp32=_p_values(rows, "mcnemar_p_fp32"),
         p_best=_p_values(rows, "mcnemar_p_best"),
         agreement=_shares(rows, "agreement", ""),
+        kl=_nats(rows),
         hardware_cost=["" if pd.isna(cost) else str(int(cost)) for cost in rows["hardware_cost"]],
         draws_sqnr=_columns(rows, "draws_sqnr_db_low", "draws_sqnr_db_high", 1, ""),
         draws_accuracy=_columns(rows, "draws_accuracy_low", "draws_accuracy_high", 100, ""),
@@ -146,8 +147,36 @@ def _evidence(tables: Tables, workload: str) -> list[str]:
         f"{'; recommended in bold' if recommended else ''})",
         *_accuracy_table(frame, rows),
         table(frame, FIDELITY_COLUMNS),
+        *outputs_of(tables, workload, recommended),
         *float_node_lists(rows),
     ]
+
+
+def _nats(rows: pd.DataFrame) -> list[str]:
+    """Divergences, empty where an output decides nothing."""
+    if "softmax_kl" not in rows:
+        return [""] * len(rows)
+    return ["" if pd.isna(value) else f"{value:.2g}" for value in rows["softmax_kl"]]
+
+
+def outputs_of(tables: Tables, workload: str, recommended: set[str]) -> list[str]:
+    """Every output of the recommended strategy, or of the first, of a network that has several."""
+    rows = of(tables["outputs"], workload)
+    if rows.empty or rows["output"].nunique() < 2:
+        return []
+    name = next((n for n in rows["strategy"] if n in recommended), rows["strategy"].iloc[0])
+    mine = rows[rows["strategy"] == name]
+    frame = mine.assign(
+        output=[f"`{output}`" for output in mine["output"]],
+        fp32=_columns(mine, "fp32_low", "fp32_high", 1, ""),
+    )
+    columns = {
+        "output": f"output of `{name}`",
+        "fp32": "range in FP32",
+        "sqnr_db": "SQNR (dB)",
+        "worst_channel_sqnr_db": "of its worst entry (dB)",
+    }
+    return [table(frame, columns)]
 
 
 def _accuracy_table(frame: pd.DataFrame, rows: pd.DataFrame) -> list[str]:
@@ -174,6 +203,7 @@ FIDELITY_COLUMNS = {
     "sqnr_db": "SQNR (dB)",
     "draws_sqnr": "its spread",
     "agreement": "agreement (%)",
+    "kl": "KL (nats)",
     "draws_accuracy": "spread of accuracy (%)",
     "size_bytes": "size (bytes)",
     "hardware_cost": "hardware cost",
