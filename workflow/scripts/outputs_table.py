@@ -1,9 +1,8 @@
 """Rule outputs_table: range and SQNR of every output of every strategy, on the test split."""
 
-from edgeint8.quant.evidence.evidence import load_outputs
-
 from edgeint8.files import absence
 from edgeint8.quant.evidence.channels import output_rows
+from edgeint8.quant.evidence.table_rows import load_outputs
 from edgeint8.study.job import job
 from edgeint8.tables.files import write_table
 
