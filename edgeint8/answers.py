@@ -152,8 +152,8 @@ class Front(Answer):
     """The exact front of a space of designs, fastest first, and the recommended of them.
 
     `designs` were walked, `feasible` of them hold every layer and keep to the constraints; `best`
-    is the row of the recommended design, or None where nothing is feasible or the totals are
-    `incomplete`.
+    is the row of the recommended design on the machine that waits for tiles, with its
+    ``machine_cycles``, or None where nothing is feasible or the totals are `incomplete`.
     """
 
     designs: int

@@ -27,8 +27,8 @@ from edgeint8.arch.cost.roofline import network_bound, roofline_rows
 from edgeint8.arch.cost.schedule import scheduled_cycles
 from edgeint8.arch.explore.design_space import constraints, design_space
 from edgeint8.arch.explore.explore import explore as explore_space
-from edgeint8.arch.explore.front import design_row, front_rows
-from edgeint8.arch.explore.recommended import recommend
+from edgeint8.arch.explore.front import front_rows
+from edgeint8.arch.explore.recommended import recommend, recommended_row
 from edgeint8.arch.machine.hardware import Hardware
 from edgeint8.arch.machine.technology import Technology, load_technology, using
 from edgeint8.arch.network.inputs import find_hardware, preset_names, read_layers
@@ -181,16 +181,15 @@ def _explore(
 ) -> Front:
     """The answer of `explore`, at the constants in use."""
     chosen = section_of("explore", {"rows": list(rows), "cols": list(cols), **options})
-    front = explore_space(found, design_space(chosen), constraints(chosen))
-    best = recommend(found, front, chosen["dram_gb_per_s"])
+    limits = constraints(chosen)
+    front = explore_space(found, design_space(chosen), limits)
+    best = recommend(found, front, chosen["dram_gb_per_s"], 1, limits)
     return Front(
         designs=front.designs,
         feasible=front.feasible,
         front=tuple(_without_workload(front_rows("", found, front))),
         incomplete=mac_count(found).warning,
-        best=None
-        if best is None
-        else _without_workload([design_row("", found, best.designs[0].hardware)])[0],
+        best=None if best is None else _without_workload([recommended_row("", found, best)])[0],
     )
 
 

@@ -47,7 +47,6 @@ RENAMED: dict[str, dict[str, str]] = {
     "pareto": _DESIGN,
     "best": {
         **_DESIGN,
-        "cycles_tile_by_tile": "schedule_cycles",
         "cycles_scale_sim": "scalesim_cycles",
         "scale_sim_choice": "scalesim_choice",
     },

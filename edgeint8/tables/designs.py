@@ -5,6 +5,7 @@ from edgeint8.tables.table import (
     DATA_SOURCE,
     HARDWARE,
     WORKLOAD,
+    Column,
     Table,
     flag,
     integer,
@@ -12,7 +13,7 @@ from edgeint8.tables.table import (
     text,
 )
 
-DESIGN = (
+_ARRAY = (
     WORKLOAD,
     HARDWARE,
     integer("rows", "", "of the array"),
@@ -24,21 +25,28 @@ DESIGN = (
     text("bandwidth", "of DRAM, per port, or `unlimited`", "bytes per cycle"),
     flag("pipelined", "whether the next fold loads while the present one computes"),
     number("bound_cycles", "cycles", "all layers: no machine of this kind is faster"),
-    number("model_ms", "ms", "`bound_cycles` at the clock"),
-    number("fps", "inferences a second", "by `model_ms`"),
-    *ENERGY_BAND,
-    AREA,
-    number("power_mw", "mW", "`energy_pj` over `model_ms`"),
-    number("dram_bytes", "bytes"),
-    number("utilization", "share", "MACs over what the array could do in `bound_cycles`"),
-    BOUND_BY,
 )
+
+
+def _costs(cycles: str) -> tuple[Column, ...]:
+    """What a design costs in the time of the column `cycles`."""
+    return (
+        number("model_ms", "ms", f"`{cycles}` at the clock"),
+        number("fps", "inferences a second", "by `model_ms`"),
+        *ENERGY_BAND,
+        AREA,
+        number("power_mw", "mW", "`energy_pj` over `model_ms`"),
+        number("dram_bytes", "bytes"),
+        number("utilization", "share", f"MACs over what the array could do in `{cycles}`"),
+        BOUND_BY,
+    )
+
 
 PARETO = Table(
     "pareto",
     "d",
     "One row a design on the exact front of all designs walked (cycles, energy, area, bandwidth).",
-    DESIGN,
+    (*_ARRAY, *_costs("bound_cycles")),
     (
         integer("designs", "", "walked"),
         integer("feasible_designs", "", "of these, inside the constraints"),
@@ -50,14 +58,18 @@ BEST = Table(
     "best",
     "d",
     "The recommended design, those after it, and what SCALE-Sim alone would take, by the rule in "
-    "[physical_model.md](physical_model.md).",
+    "[physical_model.md](physical_model.md). Time, energy, bytes and utilisation are those of the "
+    "machine that waits for tiles, with the best tile of each layer; `bound_cycles` and `bound_by` "
+    "are the bound's. Where designs have no machine (`explore.shared_bus: false`, or more tiles "
+    "than can be run), they are ranked by the bound and `machine_cycles` is empty.",
     (
-        *DESIGN,
-        number("schedule_cycles", "cycles", "what a tile-by-tile schedule reaches"),
+        *_ARRAY,
+        *_costs("machine_cycles"),
+        number("machine_cycles", "cycles", "all layers on the machine ([machine.md](machine.md))"),
         integer(
             "rank",
             "",
-            "by energy times delay, tile by tile, at the recommended bandwidth; 1 is recommended",
+            "by energy times delay at the recommended bandwidth; 1 is recommended",
         ),
         number(
             "behind_to_be_had",

@@ -2,18 +2,21 @@
 
 import math
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
-from test_explore import NETWORK, SPACE, conv
+from test_explore import conv
 
 from edgeint8.arch.cost.energy import network_energy_fj
-from edgeint8.arch.cost.physical import network_cost
-from edgeint8.arch.cost.schedule import scheduled_cycles
-from edgeint8.arch.explore.design_space import Constraints, design_space
+from edgeint8.arch.cost.machine import search
+from edgeint8.arch.cost.machine.cost import machine_costs
+from edgeint8.arch.cost.physical import network_cost, total_cycles, total_dram_bytes
+from edgeint8.arch.explore.design_space import Constraints, DesignSpace, design_space
 from edgeint8.arch.explore.energy_band import band_rows, explore_band, rank_correlation
 from edgeint8.arch.explore.explore import explore
+from edgeint8.arch.explore.ranking import Ranking, least_energy_fj
 from edgeint8.arch.explore.recommended import (
     NEARLY,
     best_rows,
@@ -21,28 +24,48 @@ from edgeint8.arch.explore.recommended import (
     gb_per_s,
     recommend,
 )
+from edgeint8.arch.machine.hardware import Hardware
+from edgeint8.arch.network.layers import Layer
 from edgeint8.scale_sim.dse import replica_cycles, replica_total
 from edgeint8.scale_sim.front_check import MOST_DESIGNS, QUANTITY, best_by_criterion, witness_rows
-from edgeint8.scale_sim.simulator import cache
+from edgeint8.scale_sim.simulator import cache as simulator_cache
 from edgeint8.scale_sim.simulator.adapter import SimulationResult
 
+NETWORK = [
+    conv("one", 10, 3, 3, 8),
+    conv("two", 5, 3, 8, 12),
+    conv("again", 5, 3, 8, 12),
+    Layer("pool", "pool", None, 1, 300, 0, 75, "test", "a pool has no MACs"),
+    conv("depthwise", 5, 3, 1, 1, repeats=12),
+    conv("fc", 1, 1, 300, 10),
+]
+SPACE = DesignSpace(
+    rows=(3, 4, 8, 17),
+    cols=(4, 5, 16),
+    sram_kb=((2, 2, 4), (8, 8, 8)),
+    bandwidths_bpc=(1, 3, None),
+    balanced=False,
+)
+SPLITS = replace(SPACE, rows=(3, 8), cols=(4, 16), sram_kb=((16, 2, 4), (2, 4, 16), (8, 8, 8)))
 EVERYTHING = 10_000  # candidates: more than the front has
 
 
-def products(level="mid", space=SPACE) -> dict[int, int]:
-    """Energy times scheduled delay of every design of the front, by its number."""
+@cache
+def machine_products(level="mid", space=SPACE) -> dict[int, int]:
+    """Energy times delay of every design of the front on the machine, by its number."""
     found = {}
     for number in map(int, explore(NETWORK, space, level=level).numbers):
         hardware = space.hardware(number)
-        energy = sum(network_energy_fj(network_cost(NETWORK, hardware), hardware, level).values())
-        found[number] = energy * sum(scheduled_cycles(NETWORK, hardware))
+        costs = [layer.cost for layer in machine_costs(NETWORK, hardware)]
+        energy = sum(network_energy_fj(costs, hardware, level).values())
+        found[number] = energy * total_cycles(costs)
     return found
 
 
 def brute_choice(limit, level="mid", space=SPACE) -> tuple[int, list[int]]:
     """(bandwidth, products at it) that the stated rule names, one design at a time."""
     by_bandwidth: dict[int, list[int]] = {}
-    for number, product in products(level, space).items():
+    for number, product in machine_products(level, space).items():
         bandwidth = space.hardware(number).bandwidth_bpc
         if bandwidth is not None and 3 * bandwidth * space.clock_hz / 1e9 <= limit:
             by_bandwidth.setdefault(bandwidth, []).append(product)
@@ -59,16 +82,110 @@ def test_the_recommended_design_by_brute_force(level, limit) -> None:
     bandwidth, expected = brute_choice(limit, level)
     assert {design.hardware.bandwidth_bpc for design in found.designs} == {bandwidth}
     assert [design.product for design in found.designs] == expected
-    assert found.least == min(products(level).values())
+    assert found.least == min(machine_products(level).values())
     for design in found.designs:
-        assert design.cycles == sum(scheduled_cycles(NETWORK, design.hardware))
+        costs = [layer.cost for layer in machine_costs(NETWORK, design.hardware)]
+        assert list(design.costs) == costs and design.cycles == total_cycles(costs)
+
+
+@pytest.mark.parametrize("space", [SPACE, SPLITS])
+@pytest.mark.parametrize("level", ["low", "high"])
+def test_no_machine_beats_what_the_search_stops_at(level, space) -> None:
+    """Neither in cycles nor in energy, buffers of different prices included."""
+    exploration = explore(NETWORK, space, level=level)
+    ranking = Ranking(NETWORK, exploration)
+    products = machine_products(level, space)
+    for place, number in enumerate(map(int, exploration.numbers)):
+        hardware = space.hardware(number)
+        costs = [layer.cost for layer in machine_costs(NETWORK, hardware)]
+        energy = sum(network_energy_fj(costs, hardware, level).values())
+        assert exploration.cycles[place] <= total_cycles(costs)
+        assert ranking.least_energy_fj[place] <= energy
+        assert ranking.least[place] <= products[number]
+
+
+@pytest.mark.parametrize("operand", ["ifmap_bytes", "filter_bytes", "ofmap_bytes"])
+def test_as_many_bytes_through_a_cheaper_buffer_stay_above_the_least_energy(operand) -> None:
+    """A tile may move the bound's bytes, but more of them as inputs and fewer as weights."""
+    hardware = Hardware("ws", 8, 8, 256, 4, 16, 2, name="splits")
+    bound = network_cost(NETWORK, hardware)
+    least = least_energy_fj(NETWORK, hardware, "mid")
+    nothing = dict.fromkeys(("ifmap_bytes", "filter_bytes", "ofmap_bytes", "psum_bytes"), 0)
+    moved = [replace(cost, **nothing | {operand: cost.dram_bytes}) for cost in bound]
+    assert total_dram_bytes(moved) == total_dram_bytes(bound)
+    assert sum(network_energy_fj(moved, hardware).values()) >= least > 0
+
+
+@pytest.mark.parametrize("space", [SPACE, SPLITS])
+@pytest.mark.parametrize(
+    ("count", "limit"), [(1, math.inf), (2, math.inf), (6, math.inf), (7, 1.2), (2, 0.9)]
+)
+def test_branch_and_bound_is_brute_force_over_the_front(space, count, limit) -> None:
+    """The first few of all designs, none above the limit."""
+    exploration = explore(NETWORK, space)
+    products = sorted((product, n) for n, product in machine_products(space=space).items())
+    most = limit * products[0][0]
+    expected = [(product, n) for product, n in products if product <= most][:count]
+    ranking = Ranking(NETWORK, exploration)
+    found = ranking.best(range(len(exploration.numbers)), count, most)
+    assert [(design.product, design.number) for design in found] == expected
+
+
+def test_no_design_is_run_that_the_bound_rules_out(monkeypatch) -> None:
+    exploration = explore(NETWORK, SPACE)
+    ranking, run, walked = Ranking(NETWORK, exploration), Ranking._design, []
+
+    def counted(self, place, limit):
+        walked.append(place)
+        return run(self, place, limit)
+
+    monkeypatch.setattr(Ranking, "_design", counted)
+    (best,) = ranking.best(range(len(exploration.numbers)), 1)
+    ruled_out = sum(least > best.product for least in ranking.least)
+    assert len(walked) == len(ranking.least) - ruled_out < len(ranking.least) / 2
+
+
+def test_a_design_that_breaks_a_limit_on_the_machine_is_left_out() -> None:
+    """The bound keeps to the limit, the machine does not."""
+    exploration = explore(NETWORK, SPACE)
+    fastest, *_ = sorted(
+        sum(layer.cycles for layer in machine_costs(NETWORK, SPACE.hardware(int(n))))
+        for n in exploration.numbers
+    )
+    bound = int(exploration.cycles.min())
+    assert bound < fastest
+    between = Constraints(latency_ms=(fastest - 1) / SPACE.clock_hz * 1e3)
+    kept = explore(NETWORK, SPACE, between)
+    assert len(kept.numbers) and recommend(NETWORK, kept, limits=between) is None
+    reached = Constraints(latency_ms=fastest / SPACE.clock_hz * 1e3)
+    found = recommend(NETWORK, explore(NETWORK, SPACE, reached), None, 3, reached)
+    assert found is None or all(design.cycles <= fastest for design in found.designs)
+
+
+def test_designs_without_a_machine_are_ranked_by_the_bound(monkeypatch) -> None:
+    """A DRAM port for each operand, or too many tiles: no cycles of a machine are claimed."""
+
+    def by_the_bound(space: DesignSpace) -> None:
+        exploration = explore(NETWORK, space)
+        found = recommend(NETWORK, exploration, None, 2)
+        assert found is not None and not found.machine
+        for row in best_rows("net", NETWORK, found, 2, replica_total, {}):
+            assert math.isnan(row["machine_cycles"])
+        place = list(exploration.numbers).index(found.designs[0].number)
+        product = int(exploration.energy_fj[place]) * int(exploration.cycles[place])
+        assert found.designs[0].product == product
+
+    by_the_bound(replace(SPACE, shared_bus=False))
+    monkeypatch.setattr(search, "MOST_TILES", 0)
+    monkeypatch.setattr(search, "LARGEST_PROGRAM", 0)
+    by_the_bound(replace(SPACE, clock_hz=5e8, rows=(4, 9), cols=(5, 7)))
 
 
 def test_less_bandwidth_is_recommended_where_more_wins_little() -> None:
     """Of wide bandwidths several come within 5 %; the least of them is enough."""
     space = replace(SPACE, bandwidths_bpc=(1, 16, 32, 64, 128, None))
     best: dict[float, int] = {}
-    for number, product in products(space=space).items():
+    for number, product in machine_products(space=space).items():
         bandwidth = space.hardware(number).bandwidth_bpc or math.inf
         best[bandwidth] = min(product, best.get(bandwidth, product))
     finite = {bandwidth: product for bandwidth, product in best.items() if bandwidth < math.inf}
@@ -101,7 +218,13 @@ def test_rows_of_the_best_say_what_scale_sim_alone_would_take() -> None:
     assert limits == {(9.0, "area_mm2 <= 2, dram_gb_per_s <= 9.5")}
     exceeded = best_rows("net", NETWORK, found, 3, replica_total, {"area_mm2": None}, 8.0)
     assert {row["constraints"] for row in exceeded} == {""}
-    assert all(row["bound_cycles"] <= row["schedule_cycles"] for row in rows)
+    for row in rows:
+        hardware = next(d.hardware for d in found.designs if d.hardware.id == row["hardware"])
+        costs = [layer.cost for layer in machine_costs(NETWORK, hardware)]
+        assert row["machine_cycles"] == total_cycles(costs) >= row["bound_cycles"]
+        assert row["dram_bytes"] == sum(cost.dram_bytes for cost in costs)
+        assert row["energy_pj"] == sum(network_energy_fj(costs, hardware).values()) / 1000
+        assert row["model_ms"] == row["machine_cycles"] / hardware.clock_hz * 1e3
     assert all(row["behind_to_be_had"] <= row["behind_any"] for row in rows)
 
 
@@ -179,7 +302,7 @@ def test_a_witness_that_contradicts_is_seen_and_one_that_stops_says_so(
     def stopped(shape, hardware, limits):
         return SimulationResult("limit", "needs more than 60 CPU seconds", None, 60.0)
 
-    monkeypatch.setattr(cache, "simulate", stopped)
+    monkeypatch.setattr(simulator_cache, "simulate", stopped)
     (row,) = witness_rows("net", SMALL, designs, tmp_path / "other")
     assert row["note"] == "one: needs more than 60 CPU seconds" and "scalesim" not in row
     monkeypatch.setattr("edgeint8.scale_sim.front_check._sweep_cycles", lambda *_: honest + 7)
@@ -197,7 +320,7 @@ def test_dear_and_repeated_designs_are_listed_and_not_simulated(tmp_path, monkey
     space = replace(SPACE, pipelined=(True, False))
     first = space.hardware(0)
     designs = [first, replace(first, pipelined_folds=False, name="twin")]
-    designs += [replace(first, rows=rows, name=f"rows_{rows}") for rows in (2, 3, 4)]
+    designs += [replace(first, rows=rows, name=f"rows_{rows}") for rows in (2, 4, 5)]
     notes = [row["note"] for row in witness_rows("net", SMALL, designs, tmp_path)]
     assert notes[0] == notes[2] == notes[3] == "" and "another design" in notes[1]
     assert f"first {MOST_DESIGNS}" in notes[4]

@@ -355,9 +355,9 @@ def test_unlimited_bandwidth_is_a_knee_only_without_limited_designs():
     assert pareto.loc[design_answers.chosen_designs(all_free)["knee"], "hardware"] == "free"
 
 
-def recommended(name, rank, tiled, *, had=0.0, any_=1.0, simulated=100, choice=False, **more):
+def recommended(name, rank, cycles, *, had=0.0, any_=1.0, simulated=100, choice=False, **more):
     """A row of ``best.csv``."""
-    row = {"schedule_cycles": tiled, "rank": rank, "behind_to_be_had": had, "behind_any": any_}
+    row = {"machine_cycles": cycles, "rank": rank, "behind_to_be_had": had, "behind_any": any_}
     row |= {"dram_gb_per_s": 24.0, "scalesim_cycles": simulated, "scalesim_choice": choice}
     return design(name, 100, 2, 1.0, **row, constraints="") | more
 
@@ -366,18 +366,22 @@ def test_the_recommendation_and_its_runner_up_come_from_the_table():
     first = recommended("a", 1, 110)
     second = recommended("b", 2, 220, had=0.5, any_=2.0)
     (said,) = recommended_answers.recommendation(pd.DataFrame([first, second]))
-    assert "**Recommended** at 24 GB/s" in said and "schedule takes 110 cycles" in said
+    assert "**Recommended** at 24 GB/s" in said and "(110 cycles" in said
+    assert "10.0 % above the bound of 100 cycles, which" in said
     assert "runner-up, 50.00 % behind" in said and "within" not in said
     assert "No other bandwidth that is to be had gives less" in said
     assert "Beyond it, up to unlimited bandwidth, the product could fall by 50 %" in said
     turned = recommended("b", 1, 220, had=0.25, any_=0.25, constraints="area_mm2 <= 2")
     (said,) = recommended_answers.recommendation(pd.DataFrame([turned]))
-    assert "schedule takes 220 cycles" in said and "runner-up" not in said
-    assert "schedule within area_mm2 <= 2, is" in said
+    assert "(220 cycles" in said and "runner-up" not in said
+    assert "waits for tiles within area_mm2 <= 2, is" in said
     assert "would lower the product by 20.0 %" in said and "Beyond it" not in said
     free = recommended("c", 1, 9, any_=0.0, dram_gb_per_s=np.inf, bandwidth="unlimited")
     (said,) = recommended_answers.recommendation(pd.DataFrame([free]))
     assert "the space has no other" in said
+    bound = pd.DataFrame([recommended("d", 1, np.nan)])
+    (said,) = recommended_answers.recommendation(bound)
+    assert "(100 cycles" in said and "by the bound" in said and "above the bound" not in said
 
 
 def test_what_scale_sim_alone_would_take_is_told_from_the_table():

@@ -78,7 +78,7 @@ QUOTED: dict[str, tuple[str, ...]] = {
     ),
     "best": (
         *("workload", "hardware", "rows", "cols", "dataflow", "bandwidth", "pipelined", "bound_by"),
-        *("ifmap_sram_kb", "filter_sram_kb", "ofmap_sram_kb", "bound_cycles", "schedule_cycles"),
+        *("ifmap_sram_kb", "filter_sram_kb", "ofmap_sram_kb", "bound_cycles", "machine_cycles"),
         *("energy_pj_low", "energy_pj", "energy_pj_high", "area_mm2"),
     ),
 }

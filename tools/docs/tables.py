@@ -29,8 +29,8 @@ redrawn without running a model. This page is written from the types that check 
   machine type (*run-dependent*). All others are the same bytes every time, and nothing is decided
   by a run-dependent column.
 - Cycles say whose they are: `scalesim_cycles` SCALE-Sim's (or its exact replica's),
-  `bound_cycles` of the physical model (no machine of this kind is faster), `schedule_cycles` of a
-  tile-by-tile schedule.
+  `bound_cycles` of the physical model (no machine of this kind is faster), `machine_cycles` of a
+  machine that waits for tiles and runs in RTL, `schedule_cycles` of a tile-by-tile schedule.
 - Shares are between 0 and 1 (0.01 is one percentage point). An empty cell means: does not apply.
   `data_source` says which data a row comes from; `stand_in` means that procedural images took the
   place of a dataset, `own` one's own arrays, `random` inputs that nobody gave.

@@ -25,20 +25,18 @@ with job(snakemake), using(of_files(snakemake.input.technology), snakemake.param
     workload, options = snakemake.wildcards.workload, snakemake.params.options
     layers = layers_from_json(read_json(snakemake.input.layers))
     space, limit = design_space(options), options["dram_gb_per_s"]
+    kept = constraints(options)
     silent = "EDGEINT8_NO_BARS" in os.environ or None  # None: off where nobody watches
     with tqdm(total=3 * space.size, unit="design", file=sys.__stderr__, disable=silent) as bar:
-        levels = {
-            level: explore(layers, space, constraints(options), level, bar.update)
-            for level in LEVELS
-        }
-    found, best = levels["mid"], recommend(layers, levels["mid"], limit)
+        levels = {level: explore(layers, space, kept, level, bar.update) for level in LEVELS}
+    found, best = levels["mid"], recommend(layers, levels["mid"], limit, limits=kept)
     print(f"{found.designs:,} designs, {found.feasible:,} inside the constraints")
     sizes = {"designs": found.designs, "feasible_designs": found.feasible}
     write_csv(snakemake.output.pareto, [row | sizes for row in front_rows(workload, layers, found)])
     limits = options["constraints"]
     rows = best_rows(workload, layers, best, RECOMMENDED, replica_total, limits, limit)
     write_csv(snakemake.output.best, rows)
-    write_csv(snakemake.output.band, band_rows(workload, layers, levels, limit))
+    write_csv(snakemake.output.band, band_rows(workload, layers, levels, limit, kept))
     checked = front_check_rows(workload, layers, found)
     designs = best_by_criterion(found, best)
     cache, allowed = snakemake.params.cache, snakemake.params.limits

@@ -25,11 +25,10 @@ def prepare(given: str, data_file: str | None) -> tuple[own_network.Prepared, ow
     reading = snakemake.params.reading
     model = load_graph(given) if reading is None else own_network.read_network(given, **reading)
     specs, quantized = specs_of(model), detection.is_quantized(model)
+    splits = own_data.random_data(specs, snakemake.params.seed)
     if data_file:
-        kinds = {"quantized": quantized, "classes": snakemake.params.classes}
-        splits = own_data.read_own_data(data_file, specs, **kinds)
-    else:
-        splits = own_data.random_data(specs, snakemake.params.seed)
+        classes = snakemake.params.classes
+        splits = own_data.read_own_data(data_file, specs, quantized=quantized, classes=classes)
     prepared = own_network.prepared_network(model, splits["test"].first(2).inputs)
     own_data.check_labels(splits["test"], prepared.output_shape, str(data_file))
     batch = own_data.batch_of(specs_of(prepared.model))
@@ -41,6 +40,7 @@ def prepare(given: str, data_file: str | None) -> tuple[own_network.Prepared, ow
 
 def prepare_and_write() -> None:
     """All outputs but the status."""
+    files, name = snakemake.output, snakemake.wildcards.workload
     given, data_file = snakemake.input.network, str(snakemake.input.data or "") or None
     prepared, splits = prepare(given, data_file)
     facts = {
@@ -49,9 +49,8 @@ def prepare_and_write() -> None:
         "peak_memory_bytes": peak_memory_bytes(prepared.model),
         "torch_ort_max_abs_diff": prepared.moved,
     }
-    with atomic_path(snakemake.output.model) as temporary:
+    with atomic_path(files.model) as temporary:
         onnx.save(prepared.model, temporary)
-    files, name = snakemake.output, snakemake.wildcards.workload
     own_data.save_own_data(files.arrays, files.provenance, name, splits, data_file)
     write_json(files.facts, facts)
 

@@ -24,10 +24,7 @@ def draws_of(workload: str, strategy: str) -> Row:
 def rows_of(
     workload: str, dataset: str, measured: list[str], fp32: str | None, files: Files
 ) -> list[Row]:
-    """Rows of one network: what is known of each strategy, its evidence and its latency.
-
-    Strategies that cannot be applied have no logits.
-    """
+    """Rows of one network; strategies that cannot be applied have no logits and no row."""
     usable = {name: paths for name, paths in files.items() if absence(paths[1]) is None}
     facts = {name: read_json(paths[0]) for name, paths in usable.items()}
     if not facts:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeint8.arch.cost.energy import energy_fj, network_accesses
-from edgeint8.arch.cost.physical import network_cost
+from edgeint8.arch.cost.physical import LayerCost, total_cycles
 from edgeint8.arch.machine.constants import (
     DRAM_PER_BYTE,
     IDLE_CLOCK,
@@ -26,7 +26,6 @@ from edgeint8.arch.machine.constants import (
 )
 from edgeint8.arch.machine.hardware import Hardware
 from edgeint8.arch.machine.processing_element import clock_fj
-from edgeint8.arch.network.layers import Layer
 
 DRAWS = 1000
 SEED = 0
@@ -62,9 +61,9 @@ class Flip:
     ratio: float
 
 
-def contender(layers: Sequence[Layer], hardware: Hardware, cycles: int) -> Contender:
-    """The design by the full model, with the cycles that it competes with."""
-    accesses = network_accesses(network_cost(layers, hardware), hardware)
+def contender(costs: Sequence[LayerCost], hardware: Hardware) -> Contender:
+    """A design whose layers cost that much, one after another."""
+    accesses, cycles = network_accesses(costs, hardware), total_cycles(costs)
     parts = energy_fj(accesses, hardware)
     busy = accesses.macs * clock_fj(hardware.dataflow, hardware.pipelined_folds, "mid")[0]
     sram = parts["ifmap_sram"] + parts["filter_sram"] + parts["ofmap_sram"]

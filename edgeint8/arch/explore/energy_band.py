@@ -17,7 +17,7 @@ from edgeint8.arch.explore.draws import (
     shares,
 )
 from edgeint8.arch.explore.explore import Exploration, explore
-from edgeint8.arch.explore.recommended import Recommendation, recommend
+from edgeint8.arch.explore.recommended import CANDIDATES, Recommendation, recommend
 from edgeint8.arch.machine.constants import LEVELS, Level
 from edgeint8.arch.network.layers import Layer
 from edgeint8.conventions import Row
@@ -35,6 +35,7 @@ def band_rows(
     layers: Sequence[Layer],
     explorations: dict[Level, Exploration],
     dram_gb_per_s: float | None = None,
+    limits: Constraints = NO_LIMITS,
 ) -> list[Row]:
     """Rows of ``band.csv``: the front, the ranking and the recommended design at each level.
 
@@ -44,9 +45,12 @@ def band_rows(
     `draws_won` and the columns after it let every constant vary by itself: `draws`.
     """
     mid = explorations["mid"]
-    best = {level: recommend(layers, e, dram_gb_per_s) for level, e in explorations.items()}
+    best = {
+        level: recommend(layers, found, dram_gb_per_s, CANDIDATES if level == "mid" else 1, limits)
+        for level, found in explorations.items()
+    }
     ranking = [] if best["mid"] is None else [d.hardware.id for d in best["mid"].designs]
-    competition = _competition(layers, best)
+    competition = _competition(best)
     rows: list[Row] = []
     for level, exploration in explorations.items():
         shared, here, there = np.intersect1d(exploration.numbers, mid.numbers, return_indices=True)
@@ -68,15 +72,13 @@ def band_rows(
     return rows
 
 
-def _competition(
-    layers: Sequence[Layer], best: Mapping[Level, Recommendation | None]
-) -> tuple[Contender, ...]:
+def _competition(best: Mapping[Level, Recommendation | None]) -> tuple[Contender, ...]:
     """The designs ranked at mid and the recommended ones of the other levels, each once."""
     if best["mid"] is None:
         return ()
     others = [found.designs[0] for found in best.values() if found is not None]
     designs = {d.hardware.id: d for d in (*best["mid"].designs, *others)}
-    return tuple(contender(layers, d.hardware, d.cycles) for d in designs.values())
+    return tuple(contender(d.costs, d.hardware) for d in designs.values())
 
 
 def _draw_columns(competition: Sequence[Contender], name: str, level: Level) -> Row:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from edgeint8.arch.cost.energy import area_mm2, energy_band_pj, network_energy_fj
-from edgeint8.arch.cost.physical import network_cost, total_cycles, total_dram_bytes
+from edgeint8.arch.cost.physical import LayerCost, network_cost, total_cycles, total_dram_bytes
 from edgeint8.arch.cost.roofline import network_bound
 from edgeint8.arch.explore.explore import Exploration
 from edgeint8.arch.machine.hardware import Hardware
@@ -17,9 +17,19 @@ from edgeint8.arch.network.totals import of_one_inference
 from edgeint8.conventions import Row
 
 
-def design_row(workload: str, layers: Sequence[Layer], hardware: Hardware) -> Row:
-    """One design by the full model, an inference: cycles, energy band, area, power, bound."""
-    costs = network_cost(layers, hardware)
+def design_row(
+    workload: str,
+    layers: Sequence[Layer],
+    hardware: Hardware,
+    costs: Sequence[LayerCost] | None = None,
+) -> Row:
+    """One design by the full model, an inference: cycles, energy band, area, power, bound.
+
+    Time, energy, power, bytes and utilisation are those of `costs`, by default the bound's;
+    `bound_cycles` and `bound_by` are always the bound's.
+    """
+    bound = network_cost(layers, hardware)
+    costs = bound if costs is None else costs
     cycles = total_cycles(costs)
     energy = energy_band_pj(costs, hardware)
     seconds = cycles / hardware.clock_hz
@@ -35,7 +45,7 @@ def design_row(workload: str, layers: Sequence[Layer], hardware: Hardware) -> Ro
         "ofmap_sram_kb": ofmap_kb,
         "bandwidth": "unlimited" if hardware.bandwidth_bpc is None else hardware.bandwidth_bpc,
         "pipelined": hardware.pipelined_folds,
-        "bound_cycles": cycles,
+        "bound_cycles": total_cycles(bound),
         "model_ms": seconds * 1e3,
         "fps": 1 / seconds,
         "energy_pj_low": energy["low"],
@@ -46,7 +56,7 @@ def design_row(workload: str, layers: Sequence[Layer], hardware: Hardware) -> Ro
         "dram_bytes": total_dram_bytes(costs),
         "utilization": sum(layer.mapped_macs for layer in layers)
         / (cycles * hardware.processing_elements),
-        "bound_by": network_bound(costs),
+        "bound_by": network_bound(bound),
     }
     return of_one_inference(row, layers)
 

@@ -6,18 +6,20 @@ most of it. The rule, stated before any result:
 1. Only a bandwidth that is to be had: finite, and at most `dram_gb_per_s`. Unlimited bandwidth
    stays on the front as the bound of what more of it could buy.
 2. Of these the least one whose best design comes within `NEARLY` of the best energy times delay.
-3. At that bandwidth least energy times delay, the delay that of a tile-by-tile schedule.
+3. At that bandwidth least energy times delay, both those of the machine that waits for tiles.
 """
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import groupby
+from dataclasses import dataclass, replace
+from itertools import chain, groupby
 
+from edgeint8.arch.cost.machine.search import TooManyTilesError
 from edgeint8.arch.cost.physical import dram_bytes_per_cycle
-from edgeint8.arch.cost.schedule import scheduled_cycles
+from edgeint8.arch.explore.design_space import NO_LIMITS, Constraints
 from edgeint8.arch.explore.explore import Exploration
-from edgeint8.arch.explore.front import best_places, design_row
+from edgeint8.arch.explore.front import design_row
+from edgeint8.arch.explore.ranking import Candidate, Ranking
 from edgeint8.arch.machine.hardware import Hardware
 from edgeint8.arch.network.layers import Layer
 from edgeint8.arch.network.totals import batch_of_layers, mac_count, per_image
@@ -25,23 +27,7 @@ from edgeint8.conventions import Row
 
 NEARLY = 1.05
 CANDIDATES = 40
-"""Designs of each bandwidth that are scheduled: the best by the bound, which the schedule ranks
-again."""
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A design with its energy and the cycles of its tile-by-tile schedule."""
-
-    number: int
-    hardware: Hardware
-    energy_fj: int
-    cycles: int
-
-    @property
-    def product(self) -> int:
-        """Energy times delay, in femtojoule cycles: one clock for all designs of a space."""
-        return self.energy_fj * self.cycles
+"""Designs of the recommended bandwidth that are ranked; SCALE-Sim chooses among them."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +35,13 @@ class Recommendation:
     """Designs of the recommended bandwidth, best first, and the least products they compete with.
 
     `least_to_be_had` is over all bandwidths that are to be had, `least` over all of the space.
+    `machine` is False where designs had to be ranked by the bound.
     """
 
     designs: tuple[Candidate, ...]
     least_to_be_had: int
     least: int
+    machine: bool = True
 
 
 def recommend(
@@ -61,21 +49,38 @@ def recommend(
     exploration: Exploration,
     dram_gb_per_s: float | None = None,
     candidates: int = CANDIDATES,
+    limits: Constraints = NO_LIMITS,
 ) -> Recommendation | None:
-    """The rule of this module; None for an empty front. 1 GB is 1e9 bytes, None is no limit.
+    """The rule of this module; None where nothing is feasible. 1 GB is 1e9 bytes, None no limit.
 
-    Nothing is recommended for a network of which part of the work is unknown or has no mapping.
+    `limits` hold for the machine as well as for the bound that the front knows. Nothing is
+    recommended for a network of which part of the work is unknown or has no mapping.
 
-    Where no bandwidth of the front is to be had, the least one stands in.
+    Where no bandwidth of the front is to be had, the least one stands in. Where designs have no
+    machine (a DRAM port for each operand, or too many tiles), all are ranked by the bound.
     """
-    ranked = _ranked_by_bandwidth(layers, exploration, candidates)
-    if not ranked or not mac_count(layers).complete:
+    if not mac_count(layers).complete:
         return None
+    ranking = Ranking(layers, exploration, limits, exploration.space.shared_bus)
     limit = math.inf if dram_gb_per_s is None else dram_gb_per_s
-    had = [designs for designs in ranked if _had(designs[0].hardware, limit)] or ranked[:1]
-    least = min(designs[0].product for designs in had)
-    enough = next(designs for designs in had if designs[0].product <= NEARLY * least)
-    return Recommendation(enough, least, min(designs[0].product for designs in ranked))
+    try:
+        return _recommend(ranking, limit, candidates)
+    except TooManyTilesError:
+        return _recommend(replace(ranking, machine=False), limit, candidates)
+
+
+def _recommend(ranking: Ranking, gb_per_s_limit: float, candidates: int) -> Recommendation | None:
+    groups = _by_bandwidth(ranking.exploration)
+    had = [g for g in groups if _had(ranking.hardware[g[0]], gb_per_s_limit)] or groups[:1]
+    best = ranking.best(chain(*had), 1)
+    if not best:
+        return None
+    least = best[0].product
+    nearly = NEARLY * least
+    enough = next(group for group in had if ranking.best(group, 1, nearly))
+    designs = ranking.best(enough, candidates)
+    (least_of_all,) = ranking.best(chain(*groups), 1)
+    return Recommendation(designs, least, least_of_all.product, ranking.machine)
 
 
 def gb_per_s(hardware: Hardware) -> float:
@@ -87,27 +92,25 @@ def _had(hardware: Hardware, limit: float) -> bool:
     return hardware.bandwidth_bpc is not None and gb_per_s(hardware) <= limit
 
 
-def _ranked_by_bandwidth(
-    layers: Sequence[Layer], exploration: Exploration, count: int
-) -> list[tuple[Candidate, ...]]:
-    """Of every bandwidth, ascending, its `count` best by the bound, ranked by their schedules."""
-    space = exploration.space
-    stage = space.size // len(space.bandwidths_bpc)
+def _by_bandwidth(exploration: Exploration) -> list[list[int]]:
+    """Places on the front of each bandwidth, ascending."""
+    stage = exploration.space.size // len(exploration.space.bandwidths_bpc)
 
     def bandwidth(place: int) -> int:
         return int(exploration.numbers[place]) // stage
 
-    places = sorted(best_places(exploration, len(exploration.numbers)), key=bandwidth)  # stable
-    ranked = []
-    for _, group in groupby(places, key=bandwidth):
-        found = []
-        for place in list(group)[:count]:
-            number = int(exploration.numbers[place])
-            hardware = space.hardware(number)
-            cycles = sum(scheduled_cycles(layers, hardware))
-            found.append(Candidate(number, hardware, int(exploration.energy_fj[place]), cycles))
-        ranked.append(tuple(sorted(found, key=lambda design: (design.product, design.number))))
-    return ranked
+    places = sorted(range(len(exploration.numbers)), key=bandwidth)
+    return [list(group) for _, group in groupby(places, key=bandwidth)]
+
+
+def recommended_row(
+    workload: str, layers: Sequence[Layer], found: Recommendation, place: int = 0
+) -> Row:
+    """One of the ranked designs: the columns of ``pareto.csv``, on the machine, and its cycles."""
+    design = found.designs[place]
+    cycles = design.cycles if found.machine else math.nan
+    row = design_row(workload, layers, design.hardware, design.costs)
+    return row | {"machine_cycles": cycles}
 
 
 def best_rows(
@@ -136,9 +139,8 @@ def best_rows(
     rows: list[Row] = []
     for place in shown if choice in shown else [*shown, choice]:
         design = found.designs[place]
-        row = design_row(workload, layers, design.hardware)
+        row = recommended_row(workload, layers, found, place)
         row |= {
-            "schedule_cycles": per_image(design.cycles, batch),
             "rank": place + 1,
             "behind_to_be_had": design.product / found.least_to_be_had - 1,
             "behind_any": design.product / found.least - 1,

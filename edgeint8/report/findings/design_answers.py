@@ -169,15 +169,21 @@ def memory_text(memory: pd.DataFrame) -> list[str]:
 
 
 def design_text(row: pd.Series) -> str:
-    """A design in words: array, buffers, bandwidth, folds, cycles, energy with its band, area."""
+    """A design in words: array, buffers, bandwidth, folds, cycles, energy with its band, area.
+
+    Cycles are those that its energy was counted with: of the machine in ``best.csv``, where there
+    is one, else of the bound.
+    """
     flags = "pipelined folds" if row["pipelined"] else "serial folds"
     kb = "/".join(str(row[f"{name}_sram_kb"]) for name in ("ifmap", "filter", "ofmap"))
     energies = [row[column] / 1e6 for column in ("energy_pj", "energy_pj_low", "energy_pj_high")]
     unit, scale = ("mJ", 1e-3) if energies[0] >= 1000 else ("µJ", 1.0)
     mid, low, high = (f"{scale * value:.3g}" for value in energies)
+    machine = row.get("machine_cycles")
+    cycles = row["bound_cycles"] if pd.isna(machine) else machine
     return (
         f"`{row['dataflow']}` {row['rows']}x{row['cols']}, {kb} kB, "
-        f"{bandwidth_text(row['bandwidth'])}, {flags} ({int(row['bound_cycles']):,} cycles, "
+        f"{bandwidth_text(row['bandwidth'])}, {flags} ({int(cycles):,} cycles, "
         f"{mid} {unit} [{low} to {high}], {row['area_mm2']:.2f} mm²)"
     )
 

@@ -20,10 +20,9 @@ def recommendation(best: pd.DataFrame) -> list[str]:
     first = best.iloc[0]
     limits = str(first["constraints"]) if isinstance(first["constraints"], str) else ""
     sentences = [
-        f"**Recommended** at {_bandwidth(first)}, with the least energy times delay of a "
-        f"tile-by-tile schedule{f' within {limits}' if limits else ''}, is {design_text(first)}; "
-        f"its schedule takes {int(first['schedule_cycles']):,} cycles, and it is bound by "
-        f"{CAUSES[first['bound_by']]}."
+        f"**Recommended** at {_bandwidth(first)}, with the least energy times delay "
+        f"{_ranked_by(first)}{f' within {limits}' if limits else ''}, is {design_text(first)}; "
+        f"{_above_the_bound(first)}, which {CAUSES[first['bound_by']]} sets."
     ]
     others = best[best["rank"] == 2]
     if len(others):
@@ -31,6 +30,19 @@ def recommendation(best: pd.DataFrame) -> list[str]:
         behind = (1 + second["behind_any"]) / (1 + first["behind_any"]) - 1
         sentences.append(f"The runner-up, {percent(behind, 2)} behind, is {design_text(second)}.")
     return [" ".join([*sentences, _more_bandwidth(first)])]
+
+
+def _ranked_by(row: pd.Series) -> str:
+    if pd.isna(row["machine_cycles"]):
+        return "by the bound (these designs have no machine that waits for tiles)"
+    return "on the machine that waits for tiles"
+
+
+def _above_the_bound(row: pd.Series) -> str:
+    if pd.isna(row["machine_cycles"]):
+        return "its cycles are the bound"
+    above = row["machine_cycles"] / row["bound_cycles"] - 1
+    return f"that is {percent(above, 1)} above the bound of {int(row['bound_cycles']):,} cycles"
 
 
 def _bandwidth(row: pd.Series) -> str:

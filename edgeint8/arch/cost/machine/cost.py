@@ -19,7 +19,7 @@ from edgeint8.arch.cost.machine.program import (
     account,
     engine_of,
 )
-from edgeint8.arch.cost.machine.search import best_tile
+from edgeint8.arch.cost.machine.search import TooManyTilesError, best_tile
 from edgeint8.arch.cost.machine.walk import CONSTANTS, FILTER, IFMAP, OFMAP, RELOAD, SPILL
 from edgeint8.arch.cost.physical import (
     DEFAULT,
@@ -58,7 +58,11 @@ class MachineCost:
 
 
 def machine_cost(layer: Layer, hardware: Hardware, dram: Dram = IDEAL_DRAM) -> MachineCost:
-    """The layer with its best tile. Raises `HardwareError` where nothing fits, or without a bus."""
+    """The layer with its best tile.
+
+    Raises `HardwareError` where nothing fits, or without a bus, `TooManyTilesError` where it would
+    take too long to run.
+    """
     engine = engine_of(hardware, dram)
     bound = layer_cost(layer, hardware)
     if layer.shape is None:
@@ -68,6 +72,8 @@ def machine_cost(layer: Layer, hardware: Hardware, dram: Dram = IDEAL_DRAM) -> M
     storage = storage_of(hardware, DEFAULT)
     try:
         found = best_tile(one_image(layer), storage, engine, layer.separate_runs, grouped)
+    except TooManyTilesError:
+        raise
     except HardwareError as error:
         raise too_small_for(layer, hardware, error) from None
     tile, moved = found.tile, found.run.program.moved_bytes
@@ -111,7 +117,13 @@ def machine_costs(
 def machine_cycles(
     layers: Sequence[Layer], hardware: Hardware, options: Options = DEFAULT
 ) -> int | None:
-    """Cycles of a network, layer after layer; None for a machine without a shared bus."""
+    """Cycles of a network, layer after layer.
+
+    None for a machine without a shared bus, and where a layer has too many tiles to be run.
+    """
     if not hardware.shared_bus:
         return None
-    return sum(cost.cycles for cost in machine_costs(layers, hardware, options))
+    try:
+        return sum(cost.cycles for cost in machine_costs(layers, hardware, options))
+    except TooManyTilesError:
+        return None

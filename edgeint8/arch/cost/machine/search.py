@@ -18,6 +18,7 @@ from edgeint8.arch.cost.machine.walk import FIRST, LAST, Engine, Nest, cut_axis
 from edgeint8.arch.cost.tile_space import INT8, Buffer, TileSpace, tile_space
 from edgeint8.arch.cost.tiling import NEVER, ORDERS, Order, Storage, too_small
 from edgeint8.dataflow import LAYOUTS
+from edgeint8.errors import HardwareError
 
 Counts = NDArray[np.int64]
 
@@ -27,8 +28,14 @@ TRIPS = [1, *(n << k for k in range(20) for n in (2, 3))]
 _LAYOUTS = {FLOWS[dataflow]: layout for dataflow, layout in LAYOUTS.items()}
 MOST_TILES = 1 << 16
 """Tiles of a program; finer cuts are tried only where nothing else fits."""
+LARGEST_PROGRAM = 1 << 20
+"""Tiles of the largest program that is run at all: about half a gigabyte."""
 MOST_STEPS = 1 << 21
 """Tiles of all programs that a search runs; beyond it the best one so far is taken."""
+
+
+class TooManyTilesError(HardwareError):
+    """No tiling that fits the buffers is coarse enough to be run."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +134,8 @@ def best_tile(
 ) -> Found:
     """The tiling of least cycles on the machine; ties go to fewer bytes, then to the first.
 
-    Raises `HardwareError` when no tiling fits the buffers.
+    Raises `HardwareError` when no tiling fits the buffers, `TooManyTilesError` when none of those
+    that fit has `LARGEST_PROGRAM` tiles or fewer.
     """
     return _best_tile(loops, storage, engine, repeats, grouped, constant_bytes)
 
@@ -147,10 +155,7 @@ def _best_tile(
     least = np.stack([_least_cycles(entry, computing, engine, constant_bytes) for entry in orders])
     if least.min() >= NEVER // 2:
         raise too_small(space, storage)
-    tiles = np.broadcast_to(space.trips_p * space.trips_c * space.trips_m * repeats, space.grid)
-    allowed = least < NEVER // 2
-    few = allowed & (tiles[None] <= MOST_TILES)
-    chosen = np.flatnonzero(few if few.any() else allowed)
+    chosen = _few_tiles(space, least, repeats)
     chosen = chosen[np.argsort(least.ravel()[chosen], kind="stable")]
     best: tuple[tuple[int, int], Tile, Run] | None = None
     steps, tried, proven = 0, 0, True
@@ -170,6 +175,20 @@ def _best_tile(
             best = (rank, tile, found)
     assert best is not None  # at least one candidate is allowed
     return Found(best[1], best[2], len(chosen), tried, proven)
+
+
+def _few_tiles(space: TileSpace, least: Counts, repeats: int) -> Counts:
+    """Places in `least` of the tilings that fit and are coarse enough to be run."""
+    trips = 1.0 * space.trips_p * space.trips_c * space.trips_m  # beyond int64 at worst
+    tiles = np.broadcast_to(trips * repeats, space.grid)[None]
+    for most in (MOST_TILES, LARGEST_PROGRAM):
+        few = np.flatnonzero((least < NEVER // 2) & (tiles <= most))
+        if few.size:
+            return few
+    raise TooManyTilesError(
+        f"every tiling has more than {LARGEST_PROGRAM:,} tiles",
+        allowed="a smaller layer or larger buffers",
+    )
 
 
 def searched_tiles(loops: Loops) -> TileSpace:

@@ -1,0 +1,151 @@
+"""Designs of a front ranked by the machine that waits for tiles: branch and bound.
+
+The sweep knows the bound, in which computing and moving overlap as a whole. Designs are walked in
+the order of the least energy times delay that the bound allows them; each gets the best tile of
+every layer on the machine, from which its cycles, bytes and energy come, until the next one could
+not be better with the bound's. docs/machine.md, equations 13 and 14.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+
+from edgeint8.arch.cost.energy import network_energy_fj
+from edgeint8.arch.cost.loops import layer_loops
+from edgeint8.arch.cost.machine.cost import machine_cost
+from edgeint8.arch.cost.physical import (
+    DEFAULT,
+    LayerCost,
+    network_cost,
+    network_layers,
+    total_cycles,
+)
+from edgeint8.arch.cost.tile_space import TileSizes
+from edgeint8.arch.explore.design_space import NO_LIMITS, Constraints
+from edgeint8.arch.explore.explore import Exploration
+from edgeint8.arch.machine.constants import DRAM_PER_BYTE, Level, sram_fj_per_byte
+from edgeint8.arch.machine.hardware import Hardware
+from edgeint8.arch.network.layers import Layer
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A design with what each layer costs on the machine, and the energy of these costs."""
+
+    number: int
+    hardware: Hardware
+    costs: tuple[LayerCost, ...]
+    energy_fj: int
+
+    @property
+    def cycles(self) -> int:
+        """Cycles of all layers, one after another."""
+        return total_cycles(self.costs)
+
+    @property
+    def product(self) -> int:
+        """Energy times delay, in femtojoule cycles: one clock for all designs of a space."""
+        return self.energy_fj * self.cycles
+
+    def keeps(self, limits: Constraints) -> bool:
+        """Whether time and power on the machine are inside the limits. Equation 34."""
+        seconds = self.cycles / self.hardware.clock_hz
+        power_mw = self.energy_fj * 1e-12 / seconds
+        most_mw = math.inf if limits.power_mw is None else limits.power_mw
+        return seconds * 1e3 <= limits.longest_ms and power_mw <= most_mw
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The designs of a front on the machine, or by the bound alone (`machine` False).
+
+    Designs whose machine breaks one of the `limits` are left out.
+    """
+
+    layers: Sequence[Layer]
+    exploration: Exploration
+    limits: Constraints = NO_LIMITS
+    machine: bool = True
+
+    @cached_property
+    def hardware(self) -> list[Hardware]:
+        """The designs of the front, by place."""
+        return [self.exploration.space.hardware(int(n)) for n in self.exploration.numbers]
+
+    @cached_property
+    def least_energy_fj(self) -> list[int]:
+        """What no machine of a design falls below."""
+        level = self.exploration.level
+        return [least_energy_fj(self.layers, hardware, level) for hardware in self.hardware]
+
+    @cached_property
+    def least(self) -> list[int]:
+        """Energy times delay that no machine of a design falls below. Equation 13."""
+        pairs = zip(self.least_energy_fj, self.exploration.cycles, strict=True)
+        return [energy * int(cycles) for energy, cycles in pairs]
+
+    def best(
+        self, places: Iterable[int], count: int, limit: float = math.inf
+    ) -> tuple[Candidate, ...]:
+        """The `count` of least energy times delay, none above `limit`; best first. Equation 14."""
+        found: list[Candidate] = []
+        for place in sorted(places, key=lambda place: (self.least[place], place)):
+            if self.least[place] > limit:
+                break
+            design = self._design(place, limit)
+            if design is None or design.product > limit:
+                continue
+            found = sorted([*found, design], key=lambda entry: (entry.product, entry.number))
+            if len(found) >= count:
+                found = found[:count]
+                limit = found[-1].product
+        return tuple(found)
+
+    def _design(self, place: int, limit: float) -> Candidate | None:
+        """One design, None once the layers so far and the bound of the others pass `limit`."""
+        hardware, exploration = self.hardware[place], self.exploration
+        least_fj, cycles = self.least_energy_fj[place], int(exploration.cycles[place])
+        costs = []
+        for layer in network_layers(self.layers, DEFAULT):
+            cost, bound_cycles = _layer_cost(layer, hardware, self.machine)
+            costs.append(cost)
+            cycles += cost.cycles - bound_cycles
+            if least_fj * cycles > limit:
+                return None
+        energy = sum(network_energy_fj(costs, hardware, exploration.level).values())
+        design = Candidate(int(exploration.numbers[place]), hardware, tuple(costs), energy)
+        return design if design.keeps(self.limits) else None
+
+
+@lru_cache(maxsize=1 << 16)
+def _layer_cost(layer: Layer, hardware: Hardware, machine: bool) -> tuple[LayerCost, int]:
+    """The layer on the machine, and its bound; kept, for levels of energy share the designs."""
+    if not machine:
+        (cost,) = network_cost([layer], hardware)
+        return cost, cost.cycles
+    found = machine_cost(layer, hardware)
+    return found.cost, found.bound_cycles
+
+
+def least_energy_fj(layers: Sequence[Layer], hardware: Hardware, level: Level) -> int:
+    """Energy that no machine falls below, from the bound's costs. Equation 13.
+
+    The array reads and writes its SRAMs least where nothing is cut: every cut only adds folds. A
+    machine moves no fewer bytes than the bound, but others: of buffers of different sizes it may
+    fill the cheaper ones more. So the bound's bytes count as if all filled the cheapest; what does
+    not depend on bytes is in proportion less, which errs on the safe side.
+    """
+    uncut = [_uncut(cost) for cost in network_cost(layers, hardware)]
+    dram = round(DRAM_PER_BYTE.at(level))
+    prices = [dram + sram_fj_per_byte(kb, level) for kb in hardware.sram_kb]
+    return sum(network_energy_fj(uncut, hardware, level).values()) * min(prices) // max(prices)
+
+
+def _uncut(cost: LayerCost) -> LayerCost:
+    """The same bytes and cycles, with the whole layer as one tile."""
+    if cost.tile is None:
+        return cost
+    loops = layer_loops(cost.layer)
+    sizes = (loops.output_h, loops.output_w, loops.channels, loops.filters, loops.images)
+    return replace(cost, tile=TileSizes(*sizes))
