@@ -10,12 +10,12 @@ from pathlib import Path
 import pandas as pd
 
 from edgeint8.files import read_json
-from edgeint8.report.markdown import Tables, table
+from edgeint8.report.markdown import Tables, percent, table
 from edgeint8.tables.files import read_table
 
 KEPT = (
     *("golden", "golden_mobilenet", "scalesim", "quantize_sweep", "explore", "peers"),
-    "workflow_cost",
+    *("workflow_cost", "machine_laws"),
 )
 SLOWEST = 5  # cases in which the replica gains least
 RUNNERS = {
@@ -139,6 +139,24 @@ def explore_speed(tables: Tables) -> str:
     return table(rows, headings, digits=2)
 
 
+def machine_laws(tables: Tables) -> str:
+    """How often a law of the bound does not hold for the machine, and how far off at worst."""
+    rows = tables["benchmark_machine_laws"]
+    frame = rows.assign(
+        share=[percent(share, 2) for share in rows["worse"] / rows["compared"]],
+        worst=[percent(share, 2) for share in rows["worst"]],
+    )
+    headings = {
+        "network": "network",
+        "case": "case",
+        "compared": "compared",
+        "worse": "worse",
+        "share": "share",
+        "worst": "by at most",
+    }
+    return table(frame, headings)
+
+
 def workflow_cost(tables: Tables) -> str:
     """What planning and running a large study costs beside its jobs."""
     cases = tables["benchmark_workflow_cost"].set_index("case")
@@ -160,6 +178,6 @@ QUOTES: dict[str, Callable[[Tables], str]] = {
     function.__name__: function
     for function in (
         *(benchmark_runs, executor_speed, replica_speed, replica_slowest),
-        *(sweep_speed, explore_speed, workflow_cost),
+        *(sweep_speed, explore_speed, workflow_cost, machine_laws),
     )
 }
