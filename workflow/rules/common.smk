@@ -374,6 +374,9 @@ def parts_of_study():
         for path in paths(f"{STRATEGY}/{file}"):
             workload, strategy = Path(path).parts[-3:-1]
             files.append((workload, strategy, Path(file).stem, path))
+    for machine in STUDY.rtl["hardware"] if "rtl" in STUDY_TABLES else ():
+        for path in per_detail(f"{STRATEGY}/rtl/{machine}.csv"):
+            files.append((*Path(path).parts[-4:-2], "rtl", path))
     for part in ("draws", "layer_traits", "recommendation", "codesign"):
         for name in PRICED if part == "codesign" else CALIBRATED:
             if part in STUDY_TABLES:
