@@ -8,10 +8,10 @@ not be better with the bound's. docs/machine.md, equations 13 and 14.
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from functools import cached_property, lru_cache
 
-from edgeint8.arch.cost.energy import network_energy_fj
+from edgeint8.arch.cost.energy import Accesses, count_accesses, energy_fj, network_energy_fj
 from edgeint8.arch.cost.loops import layer_loops
 from edgeint8.arch.cost.machine.cost import machine_cost
 from edgeint8.arch.cost.physical import (
@@ -136,16 +136,19 @@ def least_energy_fj(layers: Sequence[Layer], hardware: Hardware, level: Level) -
     fill the cheaper ones more. So the bound's bytes count as if all filled the cheapest; what does
     not depend on bytes is in proportion less, which errs on the safe side.
     """
-    uncut = [_uncut(cost) for cost in network_cost(layers, hardware)]
     dram = round(DRAM_PER_BYTE.at(level))
     prices = [dram + sram_fj_per_byte(kb, level) for kb in hardware.sram_kb]
-    return sum(network_energy_fj(uncut, hardware, level).values()) * min(prices) // max(prices)
+    each = [_uncut_accesses(layer, hardware) for layer in network_layers(layers, DEFAULT)]
+    uncut = Accesses(*map(sum, zip(*each, strict=True)))
+    return sum(energy_fj(uncut, hardware, level).values()) * min(prices) // max(prices)
 
 
-def _uncut(cost: LayerCost) -> LayerCost:
-    """The same bytes and cycles, with the whole layer as one tile."""
-    if cost.tile is None:
-        return cost
-    loops = layer_loops(cost.layer)
-    sizes = (loops.output_h, loops.output_w, loops.channels, loops.filters, loops.images)
-    return replace(cost, tile=TileSizes(*sizes))
+@lru_cache(maxsize=1 << 16)
+def _uncut_accesses(layer: Layer, hardware: Hardware) -> tuple[int, ...]:
+    """`Accesses` of the bound's bytes and cycles with the whole layer as one tile."""
+    (cost,) = network_cost([layer], hardware)
+    if cost.tile is not None:
+        loops = layer_loops(layer)
+        sizes = (loops.output_h, loops.output_w, loops.channels, loops.filters, loops.images)
+        cost = replace(cost, tile=TileSizes(*sizes))
+    return astuple(count_accesses(cost, hardware))
