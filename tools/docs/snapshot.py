@@ -20,7 +20,7 @@ KEY = ("workload", "strategy")
 COUNT = "rows"
 INTEGER_WIDTHS = (16, 24, 32)
 BUFFERS_KB = (32, 256)  # of the arrays with unlimited bandwidth
-WHOLE = ("best", "dse")  # few rows, of which sentences read what they find
+WHOLE = ("best", "dse", "quantization")  # few rows, of which sentences read what they find
 QUOTED: dict[str, tuple[str, ...]] = {
     "baseline": ("workload", "data_source", "parameters", "macs", "accuracy"),
     "quantization": (
@@ -73,6 +73,7 @@ QUOTED: dict[str, tuple[str, ...]] = {
         *("mac_pj", "registers_pj", "clock_pj"),
         *("ifmap_sram_pj", "filter_sram_pj", "ofmap_sram_pj", "dram_pj"),
     ),
+    "memory": ("workload", "arena_bytes", "flash_bytes"),
     "validation": (
         *("source", "quantity", "unit", "conditions", "published", "ours", "error", "why"),
     ),
