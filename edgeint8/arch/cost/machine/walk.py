@@ -4,7 +4,7 @@ Both stand in one file because numba's cache looks at a function's own file only
 docs/machine.md derives them; equations are numbered there.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 Counts = NDArray[np.int64]
 
-IFMAP, FILTER, CONSTANTS, OFMAP, SPILL, RELOAD = range(6)
-"""Kinds of transfers: three operands in, outputs out, partial sums out and in again."""
+_KINDS: tuple[Any, ...] = tuple(np.arange(6))
+IFMAP, FILTER, CONSTANTS, OFMAP, SPILL, RELOAD = _KINDS
+"""Kinds of transfers: three operands in, outputs out, partial sums out and in again. Integers of an
+array, for which a function compiles once; for Python's it would compile once a value."""
 
 KIND, WAIT_TILES, CHUNKS, CHUNK_BYTES, FRESH, SLOT, T_RUN, T_P, T_C, T_M = range(10)
 """Columns of a transfer. It waits until `WAIT_TILES` tiles are done and moves the block with these
@@ -278,7 +280,7 @@ def _interleave(
     for j in range(count + 1):
         if j < count:
             while loaded < ends[j, 0]:
-                transfers[n] = loads[loaded]
+                _copy(loads[loaded], transfers[n])
                 n, loaded = n + 1, loaded + 1
                 weights = n if ends[j, 1] == loaded else weights
                 inputs = n if ends[j, 2] == loaded else inputs
@@ -286,10 +288,17 @@ def _interleave(
                 inputs = max(inputs, store_at[wait_store[j]] + 1)
             tiles[j, WAIT_WEIGHTS], tiles[j, WAIT_INPUTS] = weights, inputs
         if j > 0 and stores[j - 1, WAIT_TILES] > 0:
-            transfers[n] = stores[j - 1]
+            _copy(stores[j - 1], transfers[n])
             store_at[j - 1] = n
             n += 1
     return transfers[:n]
+
+
+@njit(cache=True)
+def _copy(row: Counts, target: Counts) -> None:
+    """One by one: the assignment of a whole row takes four seconds to compile."""
+    for column in range(row.size):
+        target[column] = row[column]
 
 
 @njit(cache=True)
