@@ -98,10 +98,12 @@ def network(index: int) -> onnx.ModelProto:
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
 
 
-def snakemake(folder: Path, *options: str) -> tuple[str, float, float]:
+def snakemake(
+    folder: Path, *options: str, snakefile: Path = ROOT / "Snakefile"
+) -> tuple[str, float, float]:
     """(output, wall seconds, CPU seconds of everything) of a run of the study in `folder`."""
     command = [sys.executable, "-m", "snakemake", *options, "--configfile", "my.yaml"]
-    command += ["--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder)]
+    command += ["--snakefile", str(snakefile), "--directory", str(folder)]
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     result = subprocess.run(command, capture_output=True, text=True, cwd=folder)
     wall, after = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -116,6 +118,17 @@ def plan(folder: Path, study: dict[str, Any], *targets: str) -> tuple[dict[str, 
     (folder / "my.yaml").write_text(yaml.safe_dump(study), encoding="utf-8")
     output, _, cpu = snakemake(folder, *targets, "--dry-run")
     return job_counts(output), cpu
+
+
+def bare_plan(folder: Path, jobs: int) -> float:
+    """CPU seconds of planning as many jobs of one rule that knows nothing: what Snakemake takes."""
+    (folder / "my.yaml").write_text("{}", encoding="utf-8")
+    (folder / "Snakefile").write_text(
+        f"rule all:\n    input: expand('{{k}}.txt', k=range({jobs}))\n"
+        "rule one:\n    output: '{k}.txt'\n    shell: 'touch {output}'\n",
+        encoding="utf-8",
+    )
+    return snakemake(folder, "--dry-run", snakefile=folder / "Snakefile")[2]
 
 
 def measure(

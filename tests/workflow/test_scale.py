@@ -19,12 +19,15 @@ def workflow_cost():
     return importlib.import_module("workflow_cost")
 
 
-def test_a_large_study_is_planned_within_ten_cpu_seconds(tmp_path, workflow_cost):
+def test_a_large_study_costs_a_few_times_what_snakemake_takes_to_plan(tmp_path, workflow_cost):
+    """A ratio: seconds are the machine's. benchmarks/workflow_cost.py measures them."""
     networks = {f"w{k}": {"model": "resnet8", "dataset": "cifar10"} for k in range(6)}
     counts, cpu_s = workflow_cost.plan(tmp_path, workflow_cost.large_study(networks))
-    print(f"{sum(counts.values()):,} jobs planned in {cpu_s:.1f} CPU s")
+    (tmp_path / "bare").mkdir()
+    bare_s = workflow_cost.bare_plan(tmp_path / "bare", sum(counts.values()))
+    print(f"{sum(counts.values()):,} jobs planned in {cpu_s:.1f} CPU s, bare ones in {bare_s:.1f}")
     assert counts["simulate"] == 6 * 200 and counts["quantize_strategy"] == 6 * 17
-    assert cpu_s < 10
+    assert cpu_s < 5 * bare_s
 
 
 def test_the_cost_of_the_workflow_is_measured_on_a_small_part(tmp_path, workflow_cost):
