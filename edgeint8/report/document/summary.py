@@ -95,6 +95,15 @@ def _design(tables: Tables, workload: str) -> str:
     return f"{array}, {sizes} kB, {bandwidth_text(first['bandwidth'])}"
 
 
+def _at_full_speed(tables: Tables, workload: str) -> str:
+    rows = of(tables["best"], workload)
+    if rows.empty:
+        return ""
+    first = rows.iloc[0]
+    speed = f"{first['fps']:,.0f} a second, {first['power_mw']:,.0f} mW"
+    return f"{speed}, {first['utilization']:.0%} of its multipliers, {first['area_mm2']:.2f} mm²"
+
+
 def _bottleneck(tables: Tables, workload: str) -> str:
     rows = of(tables["best"], workload)
     return "" if rows.empty else CAUSES[rows["bound_by"].iloc[0]]
@@ -121,6 +130,7 @@ QUESTIONS: dict[str, tuple[str, Answer]] = {
     "recommended accumulator": ("accumulator", _width),
     "INT8 arena and flash": ("memory", _memory),
     "recommended design": ("best", _design),
+    "at full speed (45 nm)": ("best", _at_full_speed),
     "what binds it": ("best", _bottleneck),
     "numbers that differ from SCALE-Sim": ("crosscheck", _replica),
 }
