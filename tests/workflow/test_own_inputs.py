@@ -222,6 +222,6 @@ def test_layers_come_from_the_prepared_network_and_a_bad_topology_stops_nothing(
     project.snakemake(*targets, "--configfile", "my.yaml")
     dse, crosscheck = read(project, "dse"), read(project, "crosscheck")
     assert set(dse["workload"]) == set(crosscheck["workload"]) == {"qdq"}
-    assert set(crosscheck["layer"]) == {"conv_a", "conv_b", "dense"}
+    assert set(crosscheck["layer"]) == {"conv_a+pool", "conv_b+average", "dense"}  # pools fuse
     assert (crosscheck["difference"] == 0).all()
     assert "bad.csv" in (project.run_dir / "results/table/status.json").read_text()
