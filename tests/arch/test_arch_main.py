@@ -121,7 +121,10 @@ def test_a_topology_is_accepted(tmp_path: Path, capsys) -> None:
         (["{model}", "--shape", SHAPE, "--hardware", "no.yaml"], "cannot be read"),
         (["{text}"], "not a readable ONNX model"),
         (["{empty}"], "."),
-        (["{model}", "--shape", SHAPE, "--hardware", "ws_0x4_8kB_1Bpc"], "rows is 0 in ws_0x4"),
+        (
+            ["{model}", "--shape", SHAPE, "--hardware", "ws_0x4_8kB_1Bpc"],
+            "unknown hardware 'ws_0x4",
+        ),
     ],
 )
 def test_errors_are_one_line_and_status_2(model, tmp_path, capsys, arguments, message) -> None:

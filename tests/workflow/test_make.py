@@ -17,7 +17,7 @@ def test_make_plan_tells_jobs_and_time_and_runs_nothing(project):
 
 def test_any_dry_run_ends_with_it(project):
     output = project.snakemake("results/tables/validation.csv", "-n").stderr.splitlines()
-    assert output[-1] == "1 job, about 2 s on 1 core (an estimate from measured runs)"
+    assert output[-1] == "1 job, about 8 s on 1 core (an estimate from measured runs)"
 
 
 def test_a_copy_of_the_project_runs_its_own_package(project):

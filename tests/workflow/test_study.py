@@ -109,6 +109,18 @@ def test_a_single_result_can_be_targeted(studied):
     assert frame[frame["status"] != "ok"]["reason"].notna().all()
 
 
+def test_a_second_run_of_one_network_gives_the_same_files(studied, project):
+    """From training to the exact widths and the best designs; the whole study in the slow tests."""
+    folder = f"{RESULTS}/signal_cnn_1d"
+    of_strategies = ["asym_channel_minmax/golden.csv", "w4_channel_learned/bit_growth.csv"]
+    names = [*of_strategies, "best.csv", "draws.csv"]
+    study(project, *(f"{folder}/{name}" for name in names))
+    for name in names:
+        first, second = (p.run_dir / folder / name for p in (studied, project))
+        assert first.read_bytes() == second.read_bytes(), name
+
+
+@pytest.mark.slow
 def test_a_second_run_from_nothing_gives_the_same_tables(studied, project):
     study(project)
     for table in MADE:
