@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterable
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 from typing import Any, TypeVar
 
 from edgeint8.errors import ConfigError, EdgeInt8Error
@@ -56,24 +57,24 @@ def operator(kind: str, domain: str) -> Callable[[Function], Function]:
 def load_extensions(paths: Iterable[str | Path]) -> None:
     """Run each file once; a file that cannot be run is a `ConfigError` that says why."""
     for path in (Path(path).resolve() for path in paths):
-        if path in _loaded:
-            continue
-        try:
-            _run(path)
-        except EdgeInt8Error:
-            raise
-        except Exception as error:
-            reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
-            raise ConfigError(
-                f"extension cannot be run ({reason})",
-                where=str(path),
-                allowed="a Python file: docs/extending.md",
-            ) from error
-        _loaded.add(path)
+        if path not in _loaded:
+            run_file(path)
+            _loaded.add(path)
 
 
-def _run(path: Path) -> None:
-    spec = spec_from_file_location(path.stem, path)
+def run_file(path: str | Path) -> ModuleType:
+    """The module of a user's Python file; a `ConfigError` says why where there is none."""
+    spec = spec_from_file_location(Path(path).stem, Path(path).absolute())
     if spec is None or spec.loader is None:
         raise ConfigError("not a Python file", where=str(path), allowed="a .py file")
-    spec.loader.exec_module(module_from_spec(spec))
+    module = module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except EdgeInt8Error:
+        raise
+    except Exception as error:  # a user's file raises whatever it raises
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        raise ConfigError(
+            f"cannot be run ({reason})", where=str(path), allowed="a Python file: docs/extending.md"
+        ) from error
+    return module

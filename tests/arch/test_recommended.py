@@ -14,7 +14,12 @@ from edgeint8.arch.cost.machine import search
 from edgeint8.arch.cost.machine.cost import machine_costs
 from edgeint8.arch.cost.physical import network_cost, total_cycles, total_dram_bytes
 from edgeint8.arch.explore.design_space import Constraints, DesignSpace, design_space
-from edgeint8.arch.explore.energy_band import band_rows, explore_band, rank_correlation
+from edgeint8.arch.explore.energy_band import (
+    band_rows,
+    explore_band,
+    rank_correlation,
+    recommend_band,
+)
 from edgeint8.arch.explore.explore import explore
 from edgeint8.arch.explore.ranking import Ranking, least_energy_fj
 from edgeint8.arch.explore.recommended import (
@@ -233,8 +238,12 @@ def test_nothing_is_recommended_where_nothing_is_feasible() -> None:
     assert recommend(NETWORK, nothing) is None and best_by_criterion(nothing) == []
     assert best_rows("net", NETWORK, None, 3, replica_total, {}) == []
     empty = explore_band(NETWORK, SPACE, Constraints(area_mm2=1e-9))
-    rows = band_rows("net", NETWORK, empty)
+    rows = band_rows("net", empty, recommend_band(NETWORK, empty))
     assert {(row["front"], row["best_hardware"]) for row in rows} == {(0, "")}
+
+
+def test_a_network_without_work_needs_no_energy() -> None:
+    assert least_energy_fj([], Hardware("ws", 8, 8, 16, 16, 16, 2, name="splits"), "mid") == 0
 
 
 def test_constraints_in_words() -> None:
@@ -248,7 +257,8 @@ def test_constraints_in_words() -> None:
 
 def test_the_band_tells_what_survives() -> None:
     explorations = explore_band(NETWORK, SPACE)
-    rows = {row["level"]: row for row in band_rows("net", NETWORK, explorations, 9.0)}
+    band = recommend_band(NETWORK, explorations, 9.0)
+    rows = {row["level"]: row for row in band_rows("net", explorations, band)}
     assert list(rows) == ["low", "mid", "high"]
     mid = set(explorations["mid"].numbers.tolist())
     for level, row in rows.items():

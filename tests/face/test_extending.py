@@ -115,7 +115,7 @@ def test_a_study_knows_its_extensions(folder: Path) -> None:
 @pytest.mark.parametrize("text", ["import nothing_of_this_name", "1 / 0", "def"])
 def test_a_file_that_cannot_run_is_one_line(folder: Path, text: str) -> None:
     (folder / "bad.py").write_text(text)
-    with pytest.raises(ConfigError, match=r"extension cannot be run .* @ .*bad\.py; allowed"):
+    with pytest.raises(ConfigError, match=r"cannot be run .* @ .*bad\.py; allowed"):
         load_extensions(["bad.py"])
     with pytest.raises(EdgeInt8Error, match="cannot be run"):
         load_extensions(["absent.py"])

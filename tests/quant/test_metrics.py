@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from edgeint8.errors import DataError
+from edgeint8.errors import ConfigError, DataError
 from edgeint8.quant.evidence.metrics import BUILT_IN, Judged, difference, metric, value
 
 RNG = np.random.default_rng(4)
@@ -71,7 +71,7 @@ def test_a_function_of_one_s_own_and_one_number_of_all(tmp_path):
             metric(f"{file}:{name}").scores(good)
         assert said in str(caught.value) and "\n" not in str(caught.value)
     for name in (f"{file}:gone", f"{tmp_path}/no.py:near"):
-        with pytest.raises(DataError):
+        with pytest.raises((ConfigError, DataError)):
             metric(name)
 
 

@@ -6,10 +6,10 @@ import sys
 from tqdm import tqdm
 
 from edgeint8.arch.explore.design_space import constraints, design_space
-from edgeint8.arch.explore.energy_band import band_rows
+from edgeint8.arch.explore.energy_band import band_rows, recommend_band
 from edgeint8.arch.explore.explore import explore
 from edgeint8.arch.explore.front import front_check_rows, front_rows
-from edgeint8.arch.explore.recommended import best_rows, recommend
+from edgeint8.arch.explore.recommended import best_rows
 from edgeint8.arch.machine.constants import LEVELS
 from edgeint8.arch.machine.technology import of_files, using
 from edgeint8.arch.network.layers import layers_from_json
@@ -29,14 +29,15 @@ with job(snakemake), using(of_files(snakemake.input.technology), snakemake.param
     silent = "EDGEINT8_NO_BARS" in os.environ or None  # None: off where nobody watches
     with tqdm(total=3 * space.size, unit="design", file=sys.__stderr__, disable=silent) as bar:
         levels = {level: explore(layers, space, kept, level, bar.update) for level in LEVELS}
-    found, best = levels["mid"], recommend(layers, levels["mid"], limit, limits=kept)
+    band = recommend_band(layers, levels, limit, kept)
+    found, best = levels["mid"], band["mid"]
     print(f"{found.designs:,} designs, {found.feasible:,} inside the constraints")
     sizes = {"designs": found.designs, "feasible_designs": found.feasible}
     write_csv(snakemake.output.pareto, [row | sizes for row in front_rows(workload, layers, found)])
     limits = options["constraints"]
     rows = best_rows(workload, layers, best, RECOMMENDED, replica_total, limits, limit)
     write_csv(snakemake.output.best, rows)
-    write_csv(snakemake.output.band, band_rows(workload, layers, levels, limit, kept))
+    write_csv(snakemake.output.band, band_rows(workload, levels, band))
     checked = front_check_rows(workload, layers, found)
     designs = best_by_criterion(found, best)
     cache, allowed = snakemake.params.cache, snakemake.params.limits

@@ -25,10 +25,8 @@ def prepare(given: str, data_file: str | None) -> tuple[own_network.Prepared, ow
     reading = snakemake.params.reading
     model = load_graph(given) if reading is None else own_network.read_network(given, **reading)
     specs, quantized = specs_of(model), detection.is_quantized(model)
-    splits = own_data.random_data(specs, snakemake.params.seed)
-    if data_file:
-        classes = snakemake.params.classes
-        splits = own_data.read_own_data(data_file, specs, quantized=quantized, classes=classes)
+    kinds = {"quantized": quantized, "classes": snakemake.params.classes}
+    splits = own_data.own_or_random(data_file, specs, snakemake.params.seed, **kinds)
     prepared = own_network.prepared_network(model, splits["test"].first(2).inputs)
     own_data.check_labels(splits["test"], prepared.output_shape, str(data_file))
     batch = own_data.batch_of(specs_of(prepared.model))

@@ -7,7 +7,7 @@ docs/physical_model.md, equations 26 to 29.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, replace
 
 from edgeint8.arch.cost.loops import layer_loops
@@ -113,8 +113,13 @@ def network_accesses(
     costs: Sequence[LayerCost], hardware: Hardware, element_bytes: ElementBytes = INT8
 ) -> Accesses:
     """The accesses of all layers together."""
-    layers = [astuple(count_accesses(cost, hardware, element_bytes)) for cost in costs]
-    return Accesses(*map(sum, zip(*layers, strict=True))) if layers else Accesses(*[0] * 6)
+    return total_accesses(count_accesses(cost, hardware, element_bytes) for cost in costs)
+
+
+def total_accesses(layers: Iterable[Accesses]) -> Accesses:
+    """The sum of all layers; of none it is nothing."""
+    each = [astuple(layer) for layer in layers]
+    return Accesses(*map(sum, zip(*each, strict=True))) if each else Accesses(*[0] * 6)
 
 
 def network_energy_fj(

@@ -30,25 +30,33 @@ def explore_band(
     return {level: explore(layers, space, constraints, level) for level in LEVELS}
 
 
-def band_rows(
-    workload: str,
+def recommend_band(
     layers: Sequence[Layer],
-    explorations: dict[Level, Exploration],
+    explorations: Mapping[Level, Exploration],
     dram_gb_per_s: float | None = None,
     limits: Constraints = NO_LIMITS,
+) -> dict[Level, Recommendation | None]:
+    """What is recommended at each level; at mid as many candidates as are ranked, else one."""
+    return {
+        level: recommend(layers, found, dram_gb_per_s, CANDIDATES if level == "mid" else 1, limits)
+        for level, found in explorations.items()
+    }
+
+
+def band_rows(
+    workload: str,
+    explorations: Mapping[Level, Exploration],
+    best: Mapping[Level, Recommendation | None],
 ) -> list[Row]:
     """Rows of ``band.csv``: the front, the ranking and the recommended design at each level.
 
     `share_of_mid` is how much of the mid front is on this one; `rank_correlation` Spearman's
     between the energy times delay of the designs on both; `best_rank_mid` the place (from 1) of
     this level's recommended design among those ranked at mid, 0 when it is not among them.
-    `draws_won` and the columns after it let every constant vary by itself: `draws`.
+    `best` is that of `recommend_band`. `draws_won` and the columns after it let every constant vary
+    by itself: `draws`.
     """
     mid = explorations["mid"]
-    best = {
-        level: recommend(layers, found, dram_gb_per_s, CANDIDATES if level == "mid" else 1, limits)
-        for level, found in explorations.items()
-    }
     ranking = [] if best["mid"] is None else [d.hardware.id for d in best["mid"].designs]
     competition = _competition(best)
     rows: list[Row] = []

@@ -8,10 +8,16 @@ not be better with the bound's. docs/machine.md, equations 13 and 14.
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
-from edgeint8.arch.cost.energy import Accesses, count_accesses, energy_fj, network_energy_fj
+from edgeint8.arch.cost.energy import (
+    Accesses,
+    count_accesses,
+    energy_fj,
+    network_energy_fj,
+    total_accesses,
+)
 from edgeint8.arch.cost.loops import layer_loops
 from edgeint8.arch.cost.machine.cost import machine_cost
 from edgeint8.arch.cost.physical import (
@@ -138,17 +144,17 @@ def least_energy_fj(layers: Sequence[Layer], hardware: Hardware, level: Level) -
     """
     dram = round(DRAM_PER_BYTE.at(level))
     prices = [dram + sram_fj_per_byte(kb, level) for kb in hardware.sram_kb]
-    each = [_uncut_accesses(layer, hardware) for layer in network_layers(layers, DEFAULT)]
-    uncut = Accesses(*map(sum, zip(*each, strict=True)))
+    costly = network_layers(layers, DEFAULT)
+    uncut = total_accesses(_uncut_accesses(layer, hardware) for layer in costly)
     return sum(energy_fj(uncut, hardware, level).values()) * min(prices) // max(prices)
 
 
 @lru_cache(maxsize=1 << 16)
-def _uncut_accesses(layer: Layer, hardware: Hardware) -> tuple[int, ...]:
-    """`Accesses` of the bound's bytes and cycles with the whole layer as one tile."""
+def _uncut_accesses(layer: Layer, hardware: Hardware) -> Accesses:
+    """Those of the bound's bytes and cycles with the whole layer as one tile."""
     (cost,) = network_cost([layer], hardware)
     if cost.tile is not None:
         loops = layer_loops(layer)
         sizes = (loops.output_h, loops.output_w, loops.channels, loops.filters, loops.images)
         cost = replace(cost, tile=TileSizes(*sizes))
-    return astuple(count_accesses(cost, hardware))
+    return count_accesses(cost, hardware)

@@ -84,6 +84,20 @@ def read_own_data(
     }
 
 
+def own_or_random(
+    path: str | Path | None,
+    specs: Sequence[InputSpec],
+    seed: int,
+    *,
+    quantized: bool,
+    classes: bool,
+) -> Splits:
+    """The user's data, or random inputs where there is no file."""
+    if path is None:
+        return random_data(specs, seed)
+    return read_own_data(path, specs, quantized=quantized, classes=classes)
+
+
 def random_data(specs: Sequence[InputSpec], seed: int) -> Splits:
     """Inputs that nobody gave: standard normal floats, any bytes, other integers 0 or 1."""
     generator, batch = np.random.default_rng(seed), batch_of(specs)

@@ -12,24 +12,23 @@ The difference of two networks has a paired bootstrap interval: both are scored 
 drawn anew with replacement (Efron and Tibshirani 1993, chapter 13).
 """
 
-import importlib.util
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
+from edgeint8.conventions import ACCURACY_MARGIN, Array
 from edgeint8.errors import DataError, EdgeInt8Error
+from edgeint8.extensions import run_file
 
-Array = NDArray[Any]
 Arrays = Array | Mapping[str, Array]
 CEILING_DB = 100.0
 DRAWS, DRAWS_OF_A_NUMBER = 2000, 200
 CONFIDENCE = 0.95
-MARGINS = {"psnr": 1.0}  # dB; others 0.01
+MARGINS = {"psnr": 1.0}  # dB; others as of accuracy
 BUILT_IN = ("top1", "cosine", "psnr", "reconstruction_auc")
 AGAINST_FP32 = ("cosine", "psnr")
 
@@ -94,8 +93,11 @@ class Difference:
 
 
 def metric(name: str, margin: float | None = None) -> Metric:
-    """A metric of a study file. Raises `DataError` if there is no such function."""
-    allowed = MARGINS.get(name, 0.01) if margin is None else margin
+    """A metric of a study file.
+
+    Raises `ConfigError` for a file that cannot be run, `DataError` where it has no such function.
+    """
+    allowed = MARGINS.get(name, ACCURACY_MARGIN) if margin is None else margin
     if name in BUILT_IN:
         return Metric(name, globals()[f"_{name}"], allowed)
     function = _function(name)
@@ -133,16 +135,7 @@ def difference(metric: Metric, candidate: Judged, reference: Judged) -> Differen
 
 def _function(name: str) -> Callable[..., Any]:
     path, _, function = name.rpartition(":")
-    try:
-        spec = importlib.util.spec_from_file_location("own_metric", Path(path).absolute())
-        if spec is None or spec.loader is None:
-            raise ImportError("no Python file")
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-    except Exception as error:  # a user's file raises whatever it raises
-        what = f"cannot be imported ({type(error).__name__}: {error})"
-        raise DataError(what, where=f"metric {name}", allowed="file.py:function") from error
-    found = getattr(module, function, None)
+    found = getattr(run_file(path), function, None)
     if not callable(found):
         raise DataError(
             f"no function {function!r}", where=path, allowed="(outputs, inputs, labels) -> scores"

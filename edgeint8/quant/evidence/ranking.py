@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from edgeint8.conventions import Row
 from edgeint8.quant.affine import sqnr_db
 from edgeint8.quant.evidence.channels import channel_columns
 from edgeint8.quant.evidence.metrics import Judged, Metric, difference, value
@@ -20,7 +21,6 @@ from edgeint8.quant.evidence.recommend import HardwareCost
 
 WORST_MARGIN_DB = 1.0
 WORST_CHANNEL = "worst channel"
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True)

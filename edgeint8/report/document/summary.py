@@ -101,7 +101,8 @@ def _at_full_speed(tables: Tables, workload: str) -> str:
         return ""
     first = rows.iloc[0]
     speed = f"{first['fps']:,.0f} a second, {first['power_mw']:,.0f} mW"
-    return f"{speed}, {first['utilization']:.0%} of its multipliers, {first['area_mm2']:.2f} mm²"
+    busy = f"{100 * first['utilization']:.0f} % of its multipliers"
+    return f"{speed}, {busy}, {first['area_mm2']:.2f} mm²"
 
 
 def _bottleneck(tables: Tables, workload: str) -> str:
