@@ -32,7 +32,6 @@ from edgeint8.fixed_point.arithmetic.kernels import int8_conv2d_reference  # noq
 from edgeint8.fixed_point.arithmetic.operands import Operands  # noqa: E402
 from edgeint8.fixed_point.arithmetic.requantize import Array  # noqa: E402
 from edgeint8.fixed_point.executor import Executor  # noqa: E402
-from edgeint8.fixed_point.fast.fast import FastExecutor  # noqa: E402
 from edgeint8.study.latency import compare  # noqa: E402
 
 if current_process().name == "MainProcess":  # a worker needs neither torch nor ONNX Runtime
@@ -103,13 +102,10 @@ def integer_runners(network: Network) -> dict[str, Callable[[], object]]:
     name, images = network.input, network.images
     singles = [{name: images[k : k + 1]} for k in range(len(images))]
     session = make_session(network.quantized)
-    one, many = FastExecutor(network.quantized, batch=1), FastExecutor(network.quantized)
-    plain = Executor(network.quantized)
+    executor = Executor(network.quantized)
     return {
         "ort_int8_batch_1": lambda: [session.run(None, feed)[0] for feed in singles],
-        "fast_executor_batch_1": lambda: [one.run(feed) for feed in singles],
-        "fast_executor": lambda: many.run({name: images}),
-        "executor_all_operators": lambda: plain.run({name: images}),
+        "executor_all_operators": lambda: executor.run({name: images}),
     }
 
 
@@ -130,13 +126,12 @@ def slow_runners(network: Network) -> dict[str, Callable[[], object]]:
 
 
 def check_outputs(network: Network) -> None:
-    """Both executors give ORT's outputs, element for element."""
+    """The executor gives ORT's outputs, element for element."""
     feeds = {network.input: network.images}
     want = make_session(network.quantized).run(None, feeds)
-    for runner in (Executor(network.quantized), FastExecutor(network.quantized)):
-        got = list(runner.run(feeds).values())
-        if not all(np.array_equal(a, b) for a, b in zip(got, want, strict=True)):
-            raise SystemExit(f"{network.name}: {type(runner).__name__} differs from ORT")
+    got = list(Executor(network.quantized).run(feeds).values())
+    if not all(np.array_equal(a, b) for a, b in zip(got, want, strict=True)):
+        raise SystemExit(f"{network.name}: the executor differs from ORT")
 
 
 def row_against(
@@ -206,7 +201,7 @@ def _worker(path: str, count: int) -> float:
     """Run `count` random images of tiny_cnn_2d; CPU seconds of this process, imports included."""
     images = np.random.default_rng(count).normal(size=(500, 3, 32, 32)).astype(np.float32)
     model = onnx.load(path)
-    executor = FastExecutor(model)
+    executor = Executor(model)
     for start in range(0, count, len(images)):
         executor.run({model.graph.input[0].name: images[: min(len(images), count - start)]})
     return time.process_time()
@@ -222,7 +217,7 @@ def whole_test_set(network: Network, images: int, processes: int = 2) -> Row:
         busy = sum(pool.map(_worker, [str(path)] * processes, parts))
     seconds, done = time.perf_counter() - start, sum(parts)
     note = f"{done} images, {processes} processes: {seconds:.1f} s wall, {busy:.1f} s of CPU"
-    return Row(network.name, "fast_executor_test_set", seconds / done * 1e3, np.nan, np.nan, note)
+    return Row(network.name, "executor_test_set", seconds / done * 1e3, np.nan, np.nan, note)
 
 
 def main() -> None:

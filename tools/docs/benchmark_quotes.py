@@ -20,14 +20,12 @@ KEPT = (
 SLOWEST = 5  # cases in which the replica gains least
 RUNNERS = {
     "ort_int8_batch_1": "ONNX Runtime INT8, batch 1",
-    "fast_executor_batch_1": "our fast executor, batch 1",
-    "fast_executor": "our fast executor, in batches",
-    "executor_all_operators": "our executor of all operators",
+    "executor_all_operators": "our executor",
     "ort_fp32_batch_1": "ONNX Runtime FP32, batch 1",
     "int32_matmul": "im2col and NumPy's int32 product",
     "onnx_reference_evaluator": "onnx.reference.ReferenceEvaluator",
     "seven_loops": "seven loops in Python",
-    "fast_executor_test_set": "a whole test set, two processes",
+    "executor_test_set": "our executor, a whole test set, two processes",
 }
 
 

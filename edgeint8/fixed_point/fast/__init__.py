@@ -1,1 +1,0 @@
-"""The executor for many images: the same integers, planned ahead."""
