@@ -16,6 +16,7 @@ from typing import Any
 import edgeint8
 from edgeint8.errors import DataError, EdgeInt8Error
 from edgeint8.extensions import load_extensions
+from edgeint8.first_use import told_of_compilation
 
 Parser = argparse.ArgumentParser
 MOST_TEXT_ROWS = 200
@@ -36,7 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     load_extensions(options.extend)
-    answer = VERBS[options.verb][1](options)
+    with told_of_compilation():
+        answer = VERBS[options.verb][1](options)
     if options.json:
         print(json.dumps({"facts": answer.facts(), "rows": _records(answer)}, indent=1))
     elif options.csv:
