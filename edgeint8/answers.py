@@ -97,15 +97,18 @@ class Layers(Answer):
 class Cost(Answer):
     """What a network costs on a machine: one inference.
 
-    `bound_cycles`: no machine of this kind is faster; `schedule_cycles`: a tile-by-tile schedule
-    (None where tensors stay on chip). Energy is (low, mid, high) pJ at 45 nm; area mm2. Cycles,
-    MACs and bytes are of one image of `images`; `incomplete` says what the totals lack.
+    `bound_cycles`: no machine of this kind is faster; `machine_cycles`: one that waits for tiles,
+    each layer with its best (None without a shared bus, and where a layer has too many tiles to be
+    run); `schedule_cycles`: a tile-by-tile schedule. Both are None where tensors stay on chip.
+    Energy is (low, mid, high) pJ at 45 nm; area mm2. Cycles, MACs and bytes are of one image of
+    `images`; `incomplete` says what the totals lack.
     """
 
     hardware: Hardware
     costs: tuple[LayerCost, ...]
     images: int
     bound_cycles: int | float
+    machine_cycles: int | float | None
     schedule_cycles: int | float | None
     model_ms: float
     fps: float
@@ -127,6 +130,7 @@ class Cost(Answer):
             "hardware": self.hardware.id,
             "images": self.images,
             "bound_cycles": self.bound_cycles,
+            "machine_cycles": self.machine_cycles,
             "schedule_cycles": self.schedule_cycles,
             "model_ms": self.model_ms,
             "fps": self.fps,

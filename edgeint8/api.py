@@ -22,6 +22,7 @@ from edgeint8.answers import (
     Widths,
 )
 from edgeint8.arch.cost.energy import area_mm2
+from edgeint8.arch.cost.machine.cost import machine_cycles
 from edgeint8.arch.cost.physical import Options, network_cost
 from edgeint8.arch.cost.roofline import network_bound, roofline_rows
 from edgeint8.arch.cost.schedule import scheduled_cycles
@@ -128,11 +129,14 @@ def _cost(found: tuple[Layer, ...], machine: Hardware, options: Options) -> Cost
     low, mid, high = (1e9 * energy for energy in totals.energy_mj)
     on_chip = options.on_chip
     scheduled = () if on_chip else scheduled_cycles(found, machine, options)
+    run_cycles = None if on_chip else machine_cycles(found, machine, options)
+    waiting = None if run_cycles is None else per_image(run_cycles, totals.batch)
     return Cost(
         hardware=machine,
         costs=tuple(costs),
         images=totals.batch,
         bound_cycles=totals.cycles,
+        machine_cycles=waiting,
         schedule_cycles=None if on_chip else per_image(sum(scheduled), totals.batch),
         model_ms=totals.milliseconds,
         fps=totals.frames_per_second,
@@ -146,7 +150,7 @@ def _cost(found: tuple[Layer, ...], machine: Hardware, options: Options) -> Cost
         advice=()
         if totals.incomplete
         else tuple(change.sentence for change in changes(found, machine, options)),
-        text=summary(found, machine, options),
+        text=summary(found, machine, options, waiting),
         layer_rows=tuple(_without_workload(roofline_rows("", found, machine, options))),
     )
 

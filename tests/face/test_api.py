@@ -61,6 +61,9 @@ def test_cost_adds_up_to_its_layers(folder):
     answer = e8.cost(folder / "net.onnx", MACHINE)
     frame = answer.to_frame()
     assert frame["bound_cycles"].sum() == answer.bound_cycles <= answer.schedule_cycles
+    assert answer.bound_cycles <= answer.machine_cycles == answer.facts()["machine_cycles"]
+    assert f"waiting for tiles {answer.machine_cycles:,}" in answer.text
+    assert e8.cost(folder / "net.onnx", MACHINE, on_chip=True).machine_cycles is None
     assert frame["macs"].sum() == answer.macs == e8.layers(folder / "net.onnx").macs
     assert frame["bytes"].sum() == answer.dram_bytes
     assert answer.energy_pj[0] < answer.energy_pj[1] < answer.energy_pj[2]

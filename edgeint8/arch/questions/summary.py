@@ -69,15 +69,20 @@ def network_totals(costs: Sequence[LayerCost], hardware: Hardware) -> Totals:
     )
 
 
-def summary(layers: Sequence[Layer], hardware: Hardware, options: Options) -> str:
-    """The whole text."""
+def summary(
+    layers: Sequence[Layer],
+    hardware: Hardware,
+    options: Options,
+    waiting: int | float | None = None,
+) -> str:
+    """The whole text; `waiting` are an inference's cycles on the machine, where they are known."""
     costs = network_cost(layers, hardware, options)
     parts = [
         _machine(hardware, options),
         _layer_table(costs, hardware),
         _left_out(layers, costs),
         _bounds(costs),
-        _totals(network_totals(costs, hardware), _scheduled(layers, hardware, options)),
+        _totals(network_totals(costs, hardware), _scheduled(layers, hardware, options, waiting)),
         _memory(layers),
         _advice(layers, hardware, options),
     ]
@@ -156,12 +161,15 @@ def _bounds(costs: Sequence[LayerCost]) -> str:
     return "time by cause: " + ", ".join(f"{name} {share:.1%}" for name, share in shares)
 
 
-def _scheduled(layers: Sequence[Layer], hardware: Hardware, options: Options) -> str:
-    """The upper end of the bracket; not known for tensors that stay on chip."""
+def _scheduled(
+    layers: Sequence[Layer], hardware: Hardware, options: Options, waiting: int | float | None
+) -> str:
+    """A schedule and the machine, above the bound; not known for tensors that stay on chip."""
     if options.on_chip:
         return ""
     cycles = per_image(sum(scheduled_cycles(layers, hardware, options)), batch_of_layers(layers))
-    return f" (tile by tile {_number(cycles)})"
+    machine = "" if waiting is None else f", waiting for tiles {_number(waiting)}"
+    return f" (tile by tile {_number(cycles)}{machine})"
 
 
 def _totals(totals: Totals, scheduled: str) -> str:
