@@ -14,3 +14,5 @@ ACCURACY_MARGIN = 0.01
 """One point of accuracy: what is not worse by more counts as good enough."""
 IMAGES_AT_ONCE = 50
 """Images that the executor and its references run in one piece, unless a model fixes its batch."""
+LEAST_DB = 15.0
+"""Of SQNR, what a recommended strategy keeps: `quant.evidence.order` says why."""

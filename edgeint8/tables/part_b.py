@@ -162,7 +162,8 @@ RECOMMENDATION = Table(
         integer(
             "rank",
             "",
-            "among the eligible, from 1; empty for those that may lose more than the margin",
+            "among the eligible, from 1; empty for those that may lose more than the margin, or "
+            "that keep less SQNR than `edgeint8/quant/evidence/order.py` asks for",
         ),
         integer("holdout_images", "images"),
         number("holdout_accuracy", "share"),
@@ -182,6 +183,13 @@ RECOMMENDATION = Table(
             "the columns of differences and margin are of it. Empty: accuracy, or agreement",
         ),
         number("holdout_value", "the yardstick's", "of `judged_by`"),
+        integer("float_nodes", "", "as in `quantization.csv`"),
+        number(
+            "spread_db",
+            "dB",
+            "most minus least SQNR over calibration draws: smaller differences are ties; empty "
+            "without two draws",
+        ),
     ),
     needs="calibrated",
 )

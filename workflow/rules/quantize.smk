@@ -343,6 +343,7 @@ rule recommend:
         facts=static_files(f"{STRATEGY}/quantize.json"),
         logits=static_files(f"{STRATEGY}/logits.npz"),
         metric=lambda wildcards: metric_files(wildcards.workload),
+        draws=f"{NETWORK}/draws.csv",
     output:
         table=f"{NETWORK}/recommendation.csv",
     log:

@@ -6,7 +6,7 @@ The rule of ``quant.evidence.recommend`` with another yardstick, stated before a
 2. Eligible is what is not shown to lose more than a margin: of a metric the lower end of its paired
    bootstrap interval lies above minus `metric_margin`. Without classes and metric the yardstick is
    the SQNR of the worst entry of the first output, and the margin `WORST_MARGIN_DB`.
-3. Among the eligible the lowest hardware cost wins, then the highest SQNR, then the name.
+3. Among the eligible ``quant.evidence.order`` decides.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,6 +17,14 @@ from edgeint8.conventions import Row
 from edgeint8.quant.affine import sqnr_db
 from edgeint8.quant.evidence.channels import channel_columns
 from edgeint8.quant.evidence.metrics import Judged, Metric, difference, value
+from edgeint8.quant.evidence.order import (
+    Rival,
+    admitted,
+    argument,
+    exclusions,
+    in_order,
+    row_of,
+)
 from edgeint8.quant.evidence.recommend import HardwareCost
 
 WORST_MARGIN_DB = 1.0
@@ -27,77 +35,84 @@ WORST_CHANNEL = "worst channel"
 class Standing:
     """A strategy by a yardstick; difference and its lower end are to the best strategy."""
 
-    strategy: str
+    rival: Rival
     value: float
     difference: float
     difference_low: float
-    sqnr_db: float
-    cost: HardwareCost
+
+    @property
+    def strategy(self) -> str:
+        """Its name."""
+        return self.rival.strategy
 
 
 def ranked_rows(
-    judged: Mapping[str, Judged], costs: Mapping[str, HardwareCost], metric: Metric | None
+    judged: Mapping[str, Judged],
+    costs: Mapping[str, HardwareCost],
+    metric: Metric | None,
+    spreads: Mapping[str, float] | None = None,
 ) -> list[Row]:
-    """Rows of ``recommendation.csv``, the recommended first; `judged` on the hold-out."""
+    """Rows of ``recommendation.csv``, the recommended first; `judged` on the hold-out.
+
+    spreads: dB over calibration draws, of the strategies for which there are any.
+    """
     if not judged:
         return []
-    found = _by_metric(judged, costs, metric) if metric else _by_worst_channel(judged, costs)
+    rivals = {name: _rival(name, judged[name], costs[name], spreads or {}) for name in judged}
+    found = _by_metric(judged, rivals, metric) if metric else _by_worst_channel(judged, rivals)
     margin = metric.margin if metric else WORST_MARGIN_DB
     best = found[0]
-    eligible = [s for s in found if s is best or s.difference_low > -margin]
-    eligible.sort(key=lambda s: (s.cost.points, -s.sqnr_db, s.strategy))
-    names = [s.strategy for s in eligible]
+    eligible = [s.rival for s in found if s is best or s.difference_low > -margin]
+    order = in_order(admitted(eligible))
+    names = [rival.strategy for rival in order]
     images = len(next(iter(next(iter(judged.values())).outputs.values())))
     yardstick = metric.name if metric else WORST_CHANNEL
-    reasoning = _reasoning(found, eligible, yardstick, margin)
-    ordered = [*eligible, *(s for s in found if s not in eligible)]
+    reasoning = _reasoning(found, eligible, order, yardstick, margin)
+    by_name = {s.strategy: s for s in found}
     return [
         {
-            "strategy": s.strategy,
-            "recommended": s is eligible[0],
-            "rank": names.index(s.strategy) + 1 if s.strategy in names else None,
+            "strategy": name,
+            "recommended": name == names[0],
+            "rank": names.index(name) + 1 if name in names else None,
             "holdout_images": images,
             "holdout_accuracy": None,
-            "holdout_difference": s.difference,
-            "holdout_difference_low": s.difference_low,
-            "holdout_sqnr_db": s.sqnr_db,
-            "margin": margin,
-            "hardware_cost": s.cost.points,
-            "cost_reasons": "; ".join(s.cost.reasons),
-            "reasoning": reasoning if s is eligible[0] else None,
+            "holdout_difference": by_name[name].difference,
+            "holdout_difference_low": by_name[name].difference_low,
+            **row_of(by_name[name].rival, margin),
+            "reasoning": reasoning if name == names[0] else None,
             "judged_by": yardstick,
-            "holdout_value": s.value,
+            "holdout_value": by_name[name].value,
         }
-        for s in ordered
+        for name in [*names, *(name for name in by_name if name not in names)]
     ]
+
+
+def _rival(name: str, judged: Judged, cost: HardwareCost, spreads: Mapping[str, float]) -> Rival:
+    return Rival(
+        name, cost.points, cost.reasons, _sqnr(judged), cost.float_nodes, spreads.get(name)
+    )
 
 
 def _by_metric(
-    judged: Mapping[str, Judged], costs: Mapping[str, HardwareCost], metric: Metric
+    judged: Mapping[str, Judged], rivals: Mapping[str, Rival], metric: Metric
 ) -> list[Standing]:
     values = {name: value(metric.scores(entry)) for name, entry in judged.items()}
-    fidelity = {name: _sqnr(entry) for name, entry in judged.items()}
-    order = sorted(values, key=lambda name: (-values[name], -fidelity[name], name))
-    found = []
-    for name in order:
-        pair = difference(metric, judged[name], judged[order[0]])
-        found.append(
-            Standing(name, values[name], pair.value, pair.low, fidelity[name], costs[name])
-        )
-    return found
-
-
-def _by_worst_channel(
-    judged: Mapping[str, Judged], costs: Mapping[str, HardwareCost]
-) -> list[Standing]:
-    values = {name: worst_channel_db(entry) for name, entry in judged.items()}
-    fidelity = {name: _sqnr(entry) for name, entry in judged.items()}
-    order = sorted(values, key=lambda name: (-values[name], -fidelity[name], name))
-    best = values[order[0]]
+    order = _best_first(values, rivals)
+    pairs = {name: difference(metric, judged[name], judged[order[0]]) for name in order}
     return [
-        Standing(n, values[n], values[n] - best, values[n] - best, fidelity[n], costs[n])
-        for n in order
+        Standing(rivals[name], values[name], pairs[name].value, pairs[name].low) for name in order
     ]
+
+
+def _by_worst_channel(judged: Mapping[str, Judged], rivals: Mapping[str, Rival]) -> list[Standing]:
+    values = {name: worst_channel_db(entry) for name, entry in judged.items()}
+    order = _best_first(values, rivals)
+    best = values[order[0]]
+    return [Standing(rivals[n], values[n], values[n] - best, values[n] - best) for n in order]
+
+
+def _best_first(values: Mapping[str, float], rivals: Mapping[str, Rival]) -> list[str]:
+    return sorted(values, key=lambda name: (-values[name], -rivals[name].sqnr_db, name))
 
 
 def worst_channel_db(judged: Judged) -> float:
@@ -116,21 +131,21 @@ def _pair(judged: Judged) -> tuple[Any, Any]:
 
 
 def _reasoning(
-    found: Sequence[Standing], eligible: Sequence[Standing], yardstick: str, margin: float
+    found: Sequence[Standing],
+    eligible: Sequence[Rival],
+    order: Sequence[Rival],
+    yardstick: str,
+    margin: float,
 ) -> str:
-    best, first = found[0], eligible[0]
+    best = found[0]
     why = (
         "no classes and no metric decide, so the SQNR of the worst entry of the output does: "
         f"{best.strategy} keeps most of it of {len(found)} strategies ({best.value:.2f} dB)"
         if yardstick == WORST_CHANNEL
         else f"{best.strategy} is best by {yardstick} of {len(found)} strategies ({best.value:.4g})"
     )
-    costs = ", ".join(first.cost.reasons) or "nothing counted"
-    return (
-        f"On the hold-out {why}. {len(eligible)} of them lose no more than {margin:g}; "
-        f"{first.strategy} is recommended: of these the lowest hardware cost, {first.cost.points} "
-        f"({costs}), then the highest SQNR."
-    )
+    within = f"{len(eligible)} of them lose no more than {margin:g}."
+    return " ".join([f"On the hold-out {why}.", within, *exclusions(eligible), argument(order)])
 
 
 def metric_columns(

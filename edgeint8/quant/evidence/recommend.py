@@ -5,7 +5,8 @@ All of it is decided on a hold-out of the training split; the test split only re
 1. The *best* strategy has the highest hold-out accuracy (then SQNR, then name).
 2. A strategy is *eligible* if its accuracy is non-inferior to the best: the lower end of the 95 %
    interval of the paired difference lies above -`ACCURACY_MARGIN`.
-3. Among the eligible the lowest *hardware cost* wins, then the highest SQNR, then the name.
+3. Among the eligible ``quant.evidence.order`` decides: enough SQNR, then the lowest *hardware
+   cost*, then the highest SQNR where calibration draws resolve it, fewer float nodes, the name.
 
 Measured latency never enters: it is that of another machine, and it varies from run to run.
 """
@@ -20,6 +21,7 @@ from numpy.typing import ArrayLike
 from edgeint8.conventions import ACCURACY_MARGIN
 from edgeint8.errors import DataError
 from edgeint8.quant.affine import sqnr_db
+from edgeint8.quant.evidence.order import Rival, admitted, argument, exclusions, in_order
 from edgeint8.quant.evidence.statistics import correct_answers, non_inferiority
 from edgeint8.quant.ptq import QuantizedModel
 
@@ -47,10 +49,11 @@ ORDER_PRESERVING = frozenset(
 
 @dataclass(frozen=True)
 class HardwareCost:
-    """Points and what they are for."""
+    """Points, what they are for, and how many nodes ONNX Runtime leaves in floating point."""
 
     points: int
     reasons: tuple[str, ...]
+    float_nodes: int = 0
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ class Candidate:
     """What the rule knows of one strategy, all on the hold-out.
 
     difference, difference_low: paired accuracy difference to the best strategy and the lower end of
-    its interval, as shares (0.01 is one point).
+    its interval, as shares (0.01 is one point); spread_db: of SQNR over calibration draws.
     """
 
     strategy: str
@@ -68,6 +71,8 @@ class Candidate:
     sqnr_db: float
     hardware_cost: int
     cost_reasons: tuple[str, ...] = ()
+    float_nodes: int = 0
+    spread_db: float | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.accuracy <= 1:
@@ -77,6 +82,14 @@ class Candidate:
                 f"difference {self.difference} of {self.strategy}",
                 allowed=f"not below its lower end {self.difference_low}",
             )
+
+    @property
+    def rival(self) -> Rival:
+        """What the order asks of it."""
+        return Rival(
+            *(self.strategy, self.hardware_cost, self.cost_reasons),
+            *(self.sqnr_db, self.float_nodes, self.spread_db),
+        )
 
 
 @dataclass(frozen=True)
@@ -110,7 +123,7 @@ def hardware_cost(quantized: QuantizedModel) -> HardwareCost:
     if not strategy.symmetric:
         points += ZERO_POINT
         reasons.append("zero-points")
-    return HardwareCost(points, tuple(reasons))
+    return HardwareCost(points, tuple(reasons), len(quantized.float_nodes))
 
 
 def float_arithmetic(model: onnx.ModelProto, float_nodes: Iterable[str]) -> dict[str, int]:
@@ -131,8 +144,12 @@ def candidates(
     strategies: Mapping[str, ArrayLike],
     costs: Mapping[str, HardwareCost],
     margin: float = ACCURACY_MARGIN,
+    spreads: Mapping[str, float] | None = None,
 ) -> list[Candidate]:
-    """Candidates from hold-out logits (N, classes) of the float network and every strategy."""
+    """Candidates from hold-out logits (N, classes) of the float network and every strategy.
+
+    spreads: dB over calibration draws, of the strategies for which there are any.
+    """
     correct = {name: correct_answers(logits, labels) for name, logits in strategies.items()}
     fidelity = {name: sqnr_db(fp32, logits) for name, logits in strategies.items()}
     if not correct:
@@ -150,6 +167,8 @@ def candidates(
                 sqnr_db=fidelity[name],
                 hardware_cost=costs[name].points,
                 cost_reasons=costs[name].reasons,
+                float_nodes=costs[name].float_nodes,
+                spread_db=(spreads or {}).get(name),
             )
         )
     return rows
@@ -166,7 +185,8 @@ def recommend(
         raise DataError("no strategies to choose from", allowed="one or more")
     best = min(rows, key=lambda row: (-row.accuracy, -row.sqnr_db, row.strategy))
     eligible = [row for row in rows if row is best or row.difference_low > -margin]
-    eligible.sort(key=lambda row: (row.hardware_cost, -row.sqnr_db, row.strategy))
+    rivals = [row.rival for row in eligible]
+    order = in_order(admitted(rivals))
     praise = (
         f"On the hold-out {best.strategy} is the most accurate of"
         if labelled
@@ -175,12 +195,13 @@ def recommend(
     sentences = [
         f"{praise} {len(rows)} strategies ({100 * best.accuracy:.2f} %).",
         _exclusions(rows, eligible, margin),
-        _choice(eligible),
+        *exclusions(rivals),
+        argument(order),
     ]
     return Recommendation(
-        strategy=eligible[0].strategy,
+        strategy=order[0].strategy,
         best=best.strategy,
-        ranking=tuple(row.strategy for row in eligible),
+        ranking=tuple(rival.strategy for rival in order),
         reasoning=" ".join(sentences),
     )
 
@@ -197,24 +218,3 @@ def _exclusions(rows: Sequence[Candidate], eligible: Sequence[Candidate], margin
         for row in sorted(excluded, key=lambda row: row.difference_low)
     )
     return f"Not shown to be within {limit}, and out: {listed}."
-
-
-def _choice(eligible: Sequence[Candidate]) -> str:
-    """Why the first of the ranking stands before the second."""
-    first = eligible[0]
-    costs = ", ".join(first.cost_reasons) or "nothing counted"
-    chosen = f"{first.strategy} is recommended: hardware cost {first.hardware_cost} ({costs})"
-    if len(eligible) == 1:
-        return f"{chosen}, the only eligible strategy."
-    second = eligible[1]
-    if second.hardware_cost > first.hardware_cost:
-        return (
-            f"{chosen}, the lowest of the eligible; "
-            f"next is {second.strategy} with {second.hardware_cost}."
-        )
-    if second.sqnr_db < first.sqnr_db:
-        return (
-            f"{chosen}, shared with {second.strategy}, and the higher SQNR, "
-            f"{first.sqnr_db:.2f} against {second.sqnr_db:.2f} dB."
-        )
-    return f"{chosen}, shared with {second.strategy} at the same SQNR; the first by name."

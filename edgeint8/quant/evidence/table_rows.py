@@ -17,6 +17,7 @@ from edgeint8.quant.calibrate.calibration import Calibration
 from edgeint8.quant.calibrate.draws import spread
 from edgeint8.quant.evidence.channels import channel_columns, softmax_kl
 from edgeint8.quant.evidence.evaluation import evaluate
+from edgeint8.quant.evidence.order import row_of
 from edgeint8.quant.evidence.recommend import HardwareCost, candidates, hardware_cost, recommend
 from edgeint8.quant.evidence.sensitivity import LayerSensitivity, MixedPrecision
 from edgeint8.quant.evidence.statistics import (
@@ -227,6 +228,7 @@ def recommendation_rows(
     fp32: Logits,
     strategies: Mapping[str, Logits],
     costs: Mapping[str, HardwareCost],
+    spreads: Mapping[str, float] | None = None,
 ) -> list[dict[str, Any]]:
     """The rule of ``quant.recommend`` on hold-out logits: one row a strategy, the chosen first.
 
@@ -237,7 +239,9 @@ def recommendation_rows(
     if not strategies or not are_scores(fp32):
         return []
     truth = fp32.argmax(axis=1) if labels is None else labels
-    found = {row.strategy: row for row in candidates(truth, fp32, strategies, costs)}
+    found = {
+        row.strategy: row for row in candidates(truth, fp32, strategies, costs, spreads=spreads)
+    }
     choice = recommend(list(found.values()), labelled=labels is not None)
     names = [*choice.ranking, *(name for name in found if name not in choice.ranking)]
     return [
@@ -249,10 +253,7 @@ def recommendation_rows(
             "holdout_accuracy": found[name].accuracy,
             "holdout_difference": found[name].difference,
             "holdout_difference_low": found[name].difference_low,
-            "holdout_sqnr_db": found[name].sqnr_db,
-            "margin": ACCURACY_MARGIN,
-            "hardware_cost": found[name].hardware_cost,
-            "cost_reasons": "; ".join(found[name].cost_reasons),
+            **row_of(found[name].rival, ACCURACY_MARGIN),
             "reasoning": choice.reasoning if name == choice.strategy else None,
         }
         for name in names

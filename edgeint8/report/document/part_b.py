@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from edgeint8.conventions import ACCURACY_MARGIN
+from edgeint8.conventions import ACCURACY_MARGIN, LEAST_DB
 from edgeint8.report.document import learned
 from edgeint8.report.figures.style import data_source
 from edgeint8.report.findings import layer_sensitivity, strategy_effects
@@ -79,11 +79,14 @@ def _recommended(tables: Tables, workloads: list[str]) -> list[str]:
     parts = [
         heading("The recommendation", tables, "recommendation"),
         "The rule was set before any result: on the hold-out, among the strategies shown to lose "
-        f"at most {points(ACCURACY_MARGIN)} of accuracy to the best (97.5 % confidence), the "
-        "lowest hardware cost wins, then the higher SQNR. Where a metric or, without classes, the "
-        "worst entry of the output takes the place of accuracy, its own margin stands in the "
-        "table. Dynamic strategies are for comparison and no candidates; measured time plays no "
-        "part.",
+        f"at most {points(ACCURACY_MARGIN)} of accuracy to the best (97.5 % confidence), and to "
+        f"keep {LEAST_DB:g} dB of SQNR if any does, the lowest hardware cost wins, then the higher "
+        "SQNR, where the difference exceeds the spread over calibration draws, then fewer float "
+        f"nodes. Below {LEAST_DB:g} dB the error has 3 % of the output's power: answers that are "
+        "right behind it are right by the samples that were asked. Where a metric or, without "
+        "classes, the worst entry of the output takes the place of accuracy, its own margin "
+        "stands in the table. Dynamic strategies are for comparison and no candidates; measured "
+        "time plays no part.",
     ]
     for row in rows[rows["recommended"]].to_dict("records"):
         name, strategy = row["workload"], row["strategy"]
