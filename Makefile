@@ -13,7 +13,7 @@ SNAKEMAKE := $(BIN)/snakemake
 # After the targets: --configfile takes every word that follows.
 OPTIONS := --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG))
 
-.PHONY: run test test-slow env lint format plan report dag documents docs clean
+.PHONY: run test test-slow env lint format plan report snakemake-report dag documents docs clean
 
 run: $(VENV)/run.stamp
 	$(SNAKEMAKE) $(OPTIONS)
@@ -41,10 +41,15 @@ format: $(VENV)/dev.stamp
 plan: $(VENV)/run.stamp
 	@$(SNAKEMAKE) --dry-run --quiet rules progress $(OPTIONS)
 
-# Snakemake's HTML report of the finished study: one file that needs no server and no network.
+# The report of the study, as report.md and as one report.html that needs no network.
 report: $(VENV)/run.stamp
+	$(SNAKEMAKE) report $(OPTIONS)
+	@$(BIN)/python -m edgeint8.study.status config/config.yaml $(CONFIG)
+
+# Snakemake's own report of the finished study: its rules, times and files.
+snakemake-report: $(VENV)/run.stamp
 	$(SNAKEMAKE) all pages $(OPTIONS)
-	$(SNAKEMAKE) pages $(OPTIONS) --report report.html
+	$(SNAKEMAKE) pages $(OPTIONS) --report snakemake-report.html
 	@$(BIN)/python -m edgeint8.study.status config/config.yaml $(CONFIG)
 
 # The rules of the study and what feeds what (needs Graphviz).

@@ -29,6 +29,7 @@ rule all:
     default_target: True
     input:
         f"{RESULTS}/report.md",
+        f"{RESULTS}/report.html",
         per_detail(f"{STRATEGY}/vectors"),
 
 

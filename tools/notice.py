@@ -18,7 +18,7 @@ EdgeINT8
 Copyright 2026 The EdgeINT8 developers, Apache License 2.0 (LICENSE).
 
 What EdgeINT8 generates (C, test vectors, programs, tables, figures, reports) is yours, without
-conditions.
+conditions; `report.html` carries tablesort 5.6.0 (MIT, edgeint8/report/assets/tablesort.LICENCE).
 
 `make env` installs these packages, which are not part of EdgeINT8:
 

@@ -16,6 +16,7 @@ from conftest import ROOT, copy_project
 from float_networks import classifier, images
 from packaging.requirements import Requirement
 
+from edgeint8.report.document.single_page import SCRIPTS, STYLES
 from tools import lock, notice
 
 HEAVY = ("torch", "torchvision", "snakemake", "scalesim", "matplotlib", "seaborn", "onnxruntime")
@@ -106,6 +107,7 @@ def test_the_wheel_holds_what_it_reads(archives):
     names = zipfile.ZipFile(archives[0]).namelist()
     assert sum(name.startswith("edgeint8/data/hardware/") for name in names) >= 7
     assert sum(name.startswith("edgeint8/data/topologies/") for name in names) >= 5
+    assert {f"edgeint8/report/assets/{name}" for name in (*STYLES, *SCRIPTS)} <= {*names}
     assert {"edgeint8/data/study.schema.yaml", "edgeint8/py.typed", "edgeint8/__init__.pyi"} <= {
         *names
     }

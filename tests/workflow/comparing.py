@@ -7,7 +7,7 @@ import zipfile
 from pathlib import Path
 
 VARYING = ("latency_", "time_")  # columns and keys that may differ from run to run
-FREE = {".md", ".png", ".svg"}  # the report and some figures show latencies
+FREE = {".md", ".html", ".png", ".svg"}  # the report and some figures show latencies
 
 
 def results_of(folder: Path) -> dict[str, Path]:

@@ -106,8 +106,8 @@ def html_report(project):
     }
     (project.root / "net.csv").write_text(TOPOLOGY)
     (project.root / "my.yaml").write_text(yaml.safe_dump(overlay))
-    project.make("report", "CONFIG=my.yaml")
-    return project.root / "report.html"
+    project.make("snakemake-report", "CONFIG=my.yaml")
+    return project.root
 
 
 @needs_markdown

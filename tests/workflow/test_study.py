@@ -87,7 +87,7 @@ def test_an_edit_in_the_package_reruns_what_it_touches(studied):
     original = module.read_text()
     try:
         module.write_text(original + "\n# edited\n")
-        assert set(plan(studied)) == {"report_text", "all", "total"}
+        assert set(plan(studied)) == {"report_text", "report_page", "all", "total"}
         module.write_text(original)
         width = studied.root / "edgeint8/fixed_point/studies/bit_growth.py"
         kept = width.read_text()

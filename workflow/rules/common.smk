@@ -40,6 +40,7 @@ try:
 except ImportError as error:
     sys.exit(f"error: {error} @ {sys.executable}; allowed: the environment that `make env` sets up")
 
+REPORT_ASSETS = ROOT / "edgeint8/report/assets"
 PRESETS = {
     path.stem: path
     for folder in (HARDWARE, ROOT / "config/hardware")
@@ -403,7 +404,7 @@ CATEGORIES = {
 
 
 def category_of(page):
-    """Where report.html shows the report, a table or a figure: at the part that it belongs to."""
+    """Where Snakemake's report shows the report, a table or a figure: at the part that it belongs to."""
     table = FIGURE_TABLES.get(page, [page])[0]
     parts = [part for part, tables in TABLES_OF_PART.items() if table in tables]
     return CATEGORIES.get(parts[0], "Report") if parts else "Report"

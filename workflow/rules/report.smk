@@ -56,13 +56,38 @@ rule report_text:
         "../scripts/report.py"
 
 
+rule report_page:
+    """The report as one file that opens anywhere."""
+    input:
+        report=f"{RESULTS}/report.md",
+        tables=expand(f"{TABLES}/{{table}}.csv", table=STUDY_TABLES),
+        figures=expand(f"{FIGURES}/{{figure}}.svg", figure=STUDY_FIGURES),
+        assets=sorted(str(path) for path in REPORT_ASSETS.iterdir()),
+    output:
+        page=f"{RESULTS}/report.html",
+    log:
+        f"{LOGS}/report_page.log",
+    benchmark:
+        f"{BENCHMARKS}/report_page.tsv"
+    conda:
+        "../../envs/edgeint8.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(1000),
+    params:
+        code=code("single_page"),
+    script:
+        "../scripts/single_page.py"
+
+
 rule report:
     input:
         f"{RESULTS}/report.md",
+        f"{RESULTS}/report.html",
 
 
 rule page:
-    """The report or a table as it stands in report.html."""
+    """The report or a table as it stands in Snakemake's own report."""
     input:
         source=lambda wildcards: (
             f"{RESULTS}/report.md"
@@ -95,6 +120,6 @@ rule page:
 
 
 rule pages:
-    """What report.html shows besides the figures: see `make report`."""
+    """What Snakemake's own report shows besides the figures: see `make snakemake-report`."""
     input:
         expand(f"{RESULTS}/pages/{{page}}.html", page=["report", *STUDY_TABLES]),

@@ -1,4 +1,4 @@
-"""The report and its tables as HTML pages, which report.html shows: one file each, no network."""
+"""The report and its tables as HTML pages, which Snakemake's own report shows: one file each."""
 
 import html
 import re
