@@ -37,8 +37,25 @@ def strided():
     )
 
 
-NETWORKS = {**MODELS, "ds_cnn": DSCNN, "strided": strided}
-SHAPES = {"strided": (3, 16, 16), "signal_cnn_1d": (1, 128), "ds_cnn": (1, 49, 10)}
+def bare():
+    """No layer has a bias, which LiteRT does not take of a convolution."""
+    return torch.nn.Sequential(
+        torch.nn.Conv2d(3, 8, 3, bias=False),
+        torch.nn.ReLU(),
+        torch.nn.Conv2d(8, 8, 3, groups=8, bias=False),
+        torch.nn.ReLU(),
+        torch.nn.Flatten(),
+        torch.nn.Linear(1152, 10, bias=False),
+    )
+
+
+NETWORKS = {**MODELS, "ds_cnn": DSCNN, "strided": strided, "bare": bare}
+SHAPES = {
+    "strided": (3, 16, 16),
+    "bare": (3, 16, 16),
+    "signal_cnn_1d": (1, 128),
+    "ds_cnn": (1, 49, 10),
+}
 
 
 def exported(name, strategy):
@@ -71,6 +88,7 @@ def holds(report):
         ("resnet8", "sym_tensor"),
         ("ds_cnn", "asym_tensor"),
         ("strided", "asym_channel"),
+        ("bare", "asym_channel"),
     ],
 )
 def test_own_networks_equal_every_runtime(name, strategy, tmp_path):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from edgeint8.conventions import Array
 from edgeint8.errors import ModelError
 from edgeint8.fixed_point.arithmetic.geometry import ConvGeometry
 from edgeint8.fixed_point.arithmetic.graph import Node
@@ -64,7 +65,10 @@ def conv(export: Exporter, node: Node) -> None:
         export.add(node.inputs[3], stored.shape, _weight_scales(export, node, 4, axis), stored),
     ]
     if len(node.inputs) > 8 and node.inputs[8]:
-        inputs.append(_bias(export, node, 8, place, inputs[1]))
+        bias, bias_name = export.constant(node, 8).reshape(-1), node.inputs[8]
+    else:  # LiteRT refuses a convolution without one (conv.cc: has_bias was not true)
+        bias, bias_name = np.zeros(len(codes), np.int32), f"{name}_bias"
+    inputs.append(_bias(export, bias_name, bias, place, inputs[1]))
     options = _window(geometry, padding)
     options |= {f"dilation_{k}": d for k, d in zip("hw", _two(geometry.dilations), strict=True)}
     if depthwise:
@@ -86,7 +90,8 @@ def gemm(export: Exporter, node: Node) -> None:
         export.add(node.inputs[3], stored.shape, _weight_scales(export, node, 4, 0), stored),
     ]
     if bias is not None and node.inputs[bias]:
-        inputs.append(_bias(export, node, bias, place, inputs[1]))
+        codes = export.constant(node, bias).reshape(-1)
+        inputs.append(_bias(export, node.inputs[bias], codes, place, inputs[1]))
     made = export.made(node.outputs[0], export.parameters(node, out))
     export.emit("FULLY_CONNECTED", inputs, made)
 
@@ -232,12 +237,11 @@ def _weight_scales(export: Exporter, node: Node, position: int, axis: int) -> Qu
     return Quantization(flat, np.zeros(flat.size, np.int64), axis if flat.size > 1 else 0)
 
 
-def _bias(export: Exporter, node: Node, position: int, source: int, weights: int) -> int:
-    """The bias codes, on the product of both scales."""
-    codes = export.constant(node, position).reshape(-1).astype(np.int32)
+def _bias(export: Exporter, name: str, codes: Array, source: int, weights: int) -> int:
+    """The bias codes (M,), on the product of both scales."""
     product = _parameters(export, source).scale * _parameters(export, weights).scale
     scales = Quantization(product, np.zeros(product.size, np.int64))
-    return export.add(node.inputs[position], codes.shape, scales, codes)
+    return export.add(name, codes.shape, scales, codes.astype(np.int32))
 
 
 def _two(values: tuple[int, ...], missing: int = 1) -> tuple[int, int]:
