@@ -150,6 +150,32 @@ OUTPUTS = Table(
     ),
 )
 
+LOW_SQNR = Table(
+    "low_sqnr",
+    "b",
+    "One row a (workload, strategy) whose output keeps at most 20 dB: where it is lost, on the "
+    "first samples of the test split.",
+    (
+        WORKLOAD,
+        STRATEGY,
+        text(
+            "first_node_below_10_db",
+            "of the float network, the first whose output keeps less than 10 dB; empty if none",
+        ),
+        text(
+            "worst_tensor",
+            "of what that node reads, the tensor whose worst entry lost most; its own output where "
+            "all that it reads keeps 10 dB",
+        ),
+        number("sqnr_db", "dB", "of that tensor, the whole"),
+        number("worst_entry_sqnr_db", "dB", "of its worst entry, as in `quantization.csv`"),
+        number("range", "of the tensor", "its largest magnitude in FP32"),
+        number("bulk_range", "of the tensor", "its 99.9 % quantile of magnitudes in FP32"),
+        number("range_ratio", "", "largest over smallest range of its entries in FP32"),
+        text("extreme_constants", "stored tensors with a magnitude of 10,000 or more, and it"),
+    ),
+)
+
 RECOMMENDATION = Table(
     "recommendation",
     "b",
@@ -326,6 +352,6 @@ HISTOGRAMS = Table(
 )
 
 TABLES = (
-    *(QUANTIZATION, OUTPUTS, RECOMMENDATION, DRAWS, SENSITIVITY, MIXED_PRECISION),
-    *(LAYER_TRAITS, LEVELS, HISTOGRAMS),
+    *(QUANTIZATION, OUTPUTS, LOW_SQNR, RECOMMENDATION, DRAWS, SENSITIVITY),
+    *(MIXED_PRECISION, LAYER_TRAITS, LEVELS, HISTOGRAMS),
 )

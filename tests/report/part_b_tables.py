@@ -47,6 +47,7 @@ def part_b(
     return {
         "quantization": quantization,
         "outputs": outputs(str(calibrated["strategy"].iloc[0])),
+        "low_sqnr": low(),
         "recommendation": recommendation(list(calibrated["strategy"])),
         "draws": pd.DataFrame(draws).assign(**WORKLOAD),
         "sensitivity": sensitivity(noises),
@@ -55,6 +56,15 @@ def part_b(
         "levels": levels(wasted),
         "histograms": histograms(),
     }
+
+
+def low():
+    """One strategy that loses its small channels to a large one."""
+    row = {"strategy": "asym_tensor_minmax", "first_node_below_10_db": "next", "sqnr_db": 38.0}
+    row |= {"worst_tensor": "b", "worst_entry_sqnr_db": -0.5, "range": 12000.0, "bulk_range": 11.0}
+    return pd.DataFrame(
+        [WORKLOAD | row | {"range_ratio": 3000.0, "extreme_constants": "w (2e+04)"}]
+    )
 
 
 def _side(row, draw):

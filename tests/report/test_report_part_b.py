@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
-from part_b_tables import layer_traits, part_b, recommendation, sensitivity
+from part_b_tables import WORKLOAD, layer_traits, part_b, recommendation, sensitivity
 
 from edgeint8.report.document import part_b as section_b
 from edgeint8.report.figures.figures import FIGURES
@@ -315,3 +315,15 @@ def test_latency_figures_say_that_x86_is_no_edge_device():
     drawn = FIGURES["latency"](part_b()["quantization"])
     assert [text.get_text() for text in drawn.axes[0].texts] == ["not resolved"]
     plt.close(drawn)
+
+
+def test_a_low_sqnr_is_explained_by_node_tensor_and_constants():
+    tables = part_b()
+    sentence, remedies = layer_sensitivity.why_low(tables, WORKLOAD["workload"])
+    assert sentence == (
+        "`asym_tensor_minmax`: `next` is the first node below 10 dB; `b` ranges to 1.2e+04, 99.9 % "
+        "of it to 11, and keeps 38.0 dB, its worst entry -0.5 dB (ranges of its entries 3e+03 "
+        "times apart). Extreme constants: w (2e+04)."
+    )
+    assert "`split_outputs`" in remedies.split(";")[0] and "`exclude` does not" in remedies
+    assert layer_sensitivity.why_low(tables, "another") == []

@@ -281,6 +281,33 @@ rule outputs_table:
         "../scripts/outputs_table.py"
 
 
+rule low_table:
+    """Why the SQNR of a strategy is low; nothing is run for those that keep enough."""
+    input:
+        extensions=EXTENSIONS,
+        datasets=[dataset_file(name, "arrays.npz") for name in FLOATS],
+        models=per_float(f"{NETWORK}/model.onnx"),
+        fp32=per_float(f"{NETWORK}/fp32_logits.npz"),
+        logits=per_kept(f"{STRATEGY}/logits.npz", list(STRATEGIES)),
+        executables=per_kept(f"{STRATEGY}/executable.onnx", list(STRATEGIES)),
+    output:
+        table=f"{TABLES}/low_sqnr.csv",
+    log:
+        f"{LOGS}/low_table.log",
+    benchmark:
+        f"{BENCHMARKS}/low_table.tsv"
+    conda:
+        "../../envs/edgeint8.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(3000),
+    params:
+        code=code("low_table"),
+        strategies={name: strategies_of(name, list(STRATEGIES)) for name in FLOATS},
+    script:
+        "../scripts/low_table.py"
+
+
 rule calibration_draws:
     input:
         extensions=EXTENSIONS,

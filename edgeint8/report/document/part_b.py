@@ -14,6 +14,7 @@ NOT_EDGE = "x86, not an edge device"
 LINKS = (
     "quantization",
     "recommendation",
+    "low_sqnr",
     "draws",
     "learning",
     "ablation",
@@ -36,6 +37,7 @@ def section(tables: Tables) -> str:
             heading("The evidence", tables, "quantization", "draws"),
             _how_to_read(frame),
             *(part for name in workloads for part in _evidence(tables, name)),
+            *_why_low(tables, workloads),
             figure("accuracy", "Accuracy by strategy with its 95 % interval"),
             processor(frame),
             heading("Why", tables, "quantization", "draws", "layer_traits", "levels"),
@@ -50,6 +52,20 @@ def section(tables: Tables) -> str:
             *_latency(frame),
         ]
     )
+
+
+def _why_low(tables: Tables, workloads: list[str]) -> list[str]:
+    """The strategies that keep at most 20 dB, if there are any."""
+    if tables["low_sqnr"].empty:
+        return []
+    return [
+        heading("Why is it low", tables, "low_sqnr"),
+        *(
+            part
+            for name in workloads
+            for part in _bullets(name, layer_sensitivity.why_low(tables, name))
+        ),
+    ]
 
 
 def processor(quantization: pd.DataFrame) -> str:

@@ -118,3 +118,35 @@ def _suggestion(row: Mapping[str, Any], total: int) -> str:
         f"{row['sqnr_db_before']:.1f} to {row['sqnr_db_after']:.1f} dB{accuracy}, both run on "
         f"{row['images']:,} images of the hold-out ({tried})."
     )
+
+
+def why_low(tables: Tables, workload: str) -> list[str]:
+    """Where strategies with a low SQNR lose it, and what an integer-only chip can do about it."""
+    rows = of(tables["low_sqnr"], workload)
+    if rows.empty:
+        return []
+    remedies = (
+        "Remedies: `clamp_masks`, `equalize`, weights per channel and `split_outputs` leave what "
+        "an integer-only chip runs; `exclude` does not, it asks for a floating-point unit."
+    )
+    return [*(_loss(row) for row in rows.to_dict("records")), remedies]
+
+
+def _loss(row: dict[str, Any]) -> str:
+    """One strategy: the node, the tensor with its ranges, the constants."""
+    node, tensor = row["first_node_below_10_db"], row["worst_tensor"]
+    text = (
+        f"`{row['strategy']}`: no node of its own falls below 10 dB"
+        if pd.isna(node)
+        else f"`{row['strategy']}`: `{node}` is the first node below 10 dB"
+    )
+    if not pd.isna(tensor):
+        text += (
+            f"; `{tensor}` ranges to {row['range']:.3g}, 99.9 % of it to {row['bulk_range']:.3g}, "
+            f"and keeps {row['sqnr_db']:.1f} dB, its worst entry "
+            f"{row['worst_entry_sqnr_db']:.1f} dB"
+        )
+    if not pd.isna(row["range_ratio"]) and row["range_ratio"] > 1:
+        text += f" (ranges of its entries {row['range_ratio']:.3g} times apart)"
+    constants = row["extreme_constants"]
+    return f"{text}." + (f" Extreme constants: {constants}." if isinstance(constants, str) else "")
