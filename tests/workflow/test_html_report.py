@@ -1,4 +1,4 @@
-"""report.html: pages and captions, and that a browser shows what it promises."""
+"""Snakemake's own report: pages and captions, and that a browser shows what it promises."""
 
 import importlib.util
 import json
@@ -81,7 +81,7 @@ def test_the_report_becomes_a_page_without_links_to_files_beside_it():
 
 
 def shown(report, *steps):
-    """The DOM, scripts apart, that Chromium ends with after these clicks in report.html."""
+    """The DOM, scripts apart, that Chromium ends with after these clicks in a report."""
     head, _, tail = report.read_text().rpartition("</body>")
     text = head + CLICKS % json.dumps(steps) + tail
     with tempfile.TemporaryDirectory() as folder:
@@ -97,7 +97,7 @@ def shown(report, *steps):
 
 @pytest.fixture
 def html_report(project):
-    """What `make report` writes of a small study: a topology on two machines."""
+    """What `make snakemake-report` writes of a small study: a topology on two machines."""
     overlay = {
         "run": {"workloads": ["net"], "strategies": [], "detail_strategies": []},
         "workloads": {"net": {"topology": "net.csv"}},
@@ -107,12 +107,15 @@ def html_report(project):
     (project.root / "net.csv").write_text(TOPOLOGY)
     (project.root / "my.yaml").write_text(yaml.safe_dump(overlay))
     project.make("snakemake-report", "CONFIG=my.yaml")
-    return project.root
+    return project.root / "snakemake-report.html"
 
 
 @needs_markdown
 @needs_chromium
 def test_a_browser_shows_the_report_its_tables_and_figures(html_report):
+    ours = shown(html_report.parent / "results/report.html")
+    assert 'id="figure-roofline"' in ours and 'id="table-dse"' in ours
+    assert 'role="columnheader"' in ours  # the library has seen the tables
     start = shown(html_report)
     assert "from a trained network to INT8 hardware" in start
     assert "D: systolic arrays" in start and "B: quantisation" not in start

@@ -8,6 +8,7 @@ import pandas as pd
 from edgeint8.report.document import part_a, part_b, part_c, part_d
 from edgeint8.report.document.summary import summary
 from edgeint8.report.findings import answers, completeness, limits
+from edgeint8.report.findings.witnesses import witness_table
 from edgeint8.report.markdown import Tables, heading
 
 QUESTIONS = (
@@ -63,6 +64,7 @@ def executive(tables: Tables) -> str:
         parts.append(heading(QUESTIONS[2], tables, "dse", "roofline", "best", "crosscheck"))
         parts += [answers.hardware_answer(tables, name) for name in _workloads(roofline)]
         parts.append(answers.crosscheck_answer(tables["crosscheck"]))
+    parts += ["### Witnesses", witness_table(tables)]
     return "\n\n".join(part for part in parts if part)
 
 
