@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from edgeint8.report.findings.witnesses import NONE, witness_table, witnesses
+from edgeint8.report.document.witnesses import NONE, witness_table, witnesses
 
 GOLDEN = pd.DataFrame(
     {

@@ -7,8 +7,8 @@ import pandas as pd
 
 from edgeint8.report.document import part_a, part_b, part_c, part_d
 from edgeint8.report.document.summary import summary
+from edgeint8.report.document.witnesses import witness_table
 from edgeint8.report.findings import answers, completeness, limits
-from edgeint8.report.findings.witnesses import witness_table
 from edgeint8.report.markdown import Tables, heading
 
 QUESTIONS = (
