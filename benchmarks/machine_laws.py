@@ -128,8 +128,8 @@ def off_the_front(name: str, layers: Sequence[Layer]) -> Row:
         "network": name,
         "case": "off the front",
         "compared": len(products),
-        "worse": sum(product < best.product for product in products),
-        "worst": best.product / min(products) - 1,
+        "worse": sum(product < best.figure for product in products),
+        "worst": best.figure / min(products) - 1,
     }
 
 

@@ -29,13 +29,14 @@ from edgeint8.arch.cost.schedule import scheduled_cycles
 from edgeint8.arch.explore.design_space import constraints, design_space
 from edgeint8.arch.explore.explore import explore as explore_space
 from edgeint8.arch.explore.front import front_rows
-from edgeint8.arch.explore.recommended import recommend, recommended_row
+from edgeint8.arch.explore.need import Need
+from edgeint8.arch.explore.recommended import need_columns, recommend, recommended_row
 from edgeint8.arch.machine.hardware import Hardware
 from edgeint8.arch.machine.technology import Technology, load_technology, using
 from edgeint8.arch.network.inputs import find_hardware, preset_names, read_layers
 from edgeint8.arch.network.layers import Layer
 from edgeint8.arch.network.memory import memory
-from edgeint8.arch.network.totals import mac_count, per_image
+from edgeint8.arch.network.totals import batch_of_layers, mac_count, per_image
 from edgeint8.arch.questions.advice import changes
 from edgeint8.arch.questions.summary import network_totals, summary
 from edgeint8.conventions import IMAGES_AT_ONCE, Array, Row
@@ -164,17 +165,21 @@ def explore(
     technology: str | Path | None = None,
     dram: str = "mixed",
     reading: Mapping[str, Any] = NOTHING,
+    rate: float | None = None,
+    deadline_ms: float | None = None,
     **options: Any,
 ) -> Front:
     """The exact front of cycles, energy, area and bandwidth over every array in the ranges.
 
+    The recommended design is the smallest within 10 % of the least energy for `rate` (inferences a
+    second) or `deadline_ms`, idle time included; without either, least energy times delay.
     `options` are the keys of ``explore`` in a study file, with its defaults: ``sram_kb``,
     ``bandwidth``, ``dataflows``, ``pipelined``, ``constraints``, ``dram_gb_per_s`` and so on;
     `technology` and `dram` are those of `cost`, `reading` as for `layers`.
     """
     with using(_technology(technology), dram):
         found = read_layers(network, _sizes(shape), **reading)
-        return _explore(found, rows, cols, options)
+        return _explore(found, rows, cols, options, Need(rate, deadline_ms))
 
 
 def _explore(
@@ -182,18 +187,22 @@ def _explore(
     rows: tuple[int, int],
     cols: tuple[int, int],
     options: Mapping[str, Any],
+    need: Need,
 ) -> Front:
     """The answer of `explore`, at the constants in use."""
     chosen = section_of("explore", {"rows": list(rows), "cols": list(cols), **options})
     limits = constraints(chosen)
     front = explore_space(found, design_space(chosen), limits)
-    best = recommend(found, front, chosen["dram_gb_per_s"], 1, limits)
+    best = recommend(found, front, chosen["dram_gb_per_s"], 1, limits, need)
+    stated = {} if best is None else need_columns(best, 0, batch_of_layers(found))
     return Front(
         designs=front.designs,
         feasible=front.feasible,
         front=tuple(_without_workload(front_rows("", found, front))),
         incomplete=mac_count(found).warning,
-        best=None if best is None else _without_workload([recommended_row("", found, best)])[0],
+        best=None
+        if best is None
+        else _without_workload([recommended_row("", found, best) | stated])[0],
     )
 
 

@@ -125,6 +125,8 @@ def _explore(options: argparse.Namespace) -> Any:
         shape=_shapes(options),
         technology=options.technology,
         dram=options.dram,
+        rate=options.rate,
+        deadline_ms=options.deadline_ms,
     )
 
 
@@ -225,6 +227,8 @@ def _add_explore(parser: Parser) -> None:
     _add_technology(parser)
     for name in ("rows", "cols"):
         parser.add_argument(f"--{name}", nargs=2, type=int, default=(4, 256), metavar="N")
+    parser.add_argument("--rate", type=float, metavar="N", help="inferences a second needed")
+    parser.add_argument("--deadline-ms", type=float, metavar="N", help="longest useful inference")
 
 
 def _add_data(parser: Parser) -> None:

@@ -261,6 +261,8 @@ def _workload(name: str, values: Mapping[str, Any], machines: tuple[str, ...]) -
     for key, takers in (*limited, ("metric", "model or onnx or tflite")):
         if key in options and kinds[0] not in takers.split(" or "):
             raise ConfigError(f"{key} for a {kinds[0]}", where=where, allowed=f"with {takers} only")
+    if "rate" in options and "deadline_ms" in options:
+        raise ConfigError("rate and deadline_ms given", where=where, allowed="one of the two")
     if "metric_margin" in options and "metric" not in options:
         raise ConfigError("a margin without a metric", where=where, allowed="add metric")
     file = str(options.get("metric", "")).rpartition(":")[0]

@@ -69,12 +69,13 @@ BEST = Table(
         integer(
             "rank",
             "",
-            "by energy times delay at the recommended bandwidth; 1 is recommended",
+            "1 is recommended: by area within 10 % of the least energy for the stated need, or by "
+            "energy times delay at the recommended bandwidth",
         ),
         number(
             "behind_to_be_had",
             "share",
-            "energy times delay above the least of the bandwidths that are to be had",
+            "the objective's figure above the least of the bandwidths that are to be had",
         ),
         number("behind_any", "share", "the same above the least of all, unlimited included"),
         number(
@@ -86,6 +87,16 @@ BEST = Table(
         flag("scalesim_choice", "true for the design that has fewest of them"),
         text("constraints", "the limits of the study, in words"),
         *OF_ONE_INFERENCE,
+        text(
+            "objective",
+            "`rate` (energy a period), `deadline` (energy an inference) or `edp` (energy times "
+            "delay: no need is stated)",
+        ),
+        number("rate", "inferences a second", "that the workload states"),
+        number("deadline_ms", "ms", "that the workload states"),
+        number("period_energy_pj", "pJ", "an inference at this rate, idle until the next included"),
+        number("rate_power_mw", "mW", "`period_energy_pj` times `rate`"),
+        number("idle_power_mw", "mW", "of a waiting array: the clock of its elements"),
     ),
 )
 
@@ -109,7 +120,12 @@ BAND = Table(
         ),
     ),
     (
-        integer("draws", "", "in which every constant varies by itself"),
+        integer(
+            "draws",
+            "",
+            "in which every constant varies by itself; 0 where a need is stated, for draws rank by "
+            "energy times delay",
+        ),
         number("draws_won", "share", "of them, in which `best_hardware` has the least product"),
         text("dethroned_by", "ends of one constant's band that alone cost mid's design its place"),
         text("flip_constant", "the constant that alone dethrones mid's design soonest"),

@@ -86,7 +86,7 @@ def test_the_recommended_design_by_brute_force(level, limit) -> None:
     assert found is not None
     bandwidth, expected = brute_choice(limit, level)
     assert {design.hardware.bandwidth_bpc for design in found.designs} == {bandwidth}
-    assert [design.product for design in found.designs] == expected
+    assert [design.figure for design in found.designs] == expected
     assert found.least == min(machine_products(level).values())
     for design in found.designs:
         costs = [layer.cost for layer in machine_costs(NETWORK, design.hardware)]
@@ -133,7 +133,7 @@ def test_branch_and_bound_is_brute_force_over_the_front(space, count, limit) -> 
     expected = [(product, n) for product, n in products if product <= most][:count]
     ranking = Ranking(NETWORK, exploration)
     found = ranking.best(range(len(exploration.numbers)), count, most)
-    assert [(design.product, design.number) for design in found] == expected
+    assert [(design.figure, design.number) for design in found] == expected
 
 
 def test_no_design_is_run_that_the_bound_rules_out(monkeypatch) -> None:
@@ -146,7 +146,7 @@ def test_no_design_is_run_that_the_bound_rules_out(monkeypatch) -> None:
 
     monkeypatch.setattr(Ranking, "_design", counted)
     (best,) = ranking.best(range(len(exploration.numbers)), 1)
-    ruled_out = sum(least > best.product for least in ranking.least)
+    ruled_out = sum(least > best.figure for least in ranking.least)
     assert len(walked) == len(ranking.least) - ruled_out < len(ranking.least) / 2
 
 
@@ -178,7 +178,7 @@ def test_designs_without_a_machine_are_ranked_by_the_bound(monkeypatch) -> None:
             assert math.isnan(row["machine_cycles"])
         place = list(exploration.numbers).index(found.designs[0].number)
         product = int(exploration.energy_fj[place]) * int(exploration.cycles[place])
-        assert found.designs[0].product == product
+        assert found.designs[0].figure == product
 
     by_the_bound(replace(SPACE, shared_bus=False))
     monkeypatch.setattr(search, "MOST_TILES", 0)
@@ -200,7 +200,7 @@ def test_less_bandwidth_is_recommended_where_more_wins_little() -> None:
     assert found is not None and found.designs[0].hardware.bandwidth_bpc == min(near)
     limited = recommend(NETWORK, explore(NETWORK, space), 3.0, EVERYTHING)
     assert limited is not None and limited.designs[0].hardware.bandwidth_bpc == 1
-    assert limited.designs[0].product > NEARLY * found.designs[0].product
+    assert limited.designs[0].figure > NEARLY * found.designs[0].figure
 
 
 @pytest.mark.parametrize(("bandwidths", "stands_in"), [((8, None), 8), ((None,), None)])

@@ -80,6 +80,7 @@ rule explore_designs:
     params:
         code=code("explore"),
         options=STUDY.explore,
+        workload=options_of,
         dram=STUDY.dram,
         cache=f"{RESULTS}/simulations",
         limits=STUDY.simulation,

@@ -9,6 +9,7 @@ from edgeint8.arch.explore.design_space import constraints, design_space
 from edgeint8.arch.explore.energy_band import band_rows, recommend_band
 from edgeint8.arch.explore.explore import explore
 from edgeint8.arch.explore.front import front_check_rows, front_rows
+from edgeint8.arch.explore.need import need_of
 from edgeint8.arch.explore.recommended import best_rows
 from edgeint8.arch.machine.constants import LEVELS
 from edgeint8.arch.machine.technology import of_files, using
@@ -29,9 +30,12 @@ with job(snakemake), using(of_files(snakemake.input.technology), snakemake.param
     silent = "EDGEINT8_NO_BARS" in os.environ or None  # None: off where nobody watches
     with tqdm(total=3 * space.size, unit="design", file=sys.__stderr__, disable=silent) as bar:
         levels = {level: explore(layers, space, kept, level, bar.update) for level in LEVELS}
-    band = recommend_band(layers, levels, limit, kept)
+    need = need_of(snakemake.params.workload, options["objective"])
+    band = recommend_band(layers, levels, limit, kept, need)
     found, best = levels["mid"], band["mid"]
     print(f"{found.designs:,} designs, {found.feasible:,} inside the constraints")
+    if best is None and need.objective != "edp":
+        print(f"{workload}: no design is recommended for the stated {need}")
     sizes = {"designs": found.designs, "feasible_designs": found.feasible}
     write_csv(snakemake.output.pareto, [row | sizes for row in front_rows(workload, layers, found)])
     limits = options["constraints"]

@@ -17,6 +17,7 @@ from edgeint8.arch.explore.draws import (
     shares,
 )
 from edgeint8.arch.explore.explore import Exploration, explore
+from edgeint8.arch.explore.need import NO_NEED, Need
 from edgeint8.arch.explore.recommended import CANDIDATES, Recommendation, recommend
 from edgeint8.arch.machine.constants import LEVELS, Level
 from edgeint8.arch.network.layers import Layer
@@ -35,10 +36,13 @@ def recommend_band(
     explorations: Mapping[Level, Exploration],
     dram_gb_per_s: float | None = None,
     limits: Constraints = NO_LIMITS,
+    need: Need = NO_NEED,
 ) -> dict[Level, Recommendation | None]:
     """What is recommended at each level; at mid as many candidates as are ranked, else one."""
     return {
-        level: recommend(layers, found, dram_gb_per_s, CANDIDATES if level == "mid" else 1, limits)
+        level: recommend(
+            layers, found, dram_gb_per_s, CANDIDATES if level == "mid" else 1, limits, need
+        )
         for level, found in explorations.items()
     }
 
@@ -54,7 +58,7 @@ def band_rows(
     between the energy times delay of the designs on both; `best_rank_mid` the place (from 1) of
     this level's recommended design among those ranked at mid, 0 when it is not among them.
     `best` is that of `recommend_band`. `draws_won` and the columns after it let every constant vary
-    by itself: `draws`.
+    by itself (`draws`), which ranks by energy times delay: with another objective they are empty.
     """
     mid = explorations["mid"]
     ranking = [] if best["mid"] is None else [d.hardware.id for d in best["mid"].designs]
@@ -82,7 +86,7 @@ def band_rows(
 
 def _competition(best: Mapping[Level, Recommendation | None]) -> tuple[Contender, ...]:
     """The designs ranked at mid and the recommended ones of the other levels, each once."""
-    if best["mid"] is None:
+    if best["mid"] is None or best["mid"].need.objective != "edp":
         return ()
     others = [found.designs[0] for found in best.values() if found is not None]
     designs = {d.hardware.id: d for d in (*best["mid"].designs, *others)}

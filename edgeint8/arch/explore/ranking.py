@@ -1,9 +1,9 @@
 """Designs of a front ranked by the machine that waits for tiles: branch and bound.
 
 The sweep knows the bound, in which computing and moving overlap as a whole. Designs are walked in
-the order of the least energy times delay that the bound allows them; each gets the best tile of
-every layer on the machine, from which its cycles, bytes and energy come, until the next one could
-not be better with the bound's. docs/machine.md, equations 13 and 14.
+the order of the least figure of the need (`need.py`) that the bound allows them; each gets the best
+tile of every layer on the machine, from which its cycles, bytes and energy come, until the next one
+could not be better with the bound's. docs/machine.md, equations 13 and 14.
 """
 
 import math
@@ -13,6 +13,7 @@ from functools import cached_property, lru_cache
 
 from edgeint8.arch.cost.energy import (
     Accesses,
+    area_mm2,
     count_accesses,
     energy_fj,
     network_energy_fj,
@@ -30,29 +31,30 @@ from edgeint8.arch.cost.physical import (
 from edgeint8.arch.cost.tile_space import TileSizes
 from edgeint8.arch.explore.design_space import NO_LIMITS, Constraints
 from edgeint8.arch.explore.explore import Exploration
+from edgeint8.arch.explore.need import NO_NEED, WORTH, Need
 from edgeint8.arch.machine.constants import DRAM_PER_BYTE, Level, sram_fj_per_byte
 from edgeint8.arch.machine.hardware import Hardware
 from edgeint8.arch.network.layers import Layer
+from edgeint8.arch.network.totals import batch_of_layers
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A design with what each layer costs on the machine, and the energy of these costs."""
+    """A design with what each layer costs on the machine, and the energy of these costs.
+
+    `figure` is what the need wants small, by default energy times delay.
+    """
 
     number: int
     hardware: Hardware
     costs: tuple[LayerCost, ...]
     energy_fj: int
+    figure: int
 
     @property
     def cycles(self) -> int:
         """Cycles of all layers, one after another."""
         return total_cycles(self.costs)
-
-    @property
-    def product(self) -> int:
-        """Energy times delay, in femtojoule cycles: one clock for all designs of a space."""
-        return self.energy_fj * self.cycles
 
     def keeps(self, limits: Constraints) -> bool:
         """Whether time and power on the machine are inside the limits. Equation 34."""
@@ -66,13 +68,25 @@ class Candidate:
 class Ranking:
     """The designs of a front on the machine, or by the bound alone (`machine` False).
 
-    Designs whose machine breaks one of the `limits` are left out.
+    Designs whose machine breaks one of the `limits`, or is too slow for the need, are left out.
     """
 
     layers: Sequence[Layer]
     exploration: Exploration
     limits: Constraints = NO_LIMITS
     machine: bool = True
+    need: Need = NO_NEED
+
+    @cached_property
+    def batch(self) -> int:
+        """Inferences a run."""
+        return batch_of_layers(self.layers)
+
+    @cached_property
+    def longest(self) -> float:
+        """Cycles that a run may take for the need."""
+        longest = self.need.longest_cycles(self.exploration.space.clock_hz, self.batch)
+        return math.inf if longest is None else longest
 
     @cached_property
     def hardware(self) -> list[Hardware]:
@@ -87,41 +101,73 @@ class Ranking:
 
     @cached_property
     def least(self) -> list[int]:
-        """Energy times delay that no machine of a design falls below. Equation 13."""
-        pairs = zip(self.least_energy_fj, self.exploration.cycles, strict=True)
-        return [energy * int(cycles) for energy, cycles in pairs]
+        """Figure of the need that no machine of a design falls below. Equation 13."""
+        columns = zip(self.hardware, self.least_energy_fj, self.exploration.cycles, strict=True)
+        return [self._figure(hardware, fj, int(cycles)) for hardware, fj, cycles in columns]
+
+    def _figure(self, hardware: Hardware, energy_fj: int, cycles: int) -> int:
+        return self.need.figure(energy_fj, cycles, hardware, self.exploration.level, self.batch)
 
     def best(
         self, places: Iterable[int], count: int, limit: float = math.inf
     ) -> tuple[Candidate, ...]:
-        """The `count` of least energy times delay, none above `limit`; best first. Equation 14."""
+        """The `count` of least figure, none above `limit`; best first. Equation 14."""
         found: list[Candidate] = []
         for place in sorted(places, key=lambda place: (self.least[place], place)):
             if self.least[place] > limit:
                 break
             design = self._design(place, limit)
-            if design is None or design.product > limit:
+            if design is None or design.figure > limit:
                 continue
-            found = sorted([*found, design], key=lambda entry: (entry.product, entry.number))
+            found = sorted([*found, design], key=lambda entry: (entry.figure, entry.number))
             if len(found) >= count:
                 found = found[:count]
-                limit = found[-1].product
+                limit = found[-1].figure
         return tuple(found)
+
+    def smallest(self, places: Iterable[int], count: int) -> tuple[Candidate, ...]:
+        """The `count` smallest within `WORTH` per cent of the least figure. Equation 51.
+
+        Of one area the least bandwidth comes first, then the least figure.
+        """
+        places = list(places)
+        least = self.best(places, 1)
+        if not least:
+            return ()
+        limit = least[0].figure * (100 + WORTH) // 100
+        found: list[Candidate] = []
+        areas = {place: area_mm2(self.hardware[place]) for place in places}
+        for place in sorted(places, key=lambda place: (areas[place], place)):
+            if len(found) >= count and areas[place] > area_mm2(found[-1].hardware):
+                break
+            design = self._design(place, limit) if self.least[place] <= limit else None
+            if design is not None and design.figure <= limit:
+                found.append(design)
+        return tuple(sorted(found, key=_by_size)[:count])
 
     def _design(self, place: int, limit: float) -> Candidate | None:
         """One design, None once the layers so far and the bound of the others pass `limit`."""
         hardware, exploration = self.hardware[place], self.exploration
         least_fj, cycles = self.least_energy_fj[place], int(exploration.cycles[place])
         costs = []
+        if cycles > self.longest:
+            return None
         for layer in network_layers(self.layers, DEFAULT):
             cost, bound_cycles = _layer_cost(layer, hardware, self.machine)
             costs.append(cost)
             cycles += cost.cycles - bound_cycles
-            if least_fj * cycles > limit:
+            if cycles > self.longest or self._figure(hardware, least_fj, cycles) > limit:
                 return None
         energy = sum(network_energy_fj(costs, hardware, exploration.level).values())
-        design = Candidate(int(exploration.numbers[place]), hardware, tuple(costs), energy)
+        number, figure = int(exploration.numbers[place]), self._figure(hardware, energy, cycles)
+        design = Candidate(number, hardware, tuple(costs), energy, figure)
         return design if design.keeps(self.limits) else None
+
+
+def _by_size(design: Candidate) -> tuple[float, float, int, int]:
+    bandwidth = design.hardware.bandwidth_bpc
+    wide = math.inf if bandwidth is None else bandwidth
+    return area_mm2(design.hardware), wide, design.figure, design.number
 
 
 @lru_cache(maxsize=1 << 16)

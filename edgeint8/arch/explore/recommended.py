@@ -7,6 +7,10 @@ most of it. The rule, stated before any result:
    stays on the front as the bound of what more of it could buy.
 2. Of these the least one whose best design comes within `NEARLY` of the best energy times delay.
 3. At that bandwidth least energy times delay, both those of the machine that waits for tiles.
+
+That is the rule without a stated need. With one (`need.py`) idle time has its price, and bandwidth
+decides only between equals: of all designs that are to be had and fast enough, those within
+`WORTH` per cent of the least energy, and of these the smallest.
 """
 
 import math
@@ -19,7 +23,9 @@ from edgeint8.arch.cost.physical import dram_bytes_per_cycle
 from edgeint8.arch.explore.design_space import NO_LIMITS, Constraints
 from edgeint8.arch.explore.explore import Exploration
 from edgeint8.arch.explore.front import design_row
+from edgeint8.arch.explore.need import NO_NEED, Need, idle_fj_per_cycle
 from edgeint8.arch.explore.ranking import Candidate, Ranking
+from edgeint8.arch.machine.constants import Level
 from edgeint8.arch.machine.hardware import Hardware
 from edgeint8.arch.network.layers import Layer
 from edgeint8.arch.network.totals import batch_of_layers, mac_count, per_image
@@ -32,16 +38,19 @@ CANDIDATES = 40
 
 @dataclass(frozen=True)
 class Recommendation:
-    """Designs of the recommended bandwidth, best first, and the least products they compete with.
+    """The best designs, best first, and the least figures of the need that they compete with.
 
-    `least_to_be_had` is over all bandwidths that are to be had, `least` over all of the space.
-    `machine` is False where designs had to be ranked by the bound.
+    Without a need all have the recommended bandwidth. `least_to_be_had` is over all bandwidths that
+    are to be had, `least` over all of the space. `machine` is False where designs had to be ranked
+    by the bound, `level` that of the constants.
     """
 
     designs: tuple[Candidate, ...]
     least_to_be_had: int
     least: int
     machine: bool = True
+    need: Need = NO_NEED
+    level: Level = "mid"
 
 
 def recommend(
@@ -50,6 +59,7 @@ def recommend(
     dram_gb_per_s: float | None = None,
     candidates: int = CANDIDATES,
     limits: Constraints = NO_LIMITS,
+    need: Need = NO_NEED,
 ) -> Recommendation | None:
     """The rule of this module; None where nothing is feasible. 1 GB is 1e9 bytes, None no limit.
 
@@ -61,7 +71,7 @@ def recommend(
     """
     if not mac_count(layers).complete:
         return None
-    ranking = Ranking(layers, exploration, limits, exploration.space.shared_bus)
+    ranking = Ranking(layers, exploration, limits, exploration.space.shared_bus, need)
     limit = math.inf if dram_gb_per_s is None else dram_gb_per_s
     try:
         return _recommend(ranking, limit, candidates)
@@ -75,12 +85,21 @@ def _recommend(ranking: Ranking, gb_per_s_limit: float, candidates: int) -> Reco
     best = ranking.best(chain(*had), 1)
     if not best:
         return None
-    least = best[0].product
+    (least_of_all,) = ranking.best(chain(*groups), 1)
+    least = best[0].figure
+    designs = _designs(ranking, had, least, candidates)
+    kept = (ranking.machine, ranking.need, ranking.exploration.level)
+    return Recommendation(designs, least, least_of_all.figure, *kept)
+
+
+def _designs(
+    ranking: Ranking, had: Sequence[Sequence[int]], least: int, candidates: int
+) -> tuple[Candidate, ...]:
+    if ranking.need.objective != "edp":
+        return ranking.smallest(chain(*had), candidates)
     nearly = NEARLY * least
     enough = next(group for group in had if ranking.best(group, 1, nearly))
-    designs = ranking.best(enough, candidates)
-    (least_of_all,) = ranking.best(chain(*groups), 1)
-    return Recommendation(designs, least, least_of_all.product, ranking.machine)
+    return ranking.best(enough, candidates)
 
 
 def gb_per_s(hardware: Hardware) -> float:
@@ -113,6 +132,21 @@ def recommended_row(
     return row | {"machine_cycles": cycles}
 
 
+def need_columns(found: Recommendation, place: int, batch: int) -> Row:
+    """The need, and what a ranked design takes at its rate, an inference; nan without a rate."""
+    need, design = found.need, found.designs[place]
+    picojoules = math.nan if need.rate is None else per_image(design.figure, batch) / 1e3
+    idle = idle_fj_per_cycle(design.hardware, found.level) * design.hardware.clock_hz
+    return {
+        "objective": need.objective,
+        "rate": math.nan if need.rate is None else need.rate,
+        "deadline_ms": math.nan if need.deadline_ms is None else need.deadline_ms,
+        "period_energy_pj": picojoules,
+        "rate_power_mw": picojoules * 1e-9 * (need.rate or math.nan),
+        "idle_power_mw": idle * 1e-12,
+    }
+
+
 def best_rows(
     workload: str,
     layers: Sequence[Layer],
@@ -142,14 +176,14 @@ def best_rows(
         row = recommended_row(workload, layers, found, place)
         row |= {
             "rank": place + 1,
-            "behind_to_be_had": design.product / found.least_to_be_had - 1,
-            "behind_any": design.product / found.least - 1,
+            "behind_to_be_had": design.figure / found.least_to_be_had - 1,
+            "behind_any": design.figure / found.least - 1,
             "dram_gb_per_s": gb_per_s(design.hardware),
             "scalesim_cycles": per_image(simulated[place], batch),
             "scalesim_choice": place == choice,
             "constraints": constraint_text({**limits, "dram_gb_per_s": kept}),
         }
-        rows.append(row)
+        rows.append(row | need_columns(found, place, batch))
     return rows
 
 

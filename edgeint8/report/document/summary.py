@@ -105,6 +105,19 @@ def _at_full_speed(tables: Tables, workload: str) -> str:
     return f"{speed}, {busy}, {first['area_mm2']:.2f} mm²"
 
 
+def _at_its_rate(tables: Tables, workload: str) -> str:
+    rows = of(tables["best"], workload)
+    if rows.empty or "objective" not in rows:
+        return ""
+    first = rows.iloc[0]
+    if pd.isna(first["rate"]):
+        stated = pd.notna(first["deadline_ms"])
+        return f"within {first['deadline_ms']:g} ms" if stated else "no need stated"
+    busy = first["utilization"] * first["rate"] / first["fps"]
+    speed = f"{first['rate']:g} a second, {first['rate_power_mw']:,.3g} mW"
+    return f"{speed}, {100 * busy:.2g} % of its multipliers, {first['area_mm2']:.2f} mm²"
+
+
 def _bottleneck(tables: Tables, workload: str) -> str:
     rows = of(tables["best"], workload)
     return "" if rows.empty else CAUSES[rows["bound_by"].iloc[0]]
@@ -131,6 +144,7 @@ QUESTIONS: dict[str, tuple[str, Answer]] = {
     "recommended accumulator": ("accumulator", _width),
     "INT8 arena and flash": ("memory", _memory),
     "recommended design": ("best", _design),
+    "at the rate needed (45 nm)": ("best", _at_its_rate),
     "at full speed (45 nm)": ("best", _at_full_speed),
     "what binds it": ("best", _bottleneck),
     "numbers that differ from SCALE-Sim": ("crosscheck", _replica),

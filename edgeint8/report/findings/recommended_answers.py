@@ -20,16 +20,41 @@ def recommendation(best: pd.DataFrame) -> list[str]:
     first = best.iloc[0]
     limits = str(first["constraints"]) if isinstance(first["constraints"], str) else ""
     sentences = [
-        f"**Recommended** at {_bandwidth(first)}, with the least energy times delay "
+        f"**Recommended** at {_bandwidth(first)}, {_judged_by(first)} "
         f"{_ranked_by(first)}{f' within {limits}' if limits else ''}, is {design_text(first)}; "
         f"{_above_the_bound(first)}, which {CAUSES[first['bound_by']]} sets."
     ]
     others = best[best["rank"] == 2]
+    if _need(first):
+        return [" ".join([*sentences, _price_of_size(first)])]
     if len(others):
         second = others.iloc[0]
         behind = (1 + second["behind_any"]) / (1 + first["behind_any"]) - 1
         sentences.append(f"The runner-up, {percent(behind, 2)} behind, is {design_text(second)}.")
     return [" ".join([*sentences, _more_bandwidth(first)])]
+
+
+def _need(row: pd.Series) -> str:
+    """The stated need in words; nothing where energy times delay decided."""
+    if pd.notna(row.get("rate")):
+        return f"{row['rate']:g} inferences a second"
+    return f"{row['deadline_ms']:g} ms an inference" if pd.notna(row.get("deadline_ms")) else ""
+
+
+def _judged_by(row: pd.Series) -> str:
+    need = _need(row)
+    if need:
+        return f"the smallest design within 10 % of the least energy for {need}"
+    if row.get("objective") == "edp":
+        return "no need being stated, with the least energy times delay"
+    return "with the least energy times delay"
+
+
+def _price_of_size(row: pd.Series) -> str:
+    above = row["behind_to_be_had"]
+    if above <= 0:
+        return "It has the least energy as well."
+    return f"The least energy is {percent(above / (1 + above), 1)} lower, with more area."
 
 
 def _ranked_by(row: pd.Series) -> str:
@@ -80,11 +105,11 @@ def scale_sim_choice(best: pd.DataFrame) -> list[str]:
         "cycles (the replica's) it would take"
     )
     if row["rank"] == 1:
-        return [f"{start} the same design of that bandwidth."]
+        return [f"{start} the same design{'' if _need(first) else ' of that bandwidth'}."]
     behind = (1 + row["behind_any"]) / (1 + first["behind_any"]) - 1
     return [
-        f"{start} the design of rank {int(row['rank'])}, {percent(behind, 1)} more energy times "
-        f"delay: {design_text(row)}, {int(row['scalesim_cycles']):,} USER cycles against "
+        f"{start} the design of rank {int(row['rank'])}, {percent(behind, 1)} more "
+        f"{'energy' if _need(first) else 'energy times delay'}: {design_text(row)}, {int(row['scalesim_cycles']):,} USER cycles against "
         f"{int(first['scalesim_cycles']):,} of the recommended one."
     ]
 

@@ -1,0 +1,91 @@
+"""What a network is needed for: so many inferences a second, or each within a time.
+
+A need decides which figure of a design is to be small, and when a design is too slow. Without one
+there is only energy times delay. docs/physical_model.md, equations 48 to 51.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from edgeint8.arch.machine.constants import Level
+from edgeint8.arch.machine.hardware import Hardware
+from edgeint8.arch.machine.processing_element import clock_fj
+from edgeint8.errors import ConfigError
+
+Objective = Literal["rate", "deadline", "edp"]
+WORTH = 10
+"""Per cent above the least figure that a smaller design may take. Equation 51."""
+
+
+@dataclass(frozen=True)
+class Need:
+    """What is asked of a design; without rate and deadline energy times delay is its figure.
+
+    Parameters
+    ----------
+    rate
+        Inferences a second, evenly spaced: the figure is femtojoules a period, idle included.
+    deadline_ms
+        Longest time of an inference: the figure is femtojoules of a run.
+    """
+
+    rate: float | None = None
+    deadline_ms: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.rate is not None and self.deadline_ms is not None:
+            raise ConfigError("rate and deadline_ms", where="need", allowed="one of the two")
+        for name in ("rate", "deadline_ms"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < math.inf:
+                raise ConfigError(f"{name} is {value}", where="need", allowed="a number above 0")
+
+    @property
+    def objective(self) -> Objective:
+        """Whose figure decides."""
+        if self.rate is not None:
+            return "rate"
+        return "edp" if self.deadline_ms is None else "deadline"
+
+    def longest_cycles(self, clock_hz: float, batch: int = 1) -> int | None:
+        """Whole cycles that a run of `batch` inferences may take; None: any. Equation 48."""
+        if self.rate is not None:
+            return math.floor(batch * clock_hz / self.rate)
+        if self.deadline_ms is not None:
+            return math.floor(batch * clock_hz * self.deadline_ms / 1e3)
+        return None
+
+    def figure(
+        self, energy_fj: int, cycles: int, hardware: Hardware, level: Level, batch: int = 1
+    ) -> int:
+        """What is to be small of a run: fJ a period, fJ, or fJ cycles. Equations 49 and 50."""
+        if self.rate is not None:
+            period = self.longest_cycles(hardware.clock_hz, batch)
+            assert period is not None
+            return energy_fj + idle_fj_per_cycle(hardware, level) * (period - cycles)
+        return energy_fj * (cycles if self.deadline_ms is None else 1)
+
+
+NO_NEED = Need()
+
+
+def idle_fj_per_cycle(hardware: Hardware, level: Level) -> int:
+    """The clock of every element while the array waits, whole femtojoules a cycle. Equation 49."""
+    idle = clock_fj(hardware.dataflow, hardware.pipelined_folds, level)[1]
+    return hardware.processing_elements * idle
+
+
+def need_of(workload: Mapping[str, Any], objective: Objective) -> Need:
+    """The need that a workload states under the study's ``explore.objective``.
+
+    `rate` takes what is stated, `deadline` reads a rate as the deadline of a whole period, `edp`
+    ignores both.
+    """
+    rate, deadline_ms = workload.get("rate"), workload.get("deadline_ms")
+    if objective == "edp":
+        return NO_NEED
+    if objective == "deadline" and rate is not None:
+        return Need(deadline_ms=1e3 / rate)
+    return Need(rate, deadline_ms)
