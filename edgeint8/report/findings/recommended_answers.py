@@ -107,9 +107,10 @@ def scale_sim_choice(best: pd.DataFrame) -> list[str]:
     if row["rank"] == 1:
         return [f"{start} the same design{'' if _need(first) else ' of that bandwidth'}."]
     behind = (1 + row["behind_any"]) / (1 + first["behind_any"]) - 1
+    what = "energy" if _need(first) else "energy times delay"
     return [
-        f"{start} the design of rank {int(row['rank'])}, {percent(behind, 1)} more "
-        f"{'energy' if _need(first) else 'energy times delay'}: {design_text(row)}, {int(row['scalesim_cycles']):,} USER cycles against "
+        f"{start} the design of rank {int(row['rank'])}, {percent(behind, 1)} more {what}: "
+        f"{design_text(row)}, {int(row['scalesim_cycles']):,} USER cycles against "
         f"{int(first['scalesim_cycles']):,} of the recommended one."
     ]
 
