@@ -41,6 +41,7 @@ DATASET_OF = {
 }
 READING = ("shape", "constants", "batch_axis")  # keys of a workload that say how to read a file
 SELECTIONS = ("strategies", "hardware")  # keys of a workload that narrow the study's, no options
+NEEDS = ("rate", "deadline_ms")  # what a design is judged by: no option of training or reading
 # Keys of the study file that jobs take as they stand there.
 SECTIONS = (
     *("datasets", "simulation", "explore", "calibration_draws", "sensitivity", "golden"),
@@ -56,12 +57,14 @@ AGGREGATES = (
 class Workload:
     """One network of the study, what is tried on it, and its other keys with defaults filled in.
 
-    strategies: the study's, or its own selection; hardware: ids, likewise.
+    need: its rate or deadline_ms, where it states one; strategies: the study's, or its own
+    selection; hardware: ids, likewise.
     """
 
     name: str
     kind: Kind
     options: Mapping[str, Any]
+    need: Mapping[str, float]
     strategies: tuple[str, ...]
     hardware: tuple[str, ...]
 
@@ -281,7 +284,8 @@ def _workload(name: str, values: Mapping[str, Any], machines: tuple[str, ...]) -
     return Workload(
         name,
         KIND_OF_KEY[kinds[0]],
-        {key: value for key, value in options.items() if key not in SELECTIONS},
+        {key: value for key, value in options.items() if key not in (*SELECTIONS, *NEEDS)},
+        {key: options[key] for key in NEEDS if key in options},
         tuple(_known(own, "strategies", values, f"{where}.strategies")),
         tuple(options.get("hardware", machines)),
     )

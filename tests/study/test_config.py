@@ -46,6 +46,17 @@ def test_defaults_are_filled_in_at_every_depth():
     assert study.strategies["asym_channel_minmax"]["format"] == "qoperator"
 
 
+def test_a_need_is_no_option_of_the_network():
+    """Else a new rate would train again: the options are a parameter of training."""
+    study = load_study(changed(("workloads", "tiny_cnn_2d", "rate"), 60), SCHEMA)
+    workload, before = study.workload("tiny_cnn_2d"), load_study(study_config(), SCHEMA)
+    assert workload.need == {"rate": 60}
+    assert workload.options == before.workload("tiny_cnn_2d").options
+    both = changed(("workloads", "tiny_cnn_2d", "deadline_ms"), 5)
+    with pytest.raises(ConfigError, match=r"rate and deadline_ms given @ .*one of the two"):
+        load_study(both, SCHEMA)
+
+
 def test_the_costed_strategy_is_one_of_the_study() -> None:
     assert load_study(study_config(), SCHEMA).architecture == {
         "strategy": "recommended",

@@ -80,7 +80,7 @@ rule explore_designs:
     params:
         code=code("explore"),
         options=STUDY.explore,
-        workload=options_of,
+        need=lambda wildcards: dict(STUDY.workload(wildcards.workload).need),
         dram=STUDY.dram,
         cache=f"{RESULTS}/simulations",
         limits=STUDY.simulation,

@@ -30,7 +30,7 @@ with job(snakemake), using(of_files(snakemake.input.technology), snakemake.param
     silent = "EDGEINT8_NO_BARS" in os.environ or None  # None: off where nobody watches
     with tqdm(total=3 * space.size, unit="design", file=sys.__stderr__, disable=silent) as bar:
         levels = {level: explore(layers, space, kept, level, bar.update) for level in LEVELS}
-    need = need_of(snakemake.params.workload, options["objective"])
+    need = need_of(snakemake.params.need, options["objective"])
     band = recommend_band(layers, levels, limit, kept, need)
     found, best = levels["mid"], band["mid"]
     print(f"{found.designs:,} designs, {found.feasible:,} inside the constraints")

@@ -7,7 +7,7 @@ there is only energy times delay. docs/physical_model.md, equations 48 to 51.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from edgeint8.arch.machine.constants import Level
 from edgeint8.arch.machine.hardware import Hardware
@@ -77,13 +77,13 @@ def idle_fj_per_cycle(hardware: Hardware, level: Level) -> int:
     return hardware.processing_elements * idle
 
 
-def need_of(workload: Mapping[str, Any], objective: Objective) -> Need:
-    """The need that a workload states under the study's ``explore.objective``.
+def need_of(stated: Mapping[str, float], objective: Objective) -> Need:
+    """What a workload `stated` (``rate``, ``deadline_ms``, neither) under an ``explore.objective``.
 
     `rate` takes what is stated, `deadline` reads a rate as the deadline of a whole period, `edp`
     ignores both.
     """
-    rate, deadline_ms = workload.get("rate"), workload.get("deadline_ms")
+    rate, deadline_ms = stated.get("rate"), stated.get("deadline_ms")
     if objective == "edp":
         return NO_NEED
     if objective == "deadline" and rate is not None:

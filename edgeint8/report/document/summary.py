@@ -88,7 +88,10 @@ def _width(tables: Tables, workload: str) -> str:
 def _design(tables: Tables, workload: str) -> str:
     rows = of(tables["best"], workload)
     if rows.empty:
-        return "none: totals are incomplete" if incomplete(tables, workload) else ""
+        if incomplete(tables, workload):
+            return "none: totals are incomplete"
+        explored = len(of(tables["pareto"], workload))
+        return "none: no design meets need and limits" if explored else ""
     first = rows.iloc[0]
     sizes = "/".join(str(int(first[f"{name}_sram_kb"])) for name in ("ifmap", "filter", "ofmap"))
     array = f"**{first['dataflow']} {int(first['rows'])}x{int(first['cols'])}**"
@@ -112,7 +115,7 @@ def _at_its_rate(tables: Tables, workload: str) -> str:
     first = rows.iloc[0]
     if pd.isna(first["rate"]):
         stated = pd.notna(first["deadline_ms"])
-        return f"within {first['deadline_ms']:g} ms" if stated else "no need stated"
+        return f"within {first['deadline_ms']:g} ms" if stated else "none: by energy times delay"
     busy = first["utilization"] * first["rate"] / first["fps"]
     speed = f"{first['rate']:g} a second, {first['rate_power_mw']:,.3g} mW"
     return f"{speed}, {100 * busy:.2g} % of its multipliers, {first['area_mm2']:.2f} mm²"
