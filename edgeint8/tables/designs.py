@@ -69,8 +69,8 @@ BEST = Table(
         integer(
             "rank",
             "",
-            "1 is recommended: by area within 10 % of the least energy for the stated need, or by "
-            "energy times delay at the recommended bandwidth",
+            "1 is recommended: by area near the least energy for the stated need (equation 51), or "
+            "by energy times delay at the recommended bandwidth",
         ),
         number(
             "behind_to_be_had",

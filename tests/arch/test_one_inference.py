@@ -5,10 +5,12 @@ import pytest
 from product_networks import network, node, value, weights
 
 from edgeint8.arch.cost.energy import energy_band_pj
+from edgeint8.arch.cost.machine.cost import machine_cycles
 from edgeint8.arch.cost.physical import network_cost, total_cycles, total_dram_bytes
 from edgeint8.arch.explore.design_space import Constraints, DesignSpace
 from edgeint8.arch.explore.explore import explore
 from edgeint8.arch.explore.front import design_row
+from edgeint8.arch.explore.recommended import recommend
 from edgeint8.arch.machine.hardware import parse_hardware_id
 from edgeint8.arch.network.layers import Layer
 from edgeint8.arch.network.onnx_layers import layers_from_onnx
@@ -64,3 +66,14 @@ def test_limits_on_time_are_of_one_inference():
     for limits in (Constraints(latency_ms=within), Constraints(fps=1e3 / within)):
         assert explore(layers(IMAGES), space, limits).feasible == 1
     assert explore(layers(IMAGES), space, Constraints(latency_ms=within / 1.1)).feasible == 0
+
+
+def test_limits_on_the_machine_are_of_one_inference_too():
+    space = DesignSpace((8,), (8,), ((16, 16, 16),), (2,), ("ws",), (False,))
+    hardware = space.machine("ws", 8, 8, (16, 16, 16), 2, False)
+    run = machine_cycles(layers(IMAGES), hardware)
+    within = 1e3 * run / space.clock_hz / IMAGES
+    for share, feasible in ((1.001, True), (0.999, False)):
+        limits = Constraints(latency_ms=within * share)
+        found = explore(layers(IMAGES), space)
+        assert (recommend(layers(IMAGES), found, limits=limits) is not None) == feasible

@@ -84,7 +84,7 @@ def own(tmp_path_factory):
     write_inputs(folder / "run")
     (folder / "run/my.yaml").write_text(yaml.safe_dump(STUDY))
     project = Project(folder / "project", folder / "run")
-    project.snakemake("results/report.md", "--configfile", str(folder / "run/my.yaml"))
+    project.snakemake("report", "--configfile", str(folder / "run/my.yaml"))
     return project
 
 

@@ -39,7 +39,8 @@ def test_the_table_differs_in_every_row_that_rests_on_data(first_pages):
         dict(re.findall(r"^\| ([^|*]+?) \| (.*?) \|", page, re.MULTILINE)) for page in first_pages
     )
     same = {question for question in here if here[question] == there.get(question)}
-    assert set(here) == set(there)
+    # The kept tables of the default study were written before networks stated their needs.
+    assert set(here) - set(there) == {"at the rate needed (45 nm)"} and set(there) <= set(here)
     assert not same & {"accuracy in FP32 (data)", "its accuracy, against FP32", "its SQNR"}
     assert "elements that differ from ONNX Runtime" not in same
 

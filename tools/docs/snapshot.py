@@ -38,7 +38,7 @@ QUOTED: dict[str, tuple[str, ...]] = {
         *("workload", "tensor", "made_by", "calibration", "low", "high"),
         *("unused_asymmetric", "unused_symmetric"),
     ),
-    "golden": (*KEY, "data_source", "images", "tensors", "elements", "mismatches"),
+    "golden": (*KEY, "witness", "data_source", "images", "tensors", "elements", "mismatches"),
     "bit_growth": (
         *(*KEY, "layer", "k", "bits_rule", "bits_exact", "bits_exact_with_bias"),
         *("bits_raw", "bits_raw_with_bias", "bits_tile", "bits_raw_tile", "tile_rows"),

@@ -15,8 +15,6 @@ from edgeint8.arch.machine.processing_element import clock_fj
 from edgeint8.errors import ConfigError
 
 Objective = Literal["rate", "deadline", "edp"]
-WORTH = 10
-"""Per cent above the least figure that a smaller design may take. Equation 51."""
 
 
 @dataclass(frozen=True)

@@ -31,11 +31,12 @@ from edgeint8.arch.cost.physical import (
 from edgeint8.arch.cost.tile_space import TileSizes
 from edgeint8.arch.explore.design_space import NO_LIMITS, Constraints
 from edgeint8.arch.explore.explore import Exploration
-from edgeint8.arch.explore.need import NO_NEED, WORTH, Need
+from edgeint8.arch.explore.need import NO_NEED, Need
 from edgeint8.arch.machine.constants import DRAM_PER_BYTE, Level, sram_fj_per_byte
 from edgeint8.arch.machine.hardware import Hardware
 from edgeint8.arch.network.layers import Layer
 from edgeint8.arch.network.totals import batch_of_layers
+from edgeint8.conventions import NEAR_LEAST_PERCENT
 
 
 @dataclass(frozen=True)
@@ -56,12 +57,12 @@ class Candidate:
         """Cycles of all layers, one after another."""
         return total_cycles(self.costs)
 
-    def keeps(self, limits: Constraints) -> bool:
-        """Whether time and power on the machine are inside the limits. Equation 34."""
+    def keeps(self, limits: Constraints, batch: int) -> bool:
+        """Whether an inference's time, and power, are inside the limits. Equation 34."""
         seconds = self.cycles / self.hardware.clock_hz
         power_mw = self.energy_fj * 1e-12 / seconds
         most_mw = math.inf if limits.power_mw is None else limits.power_mw
-        return seconds * 1e3 <= limits.longest_ms and power_mw <= most_mw
+        return seconds * 1e3 <= limits.longest_ms * batch and power_mw <= most_mw
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,7 @@ class Ranking:
         return tuple(found)
 
     def smallest(self, places: Iterable[int], count: int) -> tuple[Candidate, ...]:
-        """The `count` smallest within `WORTH` per cent of the least figure. Equation 51.
+        """The `count` smallest within `NEAR_LEAST_PERCENT` per cent of the least figure. Equation 51.
 
         Of one area the least bandwidth comes first, then the least figure.
         """
@@ -134,7 +135,7 @@ class Ranking:
         least = self.best(places, 1)
         if not least:
             return ()
-        limit = least[0].figure * (100 + WORTH) // 100
+        limit = least[0].figure * (100 + NEAR_LEAST_PERCENT) // 100
         found: list[Candidate] = []
         areas = {place: area_mm2(self.hardware[place]) for place in places}
         for place in sorted(places, key=lambda place: (areas[place], place)):
@@ -161,7 +162,7 @@ class Ranking:
         energy = sum(network_energy_fj(costs, hardware, exploration.level).values())
         number, figure = int(exploration.numbers[place]), self._figure(hardware, energy, cycles)
         design = Candidate(number, hardware, tuple(costs), energy, figure)
-        return design if design.keeps(self.limits) else None
+        return design if design.keeps(self.limits, self.batch) else None
 
 
 def _by_size(design: Candidate) -> tuple[float, float, int, int]:

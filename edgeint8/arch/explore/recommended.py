@@ -10,7 +10,7 @@ most of it. The rule, stated before any result:
 
 That is the rule without a stated need. With one (`need.py`) idle time has its price, and bandwidth
 decides only between equals: of all designs that are to be had and fast enough, those within
-`WORTH` per cent of the least energy, and of these the smallest.
+`NEAR_LEAST_PERCENT` per cent of the least energy, and of these the smallest.
 """
 
 import math

@@ -6,6 +6,7 @@ Every function takes rows of one workload and returns sentences, none where rows
 import numpy as np
 import pandas as pd
 
+from edgeint8.conventions import NEAR_LEAST_PERCENT
 from edgeint8.report.findings.array_machines import CAUSES, enumeration
 from edgeint8.report.findings.design_answers import design_text, over_levels, survives
 from edgeint8.report.markdown import percent
@@ -44,7 +45,7 @@ def _need(row: pd.Series) -> str:
 def _judged_by(row: pd.Series) -> str:
     need = _need(row)
     if need:
-        return f"the smallest design within 10 % of the least energy for {need}"
+        return f"the smallest design within {NEAR_LEAST_PERCENT} % of the least energy for {need}"
     if row.get("objective") == "edp":
         return "no need being stated, with the least energy times delay"
     return "with the least energy times delay"
