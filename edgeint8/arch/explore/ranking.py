@@ -127,7 +127,7 @@ class Ranking:
         return tuple(found)
 
     def smallest(self, places: Iterable[int], count: int) -> tuple[Candidate, ...]:
-        """The `count` smallest within `NEAR_LEAST_PERCENT` per cent of the least figure. Equation 51.
+        """The `count` smallest near the least figure (`NEAR_LEAST_PERCENT`). Equation 51.
 
         Of one area the least bandwidth comes first, then the least figure.
         """
