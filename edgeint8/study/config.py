@@ -45,7 +45,7 @@ NEEDS = ("rate", "deadline_ms")  # what a design is judged by: no option of trai
 # Keys of the study file that jobs take as they stand there.
 SECTIONS = (
     *("datasets", "simulation", "explore", "calibration_draws", "sensitivity", "golden"),
-    *("latency", "requantize", "architecture", "codesign", "overflow", "vectors", "rtl"),
+    *("latency", "requantize", "architecture", "codesign", "overflow", "vectors", "rtl", "report"),
 )
 AGGREGATES = (
     *("part_a", "part_b", "part_c", "part_d", "quantize", "golden", "crosscheck"),
@@ -102,6 +102,7 @@ class Study:
     overflow: Mapping[str, Any]
     vectors: Mapping[str, Any]
     rtl: Mapping[str, Any]
+    report: Mapping[str, Any]
     technology: str | None
     dram: str
 

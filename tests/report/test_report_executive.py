@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from edgeint8.report.document.report import origin, write_report
-from edgeint8.report.document.summary import QUESTIONS, summary
+from edgeint8.report.document.summary import PLAIN, QUESTIONS, summary
 from edgeint8.report.findings import limits
 from edgeint8.tables.files import columns_of, with_absent
 
@@ -26,6 +26,12 @@ def one(table, **values):
     return pd.DataFrame([dict.fromkeys(columns_of(table), 0) | {"workload": "net"} | values])
 
 
+def both(table, mine, plain):
+    """A row of the strategy and one of the plain choice, unless they are one."""
+    rows = [one(table, **mine), one(table, **plain)]
+    return pd.concat(rows[: 1 + (mine["strategy"] != PLAIN)], ignore_index=True)
+
+
 def study(
     *,
     accuracy=0.8,
@@ -39,23 +45,32 @@ def study(
     arena=4096,
     power=300.0,
     rate=30.0,
+    plain_bits=24,
+    cost_beside=4,
 ):
-    """The tables that the first page reads, one row each."""
-    named = {"strategy": strategy}
+    """The tables that the first page reads: a network, its strategy and the plain one."""
+    named, plain = {"strategy": strategy}, {"strategy": PLAIN}
     return with_absent(
         {
             "baseline": one("baseline", accuracy=accuracy + 0.01, data_source="generated"),
-            "quantization": one(
+            "quantization": both(
                 *("quantization",),
-                **named,
-                accuracy=accuracy,
-                accuracy_delta=-0.01,
-                sqnr_db=sqnr,
-                float_nodes=0,
+                named
+                | {"accuracy": accuracy, "accuracy_delta": -0.01, "sqnr_db": sqnr}
+                | {"float_nodes": 0, "weight_bits": 8},
+                plain | {"accuracy": 0.79},
             ),
-            "recommendation": one("recommendation", **named, recommended=True),
+            "recommendation": both(
+                *("recommendation",),
+                named | {"recommended": True, "rank": 1, "hardware_cost": 1},
+                plain | {"recommended": False, "rank": 2, "hardware_cost": cost_beside},
+            ),
             "golden": one("golden", **named, elements=1000, mismatches=mismatches),
-            "accumulator": one("accumulator", **named, bits_guaranteed=bits),
+            "accumulator": both(
+                "accumulator",
+                named | {"bits_guaranteed": bits},
+                plain | {"bits_guaranteed": plain_bits},
+            ),
             "best": one(
                 *("best",),
                 dataflow="os",
@@ -63,6 +78,8 @@ def study(
                 cols=16,
                 bound_by=bound,
                 power_mw=power,
+                fps=3000.0,
+                utilization=0.5,
                 objective="rate",
                 rate=rate,
                 rate_power_mw=rate / 10,
@@ -85,7 +102,9 @@ CHANGES = {
     "recommended strategy": {"strategy": "sym"},
     "its accuracy, against FP32": {"accuracy": 0.7},
     "its SQNR": {"sqnr": 20.0},
-    "elements that differ from ONNX Runtime": {"mismatches": 2},
+    "why this one": {"cost_beside": 2},
+    "its integers equal": {"mismatches": 2},
+    "against asym_channel_minmax": {"plain_bits": 25},
     "recommended accumulator": {"bits": 22},
     "INT8 arena and flash": {"arena": 8192},
     "recommended design": {"rows": 32},
@@ -117,6 +136,12 @@ def test_what_a_study_does_not_ask_is_left_out():
     assert summary(unlabelled) == ""
 
 
+def test_the_plain_choice_is_the_other_side_of_what_is_saved():
+    said = answers_of(study(bits=21, accuracy=0.8))["against asym_channel_minmax"]
+    assert said == "-3 accumulator bits, +1.00 points"
+    assert not answers_of(study(strategy=PLAIN)).get("against asym_channel_minmax")
+
+
 def test_limits_are_those_of_the_run():
     here = limits.section(study(), [PROVENANCE])
     assert "shapes is synthetic" in here and "stand-in" not in here
@@ -130,7 +155,7 @@ def test_limits_are_those_of_the_run():
     floating = study()
     floating["quantization"] = floating["quantization"].assign(float_nodes=3, cpu_int8_flags="none")
     text = limits.section(floating, [])
-    assert "1 of 1 quantised graphs" in text and "7-bit weights" in text
+    assert "2 of 2 quantised graphs" in text and "7-bit weights" in text
     assert limits.section(with_absent({}), []) == ""
 
 

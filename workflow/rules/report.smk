@@ -37,6 +37,7 @@ rule report_text:
         tables=expand(f"{TABLES}/{{table}}.csv", table=STUDY_TABLES),
         figures=expand(f"{FIGURES}/{{figure}}.png", figure=STUDY_FIGURES),
         provenance=sorted(set(per_dataset("provenance.json"))),
+        words=sorted(str(path) for path in REPORT_ASSETS.glob("*.yaml")),
     output:
         report=f"{RESULTS}/report.md",
     log:
@@ -52,6 +53,7 @@ rule report_text:
         code=code("report"),
         seed=STUDY.seed,
         command=study_command(),
+        language=STUDY.report["language"],
     script:
         "../scripts/report.py"
 
@@ -76,6 +78,7 @@ rule report_page:
         mem_mb=growing(1000),
     params:
         code=code("single_page"),
+        language=STUDY.report["language"],
     script:
         "../scripts/single_page.py"
 

@@ -14,5 +14,6 @@ with job(snakemake):
     provenance = [read_json(path) for path in files]
     study = {"seed": str(snakemake.params.seed), "command": snakemake.params.command}
     environment = describe_environment() | study
-    text = write_report(with_absent(tables), provenance, environment)
+    language = snakemake.params.language
+    text = write_report(with_absent(tables), provenance, environment, language)
     write_text(snakemake.output.report, text)

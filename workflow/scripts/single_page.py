@@ -12,4 +12,5 @@ with job(snakemake):
     figures = {path.stem: path.read_text(encoding="utf-8") for path in present}
     tables = {Path(path).stem: read_table(path) for path in snakemake.input.tables}
     text = Path(snakemake.input.report).read_text(encoding="utf-8")
-    write_text(snakemake.output.page, single_page(text, figures, tables))
+    page = single_page(text, figures, tables, snakemake.params.language)
+    write_text(snakemake.output.page, page)

@@ -10,23 +10,33 @@ from edgeint8.report.document.summary import summary
 from edgeint8.report.document.witnesses import witness_table
 from edgeint8.report.findings import answers, completeness, limits
 from edgeint8.report.markdown import Tables, heading
+from edgeint8.report.words import Say, english, speaker
 
 QUESTIONS = (
     "1. Which quantisation strategy, and why?",
     "2. What exactly does the integer hardware compute?",
     "3. Which array, and where is the bottleneck?",
 )
+ENGLISH_BELOW = "The parts below are in English."
+STAND_IN = (
+    "> **Stand-in data.** {names} was not used. Procedural images take its place: "
+    "every accuracy below is about the stand-in and says nothing about the real dataset."
+)
 
 
 def write_report(
-    tables: Tables, provenance: Sequence[Mapping[str, Any]], environment: Mapping[str, str]
+    tables: Tables,
+    provenance: Sequence[Mapping[str, Any]],
+    environment: Mapping[str, str],
+    language: str = "en",
 ) -> str:
-    """``report.md`` from the tables of one run."""
+    """``report.md`` from the tables of one run; `language` ("zh") is that of its first page."""
+    say = speaker(language)
     sections = [
-        "# EdgeINT8 report",
-        stand_in_warning(provenance),
+        say("# EdgeINT8 report"),
+        stand_in_warning(provenance, say),
         *completeness.warnings(tables, provenance),
-        executive(tables),
+        executive(tables) if language == "en" else first_page(tables, say),
         part_a.section(tables) if len(tables["baseline"]) else "",
         part_b.section(tables) if len(tables["quantization"]) else "",
         part_c.section(tables) if len(tables["golden"]) else "",
@@ -38,15 +48,12 @@ def write_report(
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
-def stand_in_warning(provenance: Sequence[Mapping[str, Any]]) -> str:
+def stand_in_warning(provenance: Sequence[Mapping[str, Any]], say: Say = english) -> str:
     """A warning in front of everything if a dataset is not the one that was asked for."""
     names = [entry["dataset"] for entry in provenance if entry["stand_in"]]
     if not names:
         return ""
-    return (
-        f"> **Stand-in data.** {', '.join(names)} was not used. Procedural images take its place: "
-        "every accuracy below is about the stand-in and says nothing about the real dataset."
-    )
+    return say(STAND_IN, names=", ".join(names))
 
 
 def executive(tables: Tables) -> str:
@@ -65,6 +72,13 @@ def executive(tables: Tables) -> str:
         parts += [answers.hardware_answer(tables, name) for name in _workloads(roofline)]
         parts.append(answers.crosscheck_answer(tables["crosscheck"]))
     parts += ["### Witnesses", witness_table(tables)]
+    return "\n\n".join(part for part in parts if part)
+
+
+def first_page(tables: Tables, say: Say) -> str:
+    """The tables of the first page in another language; what follows is English."""
+    parts = [say("## The three answers"), summary(tables, say)]
+    parts += [say("### Witnesses"), witness_table(tables, say), say(ENGLISH_BELOW)]
     return "\n\n".join(part for part in parts if part)
 
 

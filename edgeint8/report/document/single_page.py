@@ -22,10 +22,13 @@ _METADATA = re.compile(r"<metadata>.*?</metadata>", re.DOTALL)
 _SVG_ID = re.compile(r'(\bid="|\bhref="#|url\(#)')
 
 
-def single_page(markdown: str, figures: Mapping[str, str], tables: Tables) -> str:
+def single_page(
+    markdown: str, figures: Mapping[str, str], tables: Tables, language: str = "en"
+) -> str:
     """The page of ``report.md``: each link to a figure becomes the figure, to a table its rows.
 
-    figures: the SVG files by name; tables: what stands behind the report, by name.
+    figures: the SVG files by name; tables: what stands behind the report, by name; language: that
+    of the first page.
     """
     from markdown_it import MarkdownIt  # tables do without
 
@@ -40,7 +43,7 @@ def single_page(markdown: str, figures: Mapping[str, str], tables: Tables) -> st
     entries = [*_anchored_headings(tokens), ("h2", "tables", "Tables")]
     body = reader.renderer.render(tokens, reader.options, {})
     title = next((text for level, _, text in entries if level == "h1"), "EdgeINT8 report")
-    return _whole(title, _contents(entries), body + _appendix(tables))
+    return _whole(language, title, _contents(entries), body + _appendix(tables))
 
 
 def _without_files(
@@ -87,7 +90,7 @@ def _anchored_headings(tokens: Sequence[Any]) -> list[tuple[str, str, str]]:
                 break
             before.append(token.content)
         text = "".join(before).removesuffix(" (").strip()
-        slug = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+        slug = re.sub(r"[\W_]+", "-", text.lower()).strip("-")
         seen[slug] += 1
         heading.attrs["id"] = slug if seen[slug] == 1 else f"{slug}-{seen[slug]}"
         entries.append((heading.tag, heading.attrs["id"], text))
@@ -138,11 +141,11 @@ def _exact(value: object) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def _whole(title: str, contents: str, body: str) -> str:
+def _whole(language: str, title: str, contents: str, body: str) -> str:
     style = "".join(_asset(name) for name in STYLES)
     scripts = "".join(f"<script>{_asset(name)}</script>\n" for name in SCRIPTS)
     return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<!doctype html>\n<html lang="{language}"><head><meta charset="utf-8">'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{html.escape(title)}</title><style>{style}</style></head>\n"
         f"<body>{contents}\n<main>{body}</main>\n{scripts}</body></html>\n"

@@ -4,27 +4,30 @@ from collections.abc import Callable
 
 import pandas as pd
 
+from edgeint8.report.document.witnesses import RUNTIMES
 from edgeint8.report.findings.answers import recommended_width
-from edgeint8.report.findings.array_machines import CAUSES, bandwidth_text
+from edgeint8.report.findings.array_machines import CAUSES
 from edgeint8.report.findings.completeness import incomplete
 from edgeint8.report.findings.effects import of
 from edgeint8.report.markdown import Tables, link, percent, table
+from edgeint8.report.words import Say, english
 
-Answer = Callable[[Tables, str], str]
+PLAIN = "asym_channel_minmax"  # what most people would build
+Answer = Callable[[Say, Tables, str], str]
 
 
-def summary(tables: Tables) -> str:
+def summary(tables: Tables, say: Say = english) -> str:
     """One row a question, one column a network; questions that no network answers are left out."""
     names = _workloads(tables)
     rows = [
-        {"question": question, "table": link(source)}
-        | {name: answer(tables, name) for name in names}
+        {"question": say(question), "table": link(source)}
+        | {name: answer(say, tables, name) for name in names}
         for question, (source, answer) in QUESTIONS.items()
     ]
     rows = [row for row in rows if any(row[name] for name in names)]
     if not rows:
         return ""
-    columns = {"question": "", **{name: name for name in names}, "table": "from"}
+    columns = {"question": "", **{name: name for name in names}, "table": say("from")}
     return table(pd.DataFrame(rows), columns)
 
 
@@ -33,7 +36,7 @@ def _workloads(tables: Tables) -> list[str]:
     return [str(name) for part in parts for name in dict.fromkeys(part["workload"])]
 
 
-def _float_accuracy(tables: Tables, workload: str) -> str:
+def _float_accuracy(say: Say, tables: Tables, workload: str) -> str:
     rows = of(tables["baseline"], workload)
     if rows.empty or pd.isna(rows["accuracy"].iloc[0]):
         return ""
@@ -50,92 +53,162 @@ def _chosen(tables: Tables, workload: str) -> pd.Series | None:
     return None if mine.empty else mine.iloc[0]
 
 
-def _strategy(tables: Tables, workload: str) -> str:
+def _strategy(say: Say, tables: Tables, workload: str) -> str:
     row = _chosen(tables, workload)
-    return "" if row is None else f"**{row['strategy']}**"
+    if row is None:
+        return ""
+    bits = row.get("weight_bits")
+    if pd.isna(bits):
+        return f"**{row['strategy']}**"
+    return say("**{name}**, {bits}-bit weights", name=row["strategy"], bits=_bits(bits))
 
 
-def _accuracy(tables: Tables, workload: str) -> str:
+def _bits(bits: object) -> str:
+    return f"{bits:g}" if isinstance(bits, float) else str(bits)
+
+
+def _accuracy(say: Say, tables: Tables, workload: str) -> str:
     row = _chosen(tables, workload)
     if row is None:
         return ""
     if isinstance(row.get("metric"), str):
         return f"{row['metric']} {row['metric_value']:.4g}"
     if pd.isna(row["accuracy"]) and pd.isna(row["agreement"]):
-        return f"no classes; worst entry {row['worst_channel_sqnr_db']:.1f} dB"
+        return say("no classes; worst entry {db:.1f} dB", db=row["worst_channel_sqnr_db"])
     if pd.isna(row["accuracy"]):
-        return f"no labels; {percent(row['agreement'])} of decisions agree"
-    return f"{percent(row['accuracy'])} ({100 * row['accuracy_delta']:+.2f} points)"
+        return say("no labels; {share} of decisions agree", share=percent(row["agreement"]))
+    change = 100 * row["accuracy_delta"]
+    reached = percent(row["accuracy"])
+    return say("{reached} ({change:+.2f} points)", reached=reached, change=change)
 
 
-def _fidelity(tables: Tables, workload: str) -> str:
+def _fidelity(say: Say, tables: Tables, workload: str) -> str:
     row = _chosen(tables, workload)
     return "" if row is None else f"{row['sqnr_db']:.1f} dB"
 
 
-def _mismatches(tables: Tables, workload: str) -> str:
-    rows = of(tables["golden"], workload)
-    if rows.empty or not rows["elements"].sum():
+def _why(say: Say, tables: Tables, workload: str) -> str:
+    """How many strategies the hold-out admits, and what set this one apart from the next."""
+    rows = of(tables["recommendation"], workload)
+    if rows.empty or rows["margin"].isna().all():
         return ""
-    return f"{int(rows['mismatches'].sum()):,} of {int(rows['elements'].sum()):,}"
+    admitted = rows[rows["rank"].notna()].sort_values("rank")
+    many, counted = len(admitted), len(rows)
+    if many == 1:
+        return say("the only one of {counted} inside the margin", counted=counted)
+    cost, beside = (float(admitted["hardware_cost"].iloc[place]) for place in (0, 1))
+    return say(
+        "{many} of {counted} inside the margin; hardware cost {cost:g}, next {beside:g}",
+        many=many,
+        counted=counted,
+        cost=cost,
+        beside=beside,
+    )
 
 
-def _width(tables: Tables, workload: str) -> str:
+def _integers(say: Say, tables: Tables, workload: str) -> str:
+    """In how many strategies every element equals the witness's."""
+    rows = of(tables["golden"], workload)
+    rows = rows[rows["elements"] > 0] if len(rows) else rows
+    answers = [
+        say(
+            "{name} in {same} of {count} strategies",
+            name=RUNTIMES.get(str(witness), str(witness)),
+            same=int((mine["mismatches"] == 0).sum()),
+            count=len(mine),
+        )
+        for witness, mine in (rows.groupby("witness", sort=False) if len(rows) else ())
+    ]
+    return "; ".join(answers)
+
+
+def _width(say: Say, tables: Tables, workload: str) -> str:
     row = recommended_width(tables, workload)
-    return "" if row is None else f"**{int(row['bits_guaranteed'])} bits**"
+    return "" if row is None else say("**{bits} bits**", bits=int(row["bits_guaranteed"]))
 
 
-def _design(tables: Tables, workload: str) -> str:
+def _against_plain(say: Say, tables: Tables, workload: str) -> str:
+    """Width and accuracy beside those of `PLAIN`, which most people would build."""
+    row, width = _chosen(tables, workload), recommended_width(tables, workload)
+    widths, evidence = (of(tables[name], workload) for name in ("accumulator", "quantization"))
+    if row is None or width is None or row["strategy"] == PLAIN:
+        return ""
+    plain = widths[widths["strategy"] == PLAIN]["bits_guaranteed"]
+    accuracy = evidence[evidence["strategy"] == PLAIN]["accuracy"]
+    if plain.empty or accuracy.isna().all():
+        return ""
+    narrower = int(plain.iloc[0]) - int(width["bits_guaranteed"])
+    gained = 100 * (row["accuracy"] - accuracy.iloc[0])
+    return say("{bits:+d} accumulator bits, {gained:+.2f} points", bits=-narrower, gained=gained)
+
+
+def _design(say: Say, tables: Tables, workload: str) -> str:
     rows = of(tables["best"], workload)
     if rows.empty:
         if incomplete(tables, workload):
-            return "none: totals are incomplete"
+            return say("none: totals are incomplete")
         explored = len(of(tables["pareto"], workload))
-        return "none: no design meets need and limits" if explored else ""
+        return say("none: no design meets need and limits") if explored else ""
     first = rows.iloc[0]
     sizes = "/".join(str(int(first[f"{name}_sram_kb"])) for name in ("ifmap", "filter", "ofmap"))
     array = f"**{first['dataflow']} {int(first['rows'])}x{int(first['cols'])}**"
-    return f"{array}, {sizes} kB, {bandwidth_text(first['bandwidth'])}"
+    text = "{array}, {sizes} kB, {bandwidth} B per cycle and port"
+    if str(first["bandwidth"]) == "unlimited":
+        text = "{array}, {sizes} kB, unlimited bandwidth"
+    return say(text, array=array, sizes=sizes, bandwidth=first["bandwidth"])
 
 
-def _at_full_speed(tables: Tables, workload: str) -> str:
+def _at_full_speed(say: Say, tables: Tables, workload: str) -> str:
     rows = of(tables["best"], workload)
     if rows.empty:
         return ""
     first = rows.iloc[0]
-    speed = f"{first['fps']:,.0f} a second, {first['power_mw']:,.0f} mW"
-    busy = f"{100 * first['utilization']:.0f} % of its multipliers"
-    return f"{speed}, {busy}, {first['area_mm2']:.2f} mm²"
+    return say(
+        "{fps:,.0f} a second, {power:,.0f} mW, {busy:.0f} % of its multipliers, {area:.2f} mm²",
+        fps=first["fps"],
+        power=first["power_mw"],
+        busy=100 * first["utilization"],
+        area=first["area_mm2"],
+    )
 
 
-def _at_its_rate(tables: Tables, workload: str) -> str:
+def _at_its_rate(say: Say, tables: Tables, workload: str) -> str:
     rows = of(tables["best"], workload)
     if rows.empty or "objective" not in rows:
         return ""
     first = rows.iloc[0]
     if pd.isna(first["rate"]):
-        stated = pd.notna(first["deadline_ms"])
-        return f"within {first['deadline_ms']:g} ms" if stated else "none: by energy times delay"
-    busy = first["utilization"] * first["rate"] / first["fps"]
-    speed = f"{first['rate']:g} a second, {first['rate_power_mw']:,.3g} mW"
-    return f"{speed}, {100 * busy:.2g} % of its multipliers, {first['area_mm2']:.2f} mm²"
+        if pd.isna(first["deadline_ms"]):
+            return say("none: by energy times delay")
+        return say("within {deadline:g} ms", deadline=first["deadline_ms"])
+    return say(
+        "{rate:g} a second, {power:,.3g} mW, {busy:.2g} % of its multipliers, {area:.2f} mm²",
+        rate=first["rate"],
+        power=first["rate_power_mw"],
+        busy=100 * first["utilization"] * first["rate"] / first["fps"],
+        area=first["area_mm2"],
+    )
 
 
-def _bottleneck(tables: Tables, workload: str) -> str:
+def _bottleneck(say: Say, tables: Tables, workload: str) -> str:
     rows = of(tables["best"], workload)
-    return "" if rows.empty else CAUSES[rows["bound_by"].iloc[0]]
+    return "" if rows.empty else say(CAUSES[rows["bound_by"].iloc[0]])
 
 
-def _memory(tables: Tables, workload: str) -> str:
+def _memory(say: Say, tables: Tables, workload: str) -> str:
     rows = of(tables["memory"], workload)
     if rows.empty:
         return ""
-    return f"{int(rows['arena_bytes'].iloc[0]):,} and {int(rows['flash_bytes'].iloc[0]):,} bytes"
+    arena, flash = (int(rows[name].iloc[0]) for name in ("arena_bytes", "flash_bytes"))
+    return say("{arena:,} and {flash:,} bytes", arena=arena, flash=flash)
 
 
-def _replica(tables: Tables, workload: str) -> str:
+def _replica(say: Say, tables: Tables, workload: str) -> str:
     rows = of(tables["crosscheck"], workload)
-    return f"{int((rows['difference'] != 0).sum()):,} of {len(rows):,}" if len(rows) else ""
+    if rows.empty:
+        return ""
+    wrong = int((rows["difference"] != 0).sum())
+    return say("{wrong:,} of {count:,}", wrong=wrong, count=len(rows))
 
 
 QUESTIONS: dict[str, tuple[str, Answer]] = {
@@ -143,8 +216,10 @@ QUESTIONS: dict[str, tuple[str, Answer]] = {
     "recommended strategy": ("recommendation", _strategy),
     "its accuracy, against FP32": ("quantization", _accuracy),
     "its SQNR": ("quantization", _fidelity),
-    "elements that differ from ONNX Runtime": ("golden", _mismatches),
+    "why this one": ("recommendation", _why),
+    "its integers equal": ("golden", _integers),
     "recommended accumulator": ("accumulator", _width),
+    f"against {PLAIN}": ("accumulator", _against_plain),
     "INT8 arena and flash": ("memory", _memory),
     "recommended design": ("best", _design),
     "at the rate needed (45 nm)": ("best", _at_its_rate),

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pandas as pd
 
 from edgeint8.report.markdown import Tables, link, table
+from edgeint8.report.words import Say, english
 
 NONE = "*none*"
 RUNTIMES = {
@@ -13,68 +14,72 @@ RUNTIMES = {
     "litert_xnnpack": "LiteRT with XNNPACK",
     "tflm": "tflite-micro",
 }
-Witness = Callable[[Tables], str]
+Witness = Callable[[Say, Tables], str]
 
 
-def witnesses(tables: Tables) -> list[dict[str, str]]:
+def witnesses(tables: Tables, say: Say = english) -> list[dict[str, str]]:
     """One row a kind of number: ``number``, ``witness`` (or `NONE`) and the ``table`` with both."""
     rows = []
     for number, (source, witness) in NUMBERS.items():
-        found = witness(tables)
-        rows.append(
-            {"number": number, "witness": found or NONE, "table": link(source) if found else ""}
-        )
+        found = witness(say, tables)
+        origin = link(source) if found else ""
+        rows.append({"number": say(number), "witness": found or say(NONE), "table": origin})
     return rows
 
 
-def witness_table(tables: Tables) -> str:
+def witness_table(tables: Tables, say: Say = english) -> str:
     """The rows as Markdown."""
     columns = {"number": "number", "witness": "witness in this study", "table": "from"}
-    return table(pd.DataFrame(witnesses(tables)), columns)
+    named = {name: say(heading) for name, heading in columns.items()}
+    return table(pd.DataFrame(witnesses(tables, say)), named)
 
 
-def compared(name: str, wrong: int, count: int) -> str:
+def compared(say: Say, name: str, wrong: int, count: int) -> str:
     """A witness and what the comparison found; nothing where nothing was compared.
 
-    >>> compared("RTL", 0, 1200), compared("RTL", 3, 1200), compared("RTL", 0, 0)
-    ('RTL: equal in all 1,200', 'RTL: differs in 3 of 1,200', '')
+    >>> compared(english, "RTL", 0, 1200), compared(english, "RTL", 3, 1200)
+    ('RTL: equal in all 1,200', 'RTL: differs in 3 of 1,200')
     """
     if count == 0:
         return ""
-    return f"{name}: " + (
-        f"differs in {wrong:,} of {count:,}" if wrong else f"equal in all {count:,}"
+    text = (
+        "{name}: differs in {wrong:,} of {count:,}" if wrong else "{name}: equal in all {count:,}"
     )
+    return say(text, name=name, wrong=wrong, count=count)
 
 
-def _integers(tables: Tables) -> str:
+def _integers(say: Say, tables: Tables) -> str:
     golden, rtl = tables.get("golden", pd.DataFrame()), _rtl(tables)
     runtimes = [
         compared(
-            RUNTIMES.get(name, name), int(rows["mismatches"].sum()), int(rows["elements"].sum())
+            say,
+            RUNTIMES.get(name, name),
+            int(rows["mismatches"].sum()),
+            int(rows["elements"].sum()),
         )
         for name, rows in (golden.groupby("witness", sort=False) if len(golden) else ())
     ]
-    machine = (
-        compared("RTL", int(rtl["mismatches"].sum()), int(rtl["words"].sum())) if len(rtl) else ""
-    )
+    machine = ""
+    if len(rtl):
+        machine = compared(say, "RTL", int(rtl["mismatches"].sum()), int(rtl["words"].sum()))
     return "; ".join(filter(None, [*runtimes, machine]))
 
 
 def _counted(ours: str, theirs: str) -> Witness:
     """Layers in which the model's count differs from that of RTL."""
 
-    def witness(tables: Tables) -> str:
+    def witness(say: Say, tables: Tables) -> str:
         rows = _rtl(tables)
         wrong = int((rows[ours] != rows[theirs]).sum()) if len(rows) else 0
-        return compared("RTL, layers", wrong, len(rows))
+        return compared(say, say("RTL, layers"), wrong, len(rows))
 
     return witness
 
 
-def _scalesim(tables: Tables) -> str:
+def _scalesim(say: Say, tables: Tables) -> str:
     rows = tables.get("crosscheck", pd.DataFrame())
     wrong = int((rows["difference"] != 0).sum()) if len(rows) else 0
-    return compared("SCALE-Sim", wrong, len(rows))
+    return compared(say, "SCALE-Sim", wrong, len(rows))
 
 
 def _rtl(tables: Tables) -> pd.DataFrame:
@@ -83,7 +88,7 @@ def _rtl(tables: Tables) -> pd.DataFrame:
     return rows.dropna(subset=["words"]) if len(rows) else rows
 
 
-def _nothing(tables: Tables) -> str:
+def _nothing(say: Say, tables: Tables) -> str:
     return ""
 
 
