@@ -115,21 +115,20 @@ BAND = Table(
         number(
             "rank_correlation",
             "",
-            "Spearman's, of energy times delay at this level and at mid, over the designs on both "
-            "fronts",
+            "Spearman's, of the objective's figure at this level and at mid, over the designs on "
+            "both fronts that are fast enough by the bound",
         ),
     ),
     (
-        integer(
-            "draws",
-            "",
-            "in which every constant varies by itself; 0 where a need is stated, for draws rank by "
-            "energy times delay",
-        ),
-        number("draws_won", "share", "of them, in which `best_hardware` has the least product"),
+        integer("draws", "", "in which every constant varies by itself; 0 where nothing competes"),
+        number("draws_won", "share", "of them, in which the rule recommends `best_hardware`"),
         text("dethroned_by", "ends of one constant's band that alone cost mid's design its place"),
         text("flip_constant", "the constant that alone dethrones mid's design soonest"),
         number("flip_ratio", "", "its ratio to mid where that happens"),
+        integer("contenders", "designs", "that compete in the draws (equation 46)"),
+        text("objective", "whose figure is ranked by: `rate`, `deadline` or `edp`"),
+        text("challenger", "of the designs other than mid's, the one that wins most draws"),
+        number("challenger_won", "share", "of the draws, that it wins"),
     ),
 )
 

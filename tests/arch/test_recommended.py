@@ -238,7 +238,7 @@ def test_nothing_is_recommended_where_nothing_is_feasible() -> None:
     assert recommend(NETWORK, nothing) is None and best_by_criterion(nothing) == []
     assert best_rows("net", NETWORK, None, 3, replica_total, {}) == []
     empty = explore_band(NETWORK, SPACE, Constraints(area_mm2=1e-9))
-    rows = band_rows("net", empty, recommend_band(NETWORK, empty))
+    rows = band_rows("net", NETWORK, empty, recommend_band(NETWORK, empty))
     assert {(row["front"], row["best_hardware"]) for row in rows} == {(0, "")}
 
 
@@ -258,7 +258,7 @@ def test_constraints_in_words() -> None:
 def test_the_band_tells_what_survives() -> None:
     explorations = explore_band(NETWORK, SPACE)
     band = recommend_band(NETWORK, explorations, 9.0)
-    rows = {row["level"]: row for row in band_rows("net", explorations, band)}
+    rows = {row["level"]: row for row in band_rows("net", NETWORK, explorations, band)}
     assert list(rows) == ["low", "mid", "high"]
     mid = set(explorations["mid"].numbers.tolist())
     for level, row in rows.items():

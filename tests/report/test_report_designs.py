@@ -77,6 +77,17 @@ def test_what_survives_the_energy_band_follows_the_table():
     assert recommended_answers.over_the_band(band(front=(0, 0, 0))) == []
 
 
+def test_the_draws_of_a_need_are_told_from_the_table():
+    drawn = band(("b", "a", "a")).assign(objective="rate", draws=1000, draws_won=(0.2, 0.5, 0.5))
+    more = {"dethroned_by": "DRAM high", "flip_constant": "DRAM", "flip_ratio": 1.25}
+    more |= {"contenders": 17, "challenger": "c", "challenger_won": 0.3}
+    (*_, ranking, said) = recommended_answers.over_the_band(drawn.assign(**more))
+    assert ranking.startswith("Energy a period ranks")
+    assert "`a` wins 50.0 % of 1,000 draws between 17 designs" in said
+    assert "30.0 % go to `c`; 20.0 % go to `b`. Alone dethrone it: DRAM high." in said
+    assert said.endswith("The nearest flip: DRAM at 1.25 times mid.")
+
+
 def test_a_front_that_disagrees_is_not_trusted():
     check = {"hardware": ["a", "a", "b"], "difference": [0, 0, 0]}
     (said,) = recommended_answers.front_agreement(pd.DataFrame(check))

@@ -41,7 +41,7 @@ with job(snakemake), using(of_files(snakemake.input.technology), snakemake.param
     limits = options["constraints"]
     rows = best_rows(workload, layers, best, RECOMMENDED, replica_total, limits, limit)
     write_csv(snakemake.output.best, rows)
-    write_csv(snakemake.output.band, band_rows(workload, levels, band))
+    write_csv(snakemake.output.band, band_rows(workload, layers, levels, band, need))
     checked = front_check_rows(workload, layers, found)
     designs = best_by_criterion(found, best)
     cache, allowed = snakemake.params.cache, snakemake.params.limits

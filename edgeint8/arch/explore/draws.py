@@ -2,19 +2,21 @@
 
 Low, mid and high constants moved all together say little: an error of one constant is no reason
 for an error of another. Here each is drawn alone from its own band, `DRAWS` times from a fixed
-seed, and the designs compete in every draw by energy times delay. And each constant is moved alone
-until the winner loses. docs/physical_model.md, equations 46 and 47.
+seed, and the designs compete in every draw by the rule that recommends them (`need.py`). And each
+constant is moved alone until the winner loses. docs/physical_model.md, equations 46 and 47.
 """
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgeint8.arch.cost.energy import energy_fj, network_accesses
 from edgeint8.arch.cost.physical import LayerCost, total_cycles
+from edgeint8.arch.explore.need import NO_NEED, Need, idle_fj_per_cycle, size_of
 from edgeint8.arch.machine.constants import (
     DRAM_PER_BYTE,
     IDLE_CLOCK,
@@ -43,13 +45,14 @@ BUSY, IDLE = list(VARIED).index("register clock"), list(VARIED).index("idle cloc
 
 @dataclass(frozen=True)
 class Contender:
-    """A design with its cycles and its femtojoules at mid by constant, in the order of `VARIED`.
+    """A design with its femtojoules at mid by constant, in the order of `VARIED`.
 
-    What the idle share multiplies stands at its own place; the clock's constant multiplies it too.
+    Their sum times `weight` is the figure that the need wants small. What the idle share multiplies
+    stands at its own place; the clock's constant multiplies it too.
     """
 
     hardware: Hardware
-    cycles: int
+    weight: int
     parts_fj: tuple[float, ...]
 
 
@@ -61,15 +64,23 @@ class Flip:
     ratio: float
 
 
-def contender(costs: Sequence[LayerCost], hardware: Hardware) -> Contender:
-    """A design whose layers cost that much, one after another."""
+def contender(
+    costs: Sequence[LayerCost], hardware: Hardware, need: Need = NO_NEED, batch: int = 1
+) -> Contender:
+    """A design whose layers cost that much, one after another: its figure (50) by constant."""
     accesses, cycles = network_accesses(costs, hardware), total_cycles(costs)
     parts = energy_fj(accesses, hardware)
     busy = accesses.macs * clock_fj(hardware.dataflow, hardware.pipelined_folds, "mid")[0]
     sram = parts["ifmap_sram"] + parts["filter_sram"] + parts["ofmap_sram"]
-    clock = (min(busy, parts["clock"]), max(parts["clock"] - busy, 0))
+    idle = max(parts["clock"] - busy, 0)
+    if need.rate is not None:
+        period = need.longest_cycles(hardware.clock_hz, batch)
+        assert period is not None
+        idle += idle_fj_per_cycle(hardware, "mid") * (period - cycles)
+    clock = (min(busy, parts["clock"]), idle)
+    weight = cycles if need.objective == "edp" else 1
     return Contender(
-        hardware, cycles, (parts["mac"], parts["registers"], *clock, sram, parts["dram"])
+        hardware, weight, (parts["mac"], parts["registers"], *clock, sram, parts["dram"])
     )
 
 
@@ -88,68 +99,121 @@ def drawn_ratios(draws: int = DRAWS, seed: int = SEED) -> NDArray[np.float64]:
     return np.stack(columns, axis=1)
 
 
-def shares(contenders: Sequence[Contender], ratios: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Share of the draws that each contender wins; a tie goes to the first."""
-    products = _products(contenders, ratios)
-    wins = np.bincount(products.argmin(axis=1), minlength=len(contenders))
-    return wins / len(ratios)
+@dataclass(frozen=True)
+class Contest:
+    """Designs that compete: the smallest within `near_percent` of the least figure wins.
 
-
-def first_flip(contenders: Sequence[Contender], place: int) -> Flip | None:
-    """What dethrones the contender at `place` soonest, moved alone. Equation 47.
-
-    Energy times delay is linear in each constant, so two designs meet at one ratio of it; the one
-    nearest to 1, up or down, counts. None where no ratio above 0 of any constant does it, for the
-    share of idle elements' clock none that makes it more than one.
+    Within 0 per cent it is the least figure itself. Of one size (`size_of`) the least figure wins,
+    then the first. Figures are linear in each constant.
     """
-    found: list[Flip] = []
-    ones = np.ones((1, len(VARIED)))
-    slopes = _slopes(contenders)
-    behind = (_products(contenders, ones)[0] - _products(contenders, ones)[0][place]).tolist()
-    for column, name in enumerate(VARIED):
-        for other, lead in enumerate(behind):
-            change = slopes[place, column] - slopes[other, column]
-            if other == place or change == 0:
-                continue
-            ratio = 1 + lead / change
-            most = 1 / IDLE_CLOCK.at("mid") if column == IDLE else math.inf
-            if 0 < ratio <= most:
-                found.append(Flip(name, ratio))
-    return min(found, key=lambda flip: abs(math.log(flip.ratio)), default=None)
+
+    contenders: tuple[Contender, ...]
+    near_percent: int = 0
+
+    @cached_property
+    def sizes(self) -> NDArray[np.int64]:
+        """Rank of each contender by size; equal ones share it."""
+        sizes = [size_of(design.hardware) for design in self.contenders]
+        ranks = {size: rank for rank, size in enumerate(sorted(set(sizes)))}
+        return np.array([ranks[size] for size in sizes])
+
+    def figures(self, ratios: NDArray[np.float64]) -> NDArray[np.float64]:
+        """What is to be small, of every contender in every draw: (draws, contenders)."""
+        factors = ratios.copy()
+        factors[:, IDLE] *= ratios[:, BUSY]
+        figures: NDArray[np.float64] = factors @ self._weighted().T
+        return figures
+
+    def winners(self, ratios: NDArray[np.float64]) -> NDArray[np.intp]:
+        """Place of the contender that wins each draw."""
+        figures = self.figures(ratios)
+        near = 100 * figures <= (100 + self.near_percent) * figures.min(axis=1, keepdims=True)
+        sizes = np.where(near, self.sizes, len(self.contenders))
+        smallest = sizes == sizes.min(axis=1, keepdims=True)
+        return np.where(smallest, figures, np.inf).argmin(axis=1)
+
+    def shares(self, ratios: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Share of the draws that each contender wins."""
+        return np.bincount(self.winners(ratios), minlength=len(self.contenders)) / len(ratios)
+
+    def first_flip(self, place: int) -> Flip | None:
+        """What dethrones the winner at mid, at `place`, soonest, moved alone. Equation 47.
+
+        None where no ratio above 0 of any constant does it, for the share of idle elements' clock
+        none that makes it more than one; and where the contender does not win at mid.
+        """
+        if self.winners(np.ones((1, len(VARIED))))[0] != place:
+            return None
+        found = [
+            Flip(name, float(ratio))
+            for column, name in enumerate(VARIED)
+            for ratio in self._ends(place, column)
+            if 0 < ratio <= (1 / IDLE_CLOCK.at("mid") if column == IDLE else math.inf)
+        ]
+        finite = [flip for flip in found if flip.ratio < math.inf]
+        return min(finite, key=lambda flip: abs(math.log(flip.ratio)), default=None)
+
+    def dethroned_by(self, place: int) -> list[str]:
+        """Ends of bands, one constant at a time, at which another wins: ``DRAM low``, ..."""
+        found = []
+        for column, (name, band) in enumerate(VARIED.items()):
+            for level in ("low", "high"):
+                ratios = np.ones((1, len(VARIED)))
+                ratios[0, column] = _ratio(band, level)
+                if self.winners(ratios)[0] != place:
+                    found.append(f"{name} {level}")
+        return found
+
+    def _ends(self, place: int, column: int) -> list[float]:
+        """Ratios of one constant, all others at mid, where the winner at `place` may lose first.
+
+        Being near the least figure is one inequality a rival, each linear in the ratio, so every
+        contender is near on one interval. The winner loses where it leaves its own, where a smaller
+        one enters its own, and where one of its size has less.
+        """
+        slopes = self._slopes()[:, column]
+        rest = self.figures(np.ones((1, len(VARIED))))[0] - slopes
+        near = (100 + self.near_percent) / 100
+        low, high = _interval(
+            rest[:, None] - near * rest[None], slopes[:, None] - near * slopes[None]
+        )
+        ends = [low[place], high[place]]
+        for other in np.flatnonzero((self.sizes < self.sizes[place]) & (low <= high)):
+            ends.append(low[other] if low[other] > 1 else high[other])
+        for other in np.flatnonzero(self.sizes == self.sizes[place]):
+            lead, change = rest[other] - rest[place], slopes[other] - slopes[place]
+            if other != place and change:
+                ends.append(-lead / change)
+        return ends
+
+    def _weighted(self) -> NDArray[np.float64]:
+        """Parts of the figures at mid: (contenders, VARIED)."""
+        return np.array(
+            [np.multiply(design.parts_fj, float(design.weight)) for design in self.contenders]
+        )
+
+    def _slopes(self) -> NDArray[np.float64]:
+        """Change of the figure with each ratio alone, all others at 1: (contenders, VARIED)."""
+        parts = self._weighted()
+        parts[:, BUSY] += parts[:, IDLE]
+        return parts
 
 
-def dethroned_by(contenders: Sequence[Contender], place: int) -> list[str]:
-    """Ends of bands, one constant at a time, at which another contender wins: ``DRAM low``, ..."""
-    found = []
-    for column, (name, band) in enumerate(VARIED.items()):
-        for level in ("low", "high"):
-            ratios = np.ones((1, len(VARIED)))
-            ratios[0, column] = _ratio(band, level)
-            products = _products(contenders, ratios)[0]
-            if products.min() < products[place]:
-                found.append(f"{name} {level}")
-    return found
+def _interval(
+    rest: NDArray[np.float64], slopes: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Of each row the ratios from, to at which no ``rest + slope x ratio`` of it is above 0.
+
+    From is above to where there are none.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        roots = -rest / slopes
+    low = np.where(slopes < 0, roots, -np.inf).max(axis=1)
+    high = np.where(slopes > 0, roots, np.inf).min(axis=1)
+    never = ((slopes == 0) & (rest > 0)).any(axis=1)
+    return np.where(never, np.inf, low), np.where(never, -np.inf, high)
 
 
 def _ratio(band: Band, level: str) -> float:
     mid = band.at("mid")
     return band.at("low" if level == "low" else "high") / mid if mid else 1.0
-
-
-def _products(contenders: Sequence[Contender], ratios: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Energy times delay of every contender in every draw, (draws, contenders)."""
-    factors = ratios.copy()
-    factors[:, IDLE] *= ratios[:, BUSY]
-    parts = np.array([design.parts_fj for design in contenders], dtype=np.float64)
-    cycles = np.array([design.cycles for design in contenders], dtype=np.float64)
-    products: NDArray[np.float64] = factors @ parts.T * cycles
-    return products
-
-
-def _slopes(contenders: Sequence[Contender]) -> NDArray[np.float64]:
-    """Change of energy times delay with each ratio alone, all others at 1: (contenders, VARIED)."""
-    parts = np.array([design.parts_fj for design in contenders], dtype=np.float64)
-    parts[:, BUSY] += parts[:, IDLE]
-    cycles = np.array([design.cycles for design in contenders], dtype=np.float64)
-    slopes: NDArray[np.float64] = parts * cycles[:, None]
-    return slopes

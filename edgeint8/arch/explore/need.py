@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from edgeint8.arch.cost.energy import area_mm2
 from edgeint8.arch.machine.constants import Level
 from edgeint8.arch.machine.hardware import Hardware
 from edgeint8.arch.machine.processing_element import clock_fj
+from edgeint8.conventions import NEAR_LEAST_PERCENT
 from edgeint8.errors import ConfigError
 
 Objective = Literal["rate", "deadline", "edp"]
@@ -47,6 +49,11 @@ class Need:
             return "rate"
         return "edp" if self.deadline_ms is None else "deadline"
 
+    @property
+    def near_percent(self) -> int:
+        """How far above the least figure the smallest design may lie. Equation 51."""
+        return 0 if self.objective == "edp" else NEAR_LEAST_PERCENT
+
     def longest_cycles(self, clock_hz: float, batch: int = 1) -> int | None:
         """Whole cycles that a run of `batch` inferences may take; None: any. Equation 48."""
         if self.rate is not None:
@@ -73,6 +80,12 @@ def idle_fj_per_cycle(hardware: Hardware, level: Level) -> int:
     """The clock of every element while the array waits, whole femtojoules a cycle. Equation 49."""
     idle = clock_fj(hardware.dataflow, hardware.pipelined_folds, level)[1]
     return hardware.processing_elements * idle
+
+
+def size_of(hardware: Hardware) -> tuple[float, float]:
+    """What makes a design small: its area in mm2, and of one area its bandwidth. Equation 51."""
+    bandwidth = hardware.bandwidth_bpc
+    return area_mm2(hardware), math.inf if bandwidth is None else bandwidth
 
 
 def need_of(stated: Mapping[str, float], objective: Objective) -> Need:

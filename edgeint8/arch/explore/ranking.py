@@ -31,12 +31,11 @@ from edgeint8.arch.cost.physical import (
 from edgeint8.arch.cost.tile_space import TileSizes
 from edgeint8.arch.explore.design_space import NO_LIMITS, Constraints
 from edgeint8.arch.explore.explore import Exploration
-from edgeint8.arch.explore.need import NO_NEED, Need
+from edgeint8.arch.explore.need import NO_NEED, Need, size_of
 from edgeint8.arch.machine.constants import DRAM_PER_BYTE, Level, sram_fj_per_byte
 from edgeint8.arch.machine.hardware import Hardware
 from edgeint8.arch.network.layers import Layer
 from edgeint8.arch.network.totals import batch_of_layers
-from edgeint8.conventions import NEAR_LEAST_PERCENT
 
 
 @dataclass(frozen=True)
@@ -127,7 +126,7 @@ class Ranking:
         return tuple(found)
 
     def smallest(self, places: Iterable[int], count: int) -> tuple[Candidate, ...]:
-        """The `count` smallest near the least figure (`NEAR_LEAST_PERCENT`). Equation 51.
+        """The `count` smallest near the least figure (`near_percent`). Equation 51.
 
         Of one area the least bandwidth comes first, then the least figure.
         """
@@ -135,7 +134,7 @@ class Ranking:
         least = self.best(places, 1)
         if not least:
             return ()
-        limit = least[0].figure * (100 + NEAR_LEAST_PERCENT) // 100
+        limit = least[0].figure * (100 + self.need.near_percent) // 100
         found: list[Candidate] = []
         areas = {place: area_mm2(self.hardware[place]) for place in places}
         for place in sorted(places, key=lambda place: (areas[place], place)):
@@ -166,9 +165,7 @@ class Ranking:
 
 
 def _by_size(design: Candidate) -> tuple[float, float, int, int]:
-    bandwidth = design.hardware.bandwidth_bpc
-    wide = math.inf if bandwidth is None else bandwidth
-    return area_mm2(design.hardware), wide, design.figure, design.number
+    return *size_of(design.hardware), design.figure, design.number
 
 
 @lru_cache(maxsize=1 << 16)

@@ -23,7 +23,7 @@ from edgeint8.arch.cost.physical import dram_bytes_per_cycle
 from edgeint8.arch.explore.design_space import NO_LIMITS, Constraints
 from edgeint8.arch.explore.explore import Exploration
 from edgeint8.arch.explore.front import design_row
-from edgeint8.arch.explore.need import NO_NEED, Need, idle_fj_per_cycle
+from edgeint8.arch.explore.need import NO_NEED, Need, idle_fj_per_cycle, size_of
 from edgeint8.arch.explore.ranking import Candidate, Ranking
 from edgeint8.arch.machine.constants import Level
 from edgeint8.arch.machine.hardware import Hardware
@@ -42,7 +42,8 @@ class Recommendation:
 
     Without a need all have the recommended bandwidth. `least_to_be_had` is over all bandwidths that
     are to be had, `least` over all of the space. `machine` is False where designs had to be ranked
-    by the bound, `level` that of the constants.
+    by the bound, `level` that of the constants. `rivals` would win if constants were others: the
+    one of least figure, and of those smaller than the first the ones that come nearest to it.
     """
 
     designs: tuple[Candidate, ...]
@@ -51,6 +52,7 @@ class Recommendation:
     machine: bool = True
     need: Need = NO_NEED
     level: Level = "mid"
+    rivals: tuple[Candidate, ...] = ()
 
 
 def recommend(
@@ -60,8 +62,11 @@ def recommend(
     candidates: int = CANDIDATES,
     limits: Constraints = NO_LIMITS,
     need: Need = NO_NEED,
+    rivals: int = 0,
 ) -> Recommendation | None:
     """The rule of this module; None where nothing is feasible. 1 GB is 1e9 bytes, None no limit.
+
+    With a need, `rivals` smaller designs of least figure are looked for.
 
     `limits` hold for the machine as well as for the bound that the front knows. Nothing is
     recommended for a network of which part of the work is unknown or has no mapping.
@@ -74,12 +79,14 @@ def recommend(
     ranking = Ranking(layers, exploration, limits, exploration.space.shared_bus, need)
     limit = math.inf if dram_gb_per_s is None else dram_gb_per_s
     try:
-        return _recommend(ranking, limit, candidates)
+        return _recommend(ranking, limit, candidates, rivals)
     except TooManyTilesError:
-        return _recommend(replace(ranking, machine=False), limit, candidates)
+        return _recommend(replace(ranking, machine=False), limit, candidates, rivals)
 
 
-def _recommend(ranking: Ranking, gb_per_s_limit: float, candidates: int) -> Recommendation | None:
+def _recommend(
+    ranking: Ranking, gb_per_s_limit: float, candidates: int, rivals: int
+) -> Recommendation | None:
     groups = _by_bandwidth(ranking.exploration)
     had = [g for g in groups if _had(ranking.hardware[g[0]], gb_per_s_limit)] or groups[:1]
     best = ranking.best(chain(*had), 1)
@@ -89,7 +96,8 @@ def _recommend(ranking: Ranking, gb_per_s_limit: float, candidates: int) -> Reco
     least = best[0].figure
     designs = _designs(ranking, had, least, candidates)
     kept = (ranking.machine, ranking.need, ranking.exploration.level)
-    return Recommendation(designs, least, least_of_all.figure, *kept)
+    smaller = _smaller(ranking, list(chain(*had)), designs[0], rivals)
+    return Recommendation(designs, least, least_of_all.figure, *kept, (*best, *smaller))
 
 
 def _designs(
@@ -100,6 +108,16 @@ def _designs(
     nearly = NEARLY * least
     enough = next(group for group in had if ranking.best(group, 1, nearly))
     return ranking.best(enough, candidates)
+
+
+def _smaller(
+    ranking: Ranking, places: Sequence[int], first: Candidate, count: int
+) -> tuple[Candidate, ...]:
+    """The `count` designs of least figure among those smaller than the recommended one."""
+    if ranking.need.objective == "edp" or not count:
+        return ()
+    size = size_of(first.hardware)
+    return ranking.best([p for p in places if size_of(ranking.hardware[p]) < size], count)
 
 
 def gb_per_s(hardware: Hardware) -> float:

@@ -11,6 +11,12 @@ from edgeint8.report.findings.array_machines import CAUSES, enumeration
 from edgeint8.report.findings.design_answers import design_text, over_levels, survives
 from edgeint8.report.markdown import percent
 
+FIGURES = {
+    "rate": "Energy a period",
+    "deadline": "Energy an inference",
+    "edp": "Energy times delay",
+}
+"""What is to be small, by objective."""
 RANKING_SURVIVES = 0.95  # Spearman's correlation from which a ranking counts as the same
 
 
@@ -129,12 +135,13 @@ def over_the_band(band: pd.DataFrame) -> list[str]:
     )
     same = bool((ends["share_of_mid"] == 1).all() and (ends["front"] == mid).all())
     ranks = enumeration([f"{r:.3f} at {level}" for level, r in ends["rank_correlation"].items()])
+    figure = FIGURES[rows.loc["mid"].get("objective", "edp")]
     ranking = bool((ends["rank_correlation"] >= RANKING_SURVIVES).all())
     return [
         over_levels("The design that the rule recommends is", best),
         f"Of the {mid:,} designs on the front at mid constants {kept} constants are on it too. "
         f"{survives(same, 'The front')}",
-        f"Energy times delay ranks them as at mid with a correlation (Spearman) of {ranks}. "
+        f"{figure} ranks them as at mid with a correlation (Spearman) of {ranks}. "
         f"{survives(ranking, f'The ranking (from {RANKING_SURVIVES} on)')}",
         *draws_won(rows),
     ]
@@ -145,21 +152,26 @@ def draws_won(rows: pd.DataFrame) -> list[str]:
     if "draws" not in rows or not rows.loc["mid", "draws"] > 0:
         return []
     mid = rows.loc["mid"]
-    rivals = rows[rows["best_hardware"] != mid["best_hardware"]].drop_duplicates("best_hardware")
-    others = [
-        f"{percent(row.draws_won, 1)} go to `{row.best_hardware}`" for row in rivals.itertuples()
-    ]
+    compete = rows[rows["draws"] > 0].drop_duplicates("best_hardware")
+    won = dict(zip(compete["best_hardware"], compete["draws_won"], strict=True))
+    of_mid = won.pop(mid["best_hardware"])
+    if isinstance(mid.get("challenger"), str) and mid["challenger"]:
+        won[mid["challenger"]] = mid["challenger_won"]
+    ranked = sorted(won.items(), key=lambda entry: -entry[1])
+    others = [f"; {percent(share, 1)} go to `{name}`" for name, share in ranked]
     alone = "No constant alone dethrones it inside its band."
     if pd.notna(mid["dethroned_by"]) and mid["dethroned_by"]:
         alone = f"Alone dethrone it: {mid['dethroned_by']}."
     flip = ""
     if pd.notna(mid["flip_ratio"]):
         flip = f" The nearest flip: {mid['flip_constant']} at {mid['flip_ratio']:.2f} times mid."
-    won = (
-        f"With every constant drawn by itself `{mid['best_hardware']}` wins "
-        f"{percent(mid['draws_won'], 1)} of {int(mid['draws']):,} draws"
+    compared = (
+        f" between {int(mid['contenders'])} designs" if pd.notna(mid.get("contenders")) else ""
     )
-    return [f"{won}{''.join('; ' + other for other in others)}. {alone}{flip}"]
+    return [
+        f"With every constant drawn by itself `{mid['best_hardware']}` wins {percent(of_mid, 1)} "
+        f"of {int(mid['draws']):,} draws{compared}{''.join(others)}. {alone}{flip}"
+    ]
 
 
 def front_agreement(front_check: pd.DataFrame) -> list[str]:
