@@ -56,6 +56,7 @@ from edgeint8.inputs import (
     is_tflite,
     tflite_arrays,
 )
+from edgeint8.quant.auto_exclude import IMAGES, settled
 from edgeint8.quant.ort.reference import batches
 from edgeint8.quant.prepare.prepare import prepare_model
 from edgeint8.quant.ptq import calibrate_for
@@ -211,6 +212,7 @@ def quantize(
     calibration: Arrays = None,
     strategy: str | Mapping[str, Any] | Strategy = "asym_channel_minmax",
     *,
+    holdout: Arrays = None,
     shape: Shape | None = None,
     **reading: Any,
 ) -> Quantized:
@@ -221,6 +223,8 @@ def quantize(
     strategy
         ``(asym|sym|pow2)_(channel|tensor)_(minmax|percentile|entropy|mse)``, or options as in a
         study file, or a `Strategy`.
+    holdout
+        Inputs by which ``auto_exclude`` chooses; none of those that calibrate or test.
     reading
         ``constants`` and ``batch_axis``, as for `layers`; the arrays have samples first.
     """
@@ -234,6 +238,9 @@ def quantize(
         )
     inputs = arrays_of(model, calibration, "calibration", chosen.calibration_samples)
     ranges = calibrate_for(model, inputs, chosen)
+    if holdout is not None:
+        judged = arrays_of(model, holdout, "holdout", IMAGES)
+        chosen = settled(model, ranges, chosen, (judged, None))
     learned = chosen.rounding == "learned"
     images = arrays_of(model, calibration, "calibration", chosen.images_learned)
     return Quantized(quantize_model(model, ranges, chosen, images=images if learned else None))

@@ -16,14 +16,7 @@ def narrower(
 
     Bits of weights that are not fewer than the base's are left out.
     """
-    nearest = replace(
-        base,
-        rounding="nearest",
-        learning_samples=None,
-        accumulator_bits=None,
-        tile_rows=None,
-        tile_bits=None,
-    )
+    nearest = base.nearest
     learned = replace(nearest, rounding="learned", learning_samples=base.learning_samples)
     return [
         *(replace(nearest, weight_bits=bits) for bits in _fewer(weight_bits, base)),

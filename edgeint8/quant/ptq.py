@@ -227,11 +227,13 @@ def _graph_notes(
     """Masks that were clamped, and nodes that the strategy keeps out of the integers."""
     masks = calibration.clamped if calibration else ()
     notes = [f"masks clamped to {LOWEST:g}: {', '.join(masks)}"] if masks else []
+    choice = strategy.choice
+    named = [name for name in left if choice is None or name not in choice.nodes]
     why = [word for word, asked in (("excluded", strategy.exclude),) if asked]
     why += ["outputs split"] if strategy.split_outputs else []
     if why:
-        notes.append(f"{' and '.join(why)}: {', '.join(left) or 'nothing that there is'}")
-    return notes
+        notes.append(f"{' and '.join(why)}: {', '.join(named) or 'nothing that there is'}")
+    return notes + ([] if choice is None else [f"auto_exclude: {choice.why}"])
 
 
 def _weight_notes(model: onnx.ModelProto, strategy: Strategy) -> list[str]:

@@ -1,7 +1,7 @@
 """One way to quantise a network, as the study file writes it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
 from edgeint8.errors import ConfigError
@@ -21,6 +21,14 @@ def calibration_methods() -> tuple[str, ...]:
     if taken := sorted(CALIBRATIONS.keys() & set(CALIBRATION_METHODS)):
         raise ConfigError(f"calibration method {taken[0]!r} is ours", allowed="any other name")
     return (*CALIBRATION_METHODS, *CALIBRATIONS)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The nodes that `auto_exclude` keeps float, and the numbers that chose them, in words."""
+
+    nodes: tuple[str, ...]
+    why: str
 
 
 @dataclass(frozen=True)
@@ -46,6 +54,9 @@ class Strategy:
         Every scale is a power of two, chosen at calibration, so that requantisation is a shift.
     exclude
         What stays float: node names, patterns of them (``/head/*``) or operators (``Softmax``).
+    auto_exclude
+        Keep those nodes float besides whose quantisation costs most on the hold-out: by the rule of
+        ``quant.auto_exclude``, which makes the `choice` before anything is quantised.
     split_outputs
         An output that is joined of several tensors keeps a scale for each: the Concat and what only
         moves its elements stay out of the integers. Before the Concat all may be integer.
@@ -67,6 +78,8 @@ class Strategy:
         `tile_bits` bits.
     learning_samples
         Images that codes are learned from; None: as many as calibrate, and the same.
+    choice
+        Made of `auto_exclude` for one network; no option of the study file.
     """
 
     name: str
@@ -82,6 +95,7 @@ class Strategy:
     power_of_two: bool = False
     weight_bits: int = 8
     exclude: tuple[str, ...] = ()
+    auto_exclude: bool = False
     split_outputs: bool = False
     clamp_masks: bool = True
     rounding: str = "nearest"
@@ -90,10 +104,11 @@ class Strategy:
     tile_rows: int | None = None
     tile_bits: int | None = None
     learning_samples: int | None = None
+    choice: Choice | None = None
 
     def __post_init__(self) -> None:
         flags = ("symmetric", "per_channel", "dynamic", "power_of_two")
-        for flag in (*flags, "split_outputs", "clamp_masks", "equalize"):
+        for flag in (*flags, "auto_exclude", "split_outputs", "clamp_masks", "equalize"):
             self._require(flag, isinstance(getattr(self, flag), bool), "true or false")
         methods, formats = calibration_methods(), ", ".join(FORMATS)
         self._require("calibration", self.calibration in methods, ", ".join(methods))
@@ -128,9 +143,12 @@ class Strategy:
     def _check_dynamic(self) -> None:
         """Scales at run time leave nothing to impose, and no integer activations to learn from."""
         imposed = self.bias_bits is not None or self.power_of_two or self.weight_bits < 8
-        imposed = imposed or self.equalize or self.rounding != "nearest"
+        imposed = imposed or self.equalize or self.auto_exclude or self.rounding != "nearest"
         plain = self.format == "qoperator" and not imposed
-        allowed = "with no format qdq, bias_bits, power_of_two, weight_bits, rounding or equalize"
+        allowed = (
+            "with no format qdq, bias_bits, power_of_two, weight_bits, rounding, equalize or "
+            "auto_exclude"
+        )
         self._require("dynamic", plain, allowed)
         self._require("symmetric", not self.symmetric, "false: dynamic activations are uint8")
 
@@ -158,7 +176,7 @@ class Strategy:
     @classmethod
     def from_mapping(cls, name: str, mapping: Mapping[str, Any]) -> Self:
         """A strategy from its entry in the study file; unknown keys are refused."""
-        known = [field.name for field in fields(cls) if field.name != "name"]
+        known = [field.name for field in fields(cls) if field.name not in ("name", "choice")]
         if unknown := sorted(set(mapping) - set(known)):
             raise ConfigError(
                 f"unknown key {unknown[0]}", where=f"$.strategies.{name}", allowed=", ".join(known)
@@ -166,6 +184,25 @@ class Strategy:
         options = dict(mapping)
         options["exclude"] = tuple(options.get("exclude", ()))
         return cls(name=name, **options)
+
+    def as_chosen(self, facts: Mapping[str, Any]) -> Self:
+        """With the choice that was made when it was quantised and is kept in ``quantize.json``."""
+        if not self.auto_exclude:
+            return self
+        nodes = tuple(facts["auto_excluded"])
+        return replace(self, choice=Choice(nodes, facts["auto_exclude_reason"]))
+
+    @property
+    def nearest(self) -> Self:
+        """The same with the nearest codes, whose sums nothing bounds."""
+        return replace(
+            self,
+            rounding="nearest",
+            learning_samples=None,
+            accumulator_bits=None,
+            tile_rows=None,
+            tile_bits=None,
+        )
 
     @property
     def symmetry(self) -> str:
@@ -207,6 +244,7 @@ class Strategy:
         extras += [f"{self.weight_bits}-bit weights"] if self.weight_bits < 8 else []
         extras += ["a scale per output branch"] if self.split_outputs else []
         extras += [f"float: {' '.join(self.exclude)}"] if self.exclude else []
+        extras += ["costliest nodes float"] if self.auto_exclude else []
         extras += [] if self.clamp_masks else ["masks as they are"]
         extras += ["equalised layers"] if self.equalize else []
         extras += ["learned codes"] if self.rounding == "learned" else []

@@ -103,6 +103,13 @@ QUANTIZATION = Table(
         integer("images", "", "size of the test split"),
         DATA_SOURCE,
         text("exclude", "the strategy's option: what it keeps float"),
+        flag("auto_exclude", "the strategy's option"),
+        text(
+            "auto_excluded",
+            "nodes that `auto_exclude` keeps float, chosen on the hold-out by the rule of "
+            "`edgeint8/quant/auto_exclude.py`",
+        ),
+        text("auto_exclude_reason", "the numbers that chose them"),
         flag("split_outputs", "the strategy's option"),
         flag("clamp_masks", "the strategy's option"),
         number(

@@ -351,6 +351,11 @@ def metric_files(name):
     return [file] if colon else []
 
 
+def chooses(wildcards):
+    """Whether a strategy picks its float nodes on the hold-out."""
+    return STRATEGIES[wildcards.strategy].auto_exclude
+
+
 def dataset_of(wildcards):
     """The arrays that a network uses."""
     return dataset_file(wildcards.workload, "arrays.npz")

@@ -95,6 +95,7 @@ rule weight_bits:
         dataset=dataset_of,
         model=f"{NETWORK}/model.onnx",
         fp32=f"{NETWORK}/fp32_logits.npz",
+        facts=static_files(f"{STRATEGY}/quantize.json"),
         recommendation=f"{NETWORK}/recommendation.csv",
         calibrations=calibrations_of,
     output:

@@ -29,8 +29,10 @@ rule calibrate:
 rule quantize_strategy:
     input:
         extensions=EXTENSIONS,
+        dataset=lambda wildcards: dataset_of(wildcards) if chooses(wildcards) else [],
         model=f"{NETWORK}/model.onnx",
         calibration=calibration_of,
+        metric=lambda wildcards: metric_files(wildcards.workload) if chooses(wildcards) else [],
     output:
         model=f"{STRATEGY}/model.onnx",
         executable=f"{STRATEGY}/executable.onnx",
@@ -48,6 +50,7 @@ rule quantize_strategy:
         mem_mb=growing(2000),
     params:
         code=code("quantize"),
+        metric=lambda wildcards: metric_of(wildcards.workload) if chooses(wildcards) else None,
         options=lambda wildcards: STUDY.strategies[wildcards.strategy],
     script:
         "../scripts/quantize.py"
@@ -60,6 +63,7 @@ rule learn:
         dataset=dataset_of,
         model=f"{NETWORK}/model.onnx",
         calibration=calibration_of,
+        metric=lambda wildcards: metric_files(wildcards.workload) if chooses(wildcards) else [],
     output:
         model=f"{STRATEGY}/model.onnx",
         executable=f"{STRATEGY}/executable.onnx",
@@ -79,6 +83,7 @@ rule learn:
         mem_mb=growing(3000),
     params:
         code=code("learn"),
+        metric=lambda wildcards: metric_of(wildcards.workload) if chooses(wildcards) else None,
         seed=STUDY.seed,
         options=lambda wildcards: STUDY.strategies[wildcards.strategy],
     script:
@@ -91,6 +96,7 @@ rule ablation:
         extensions=EXTENSIONS,
         dataset=dataset_of,
         model=f"{NETWORK}/model.onnx",
+        facts=f"{STRATEGY}/quantize.json",
     output:
         table=f"{STRATEGY}/ablation.csv",
     log:
@@ -313,6 +319,7 @@ rule calibration_draws:
         extensions=EXTENSIONS,
         dataset=dataset_of,
         model=f"{NETWORK}/model.onnx",
+        facts=static_files(f"{STRATEGY}/quantize.json"),
     output:
         table=f"{NETWORK}/draws.csv",
     log:
@@ -395,6 +402,7 @@ rule sensitivity_study:
         extensions=EXTENSIONS,
         dataset=dataset_of,
         model=f"{NETWORK}/model.onnx",
+        facts=f"{STRATEGY}/quantize.json",
         calibration=calibration_of,
         codes=lambda wildcards: (f"{STRATEGY}/codes.npz" if wildcards.strategy in LEARNED else []),
     output:

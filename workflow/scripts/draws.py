@@ -1,8 +1,11 @@
-"""Rule calibration_draws: every static strategy calibrated on several sets of images."""
+"""Rule calibration_draws: every static strategy calibrated on several sets of images.
+
+Strategies that cannot be applied to the network are left out, and what `auto_exclude` chose stays.
+"""
 
 import onnx
 
-from edgeint8.files import write_csv
+from edgeint8.files import absence, read_json, write_csv
 from edgeint8.models.data.samples import load_samples
 from edgeint8.quant.evidence.draw_study import draw_rows
 from edgeint8.quant.ptq import Strategy, prepare_model
@@ -10,12 +13,15 @@ from edgeint8.study.job import job
 
 with job(snakemake):
     options = snakemake.params.options
+    written = snakemake.params.strategies  # as the study file has them
+    facts = zip(written, snakemake.input.facts, strict=True)
+    usable = {name: read_json(path) for name, path in facts if absence(path) is None}
     judged = load_samples(snakemake.input.dataset, "holdout").first(options["images"])
     rows = draw_rows(
         prepare_model(onnx.load(snakemake.input.model)),
         load_samples(snakemake.input.dataset, "calibration").inputs,
         (judged.inputs, judged.labels),
-        [Strategy.from_mapping(name, o) for name, o in snakemake.params.strategies.items()],
+        [Strategy.from_mapping(n, written[n]).as_chosen(found) for n, found in usable.items()],
         snakemake.params.seed,
         options["count"],
         batch=judged.batch or 1,

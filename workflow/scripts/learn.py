@@ -4,7 +4,9 @@ import onnx
 
 from edgeint8.files import atomic_path, read_json, write_csv, write_json
 from edgeint8.models.data.samples import load_samples
+from edgeint8.quant.auto_exclude import IMAGES, settled
 from edgeint8.quant.calibrate.draws import calibration_draws
+from edgeint8.quant.evidence.metrics import metric
 from edgeint8.quant.evidence.table_rows import quantization_facts
 from edgeint8.quant.learn.codes import save_codes
 from edgeint8.quant.ptq import Calibration, Strategy, prepare_model, quantize
@@ -16,12 +18,12 @@ with job(snakemake):
     seen = load_samples(snakemake.input.dataset, "calibration")
     count = seen.whole(strategy.images_learned)
     chosen = calibration_draws(len(seen), count, seed=snakemake.params.seed)[0]
-    quantized = quantize(
-        prepare_model(onnx.load(snakemake.input.model)),
-        calibration,
-        strategy,
-        images=seen.rows(chosen).inputs,
-    )
+    model = prepare_model(onnx.load(snakemake.input.model))
+    judged = load_samples(snakemake.input.dataset, "holdout").first(IMAGES)
+    named = None if judged.is_random else snakemake.params.metric
+    yardstick = metric(**named) if named else None
+    strategy = settled(model, calibration, strategy, (judged.inputs, judged.truth), yardstick)
+    quantized = quantize(model, calibration, strategy, images=seen.rows(chosen).inputs)
     learned = quantized.learned
     assert learned is not None  # rule learn runs strategies with learned codes only
     for path, graph in (

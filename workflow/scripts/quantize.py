@@ -3,6 +3,9 @@
 import onnx
 
 from edgeint8.files import atomic_path, read_json, write_json
+from edgeint8.models.data.samples import load_samples
+from edgeint8.quant.auto_exclude import IMAGES, settled
+from edgeint8.quant.evidence.metrics import metric
 from edgeint8.quant.evidence.table_rows import quantization_facts
 from edgeint8.quant.ptq import Calibration, Strategy, prepare_model, quantize
 from edgeint8.study.job import job
@@ -11,7 +14,13 @@ with job(snakemake):
     strategy = Strategy.from_mapping(snakemake.wildcards.strategy, snakemake.params.options)
     path = snakemake.input.get("calibration")
     calibration = Calibration.from_json(read_json(path)) if path else None
-    quantized = quantize(prepare_model(onnx.load(snakemake.input.model)), calibration, strategy)
+    model = prepare_model(onnx.load(snakemake.input.model))
+    if snakemake.input.dataset:  # of strategies that choose
+        judged = load_samples(snakemake.input.dataset, "holdout").first(IMAGES)
+        named = None if judged.is_random else snakemake.params.metric
+        yardstick = metric(**named) if named else None
+        strategy = settled(model, calibration, strategy, (judged.inputs, judged.truth), yardstick)
+    quantized = quantize(model, calibration, strategy)
     for path, graph in (
         (snakemake.output.model, quantized.model),
         (snakemake.output.executable, quantized.executable),

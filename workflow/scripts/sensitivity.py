@@ -13,10 +13,11 @@ from edgeint8.study.job import job
 with job(snakemake):
     judged = load_samples(snakemake.input.dataset, "holdout").first(snakemake.params.images)
     model = prepare_model(onnx.load(snakemake.input.model))
+    strategy = Strategy.from_mapping(snakemake.wildcards.strategy, snakemake.params.strategy)
     study = SensitivityStudy(
         model,
         Calibration.from_json(read_json(snakemake.input.calibration)),
-        Strategy.from_mapping(snakemake.wildcards.strategy, snakemake.params.strategy),
+        strategy.as_chosen(read_json(snakemake.input.facts)),
         judged.inputs,
         judged.labels,
         load_codes(snakemake.input.codes) if snakemake.input.codes else None,

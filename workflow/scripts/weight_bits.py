@@ -44,7 +44,9 @@ with job(snakemake):
     test = load_samples(snakemake.input.dataset, "test")
     fp32 = load_logits(snakemake.input.fp32, "test")
     chosen = read_table(snakemake.input.recommendation).query("recommended").iloc[0]["strategy"]
+    facts = dict(zip(snakemake.params.strategies, snakemake.input.facts, strict=True))
     base = Strategy.from_mapping(chosen, snakemake.params.strategies[chosen])
+    base = base.as_chosen(read_json(facts[chosen]))
     paths = {Path(path).stem: path for path in snakemake.input.calibrations}
     calibration = Calibration.from_json(read_json(paths[base.calibration_id]))
     model = prepare_model(onnx.load(snakemake.input.model))

@@ -43,6 +43,12 @@ def channel_columns(
     }
 
 
+def worst_entry_db(fp32: NDArray[Any], found: NDArray[Any]) -> float:
+    """SQNR of the worst channel, of the whole where it has none."""
+    worst = channel_columns(fp32, found)["worst_channel_sqnr_db"]
+    return sqnr_db(fp32, found) if worst is None else float(worst)
+
+
 def output_rows(
     fp32: Mapping[str, NDArray[Any]] | None, found: Mapping[str, NDArray[Any]]
 ) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ import onnx
 
 from edgeint8.conventions import Array, Row
 from edgeint8.quant.affine import sqnr_db
-from edgeint8.quant.evidence.channels import channel_columns
+from edgeint8.quant.evidence.channels import channel_columns, worst_entry_db
 from edgeint8.quant.evidence.layer_traits import BULK_PERCENT
 from edgeint8.quant.graph import QUANTIZED_SUFFIX, initializer_values
 from edgeint8.quant.ort.reference import all_tensors
@@ -44,8 +44,7 @@ class Tensor:
     @property
     def worst_db(self) -> float:
         """SQNR of its worst entry, of the whole where it has no entries."""
-        found = channel_columns(self.fp32, self.found)["worst_channel_sqnr_db"]
-        return self.db if found is None else float(found)
+        return worst_entry_db(self.fp32, self.found)
 
 
 def explanation(

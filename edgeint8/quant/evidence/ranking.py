@@ -15,7 +15,7 @@ from typing import Any
 
 from edgeint8.conventions import Row
 from edgeint8.quant.affine import sqnr_db
-from edgeint8.quant.evidence.channels import channel_columns
+from edgeint8.quant.evidence.channels import worst_entry_db
 from edgeint8.quant.evidence.metrics import Judged, Metric, difference, value
 from edgeint8.quant.evidence.order import (
     Rival,
@@ -117,8 +117,7 @@ def _best_first(values: Mapping[str, float], rivals: Mapping[str, Rival]) -> lis
 
 def worst_channel_db(judged: Judged) -> float:
     """SQNR of the worst entry of the first output; of the whole where it has no entries."""
-    found = channel_columns(*_pair(judged))["worst_channel_sqnr_db"]
-    return _sqnr(judged) if found is None else float(found)
+    return worst_entry_db(*_pair(judged))
 
 
 def _sqnr(judged: Judged) -> float:

@@ -120,6 +120,9 @@ def quantization_facts(
         "bounded_tile_bits": strategy.tile_bits,
         "images_learned": strategy.images_learned if quantized.learned else None,
         "exclude": " ".join(strategy.exclude),
+        "auto_exclude": strategy.auto_exclude,
+        "auto_excluded": list(strategy.choice.nodes) if strategy.choice else [],
+        "auto_exclude_reason": strategy.choice.why if strategy.choice else None,
         "split_outputs": strategy.split_outputs,
         "clamp_masks": strategy.clamp_masks,
         "cpu_int8_flags": " ".join(sorted(EXACT_U8S8_FLAGS & cpu_flags())) or "none",
@@ -133,6 +136,7 @@ def listed_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "float_nodes": len(facts["float_nodes"]),
         "float_node_names": " ".join(facts["float_nodes"]),
+        "auto_excluded": " ".join(facts.get("auto_excluded", ())),
         "hardware_cost_reasons": "; ".join(facts["hardware_cost_reasons"]),
     }
 

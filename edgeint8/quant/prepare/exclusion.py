@@ -1,4 +1,4 @@
-"""Which nodes a strategy keeps float: those it names, and the joint of a split output."""
+"""Which nodes a strategy keeps float: those it names or chose, and the joint of a split output."""
 
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
@@ -15,8 +15,16 @@ MOVES = frozenset({"Identity", "Transpose", "Reshape", "Flatten", "Squeeze", "Un
 def excluded(model: onnx.ModelProto, strategy: Strategy) -> tuple[str, ...]:
     """Names of these nodes, in graph order.
 
-    Raises `ConfigError` for a pattern that names no node and no operator of the network.
+    Raises `ConfigError` for a pattern that names no node and no operator of the network, and where
+    nothing was chosen yet.
     """
+    if strategy.auto_exclude and strategy.choice is None:
+        raise ConfigError(
+            "no hold-out to choose by",
+            where=f"$.strategies.{strategy.name}.auto_exclude",
+            allowed="samples that neither calibrate nor test",
+        )
+    chosen = strategy.choice.nodes if strategy.choice else ()
     for pattern in strategy.exclude:
         if not any(_names(pattern, node) for node in model.graph.node):
             kinds = sorted({node.op_type for node in model.graph.node})
@@ -29,7 +37,8 @@ def excluded(model: onnx.ModelProto, strategy: Strategy) -> tuple[str, ...]:
     return tuple(
         node.name
         for node in model.graph.node
-        if node.name in joints or any(_names(pattern, node) for pattern in strategy.exclude)
+        if node.name in (*joints, *chosen)
+        or any(_names(pattern, node) for pattern in strategy.exclude)
     )
 
 

@@ -26,6 +26,7 @@ OPTIONS = (
     "equalize",
     "bounded_bits",
     "exclude",
+    "auto_exclude",
     "split_outputs",
     "clamp_masks",
 )

@@ -127,7 +127,8 @@ def why_low(tables: Tables, workload: str) -> list[str]:
         return []
     remedies = (
         "Remedies: `clamp_masks`, `equalize`, weights per channel and `split_outputs` leave what "
-        "an integer-only chip runs; `exclude` does not, it asks for a floating-point unit."
+        "an integer-only chip runs; `exclude` and `auto_exclude` do not, they ask for a "
+        "floating-point unit."
     )
     return [*(_loss(row) for row in rows.to_dict("records")), remedies]
 

@@ -86,8 +86,8 @@ def _joined_ranges(quantization: pd.DataFrame) -> list[str]:
             f"In **{name}** entries of the output have ranges {best['range_ratio']:,.0f} times "
             f"apart: the SQNR of the whole is that of the largest. The worst entry keeps "
             f"{best['worst_channel_sqnr_db']:.1f} dB at best (`{best['strategy']}`, "
-            f"{best['worst_channel']}); `split_outputs` and `exclude` are the remedies "
-            f"({link('quantization')}, `worst_channel_sqnr_db`)."
+            f"{best['worst_channel']}); `split_outputs`, `exclude` and `auto_exclude` are the "
+            f"remedies ({link('quantization')}, `worst_channel_sqnr_db`)."
         )
     return sentences
 
