@@ -21,6 +21,7 @@ from edgeint8.data import STUDY_SCHEMA
 from edgeint8.errors import ConfigError
 from edgeint8.extensions import CALIBRATIONS, load_extensions
 from edgeint8.hardware_id import UNLIMITED, HardwareId
+from edgeint8.study.overlay import NEEDS, detailed, one_need
 from edgeint8.study.schema_words import listed, refusal, resolved
 
 Kind = Literal["trained", "onnx", "topology"]
@@ -41,7 +42,6 @@ DATASET_OF = {
 }
 READING = ("shape", "constants", "batch_axis")  # keys of a workload that say how to read a file
 SELECTIONS = ("strategies", "hardware")  # keys of a workload that narrow the study's, no options
-NEEDS = ("rate", "deadline_ms")  # what a design is judged by: no option of training or reading
 # Keys of the study file that jobs take as they stand there.
 SECTIONS = (
     *("datasets", "simulation", "explore", "calibration_draws", "sensitivity", "golden"),
@@ -135,8 +135,12 @@ class Study:
         )
 
 
-def load_study(config: Mapping[str, Any], schema_path: str | Path) -> Study:
+def load_study(
+    config: Mapping[str, Any], schema_path: str | Path, own: Mapping[str, Any] | None = None
+) -> Study:
     """Validate a merged configuration and turn it into a `Study`.
+
+    own: what the user's files say of it, so that defaults which contradict them give way.
 
     Raises
     ------
@@ -148,16 +152,10 @@ def load_study(config: Mapping[str, Any], schema_path: str | Path) -> Study:
     machines = hardware_ids(values["hardware"])
     names = _known(run["workloads"], "workloads", values, "$.run.workloads")
     chosen = _known(run["strategies"], "strategies", values, "$.run.strategies")
-    workloads = tuple(_workload(name, values, machines) for name in names)
+    workloads = tuple(_workload(name, values, machines, own or {}) for name in names)
     used = dict.fromkeys([*chosen, *(name for w in workloads for name in w.strategies)])
     strategies = {name: values["strategies"][name] for name in used}
-    for name in run["detail_strategies"]:
-        if name not in strategies:
-            raise ConfigError(
-                f"{name!r} is not selected",
-                where="$.run.detail_strategies",
-                allowed=listed(strategies),
-            )
+    detail_strategies = detailed(run, strategies, own or {})
     costed = values["architecture"]["strategy"]
     if costed not in (RECOMMENDED, *strategies):
         raise ConfigError(
@@ -175,7 +173,7 @@ def load_study(config: Mapping[str, Any], schema_path: str | Path) -> Study:
         results_dir=Path(values["results_dir"]),
         workloads=workloads,
         strategies=strategies,
-        detail_strategies=tuple(run["detail_strategies"]),
+        detail_strategies=detail_strategies,
         hardware=tuple(dict.fromkeys([*machines, *(id for w in workloads for id in w.hardware)])),
         **{name: values[name] for name in SECTIONS},
         technology=values["technology"],
@@ -243,7 +241,9 @@ def with_defaults(schema: Mapping[str, Any], value: Any, root: Mapping[str, Any]
     }
 
 
-def _workload(name: str, values: Mapping[str, Any], machines: tuple[str, ...]) -> Workload:
+def _workload(
+    name: str, values: Mapping[str, Any], machines: tuple[str, ...], written: Mapping[str, Any]
+) -> Workload:
     options = values["workloads"][name]
     where = f"$.workloads.{name}"
     kinds = [key for key in KIND_OF_KEY if key in options]
@@ -265,8 +265,6 @@ def _workload(name: str, values: Mapping[str, Any], machines: tuple[str, ...]) -
     for key, takers in (*limited, ("metric", "model or onnx or tflite")):
         if key in options and kinds[0] not in takers.split(" or "):
             raise ConfigError(f"{key} for a {kinds[0]}", where=where, allowed=f"with {takers} only")
-    if "rate" in options and "deadline_ms" in options:
-        raise ConfigError("rate and deadline_ms given", where=where, allowed="one of the two")
     if "metric_margin" in options and "metric" not in options:
         raise ConfigError("a margin without a metric", where=where, allowed="add metric")
     file = str(options.get("metric", "")).rpartition(":")[0]
@@ -286,7 +284,7 @@ def _workload(name: str, values: Mapping[str, Any], machines: tuple[str, ...]) -
         name,
         KIND_OF_KEY[kinds[0]],
         {key: value for key, value in options.items() if key not in (*SELECTIONS, *NEEDS)},
-        {key: options[key] for key in NEEDS if key in options},
+        one_need(name, options, written, where),
         tuple(_known(own, "strategies", values, f"{where}.strategies")),
         tuple(options.get("hardware", machines)),
     )

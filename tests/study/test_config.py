@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from snakemake.utils import update_config
 
 from edgeint8.arch.machine.hardware import parse_hardware_id
 from edgeint8.errors import ConfigError
@@ -66,6 +67,38 @@ def test_the_costed_strategy_is_one_of_the_study() -> None:
     assert load_study(named, SCHEMA).architecture["strategy"] == "sym_tensor_minmax"
     with pytest.raises(ConfigError, match=r"'best' is not selected @ \$.architecture.strategy"):
         load_study(changed(("architecture",), {"strategy": "best"}), SCHEMA)
+
+
+def overlaid(own):
+    """The default study under a user's file, as Snakemake merges them."""
+    config = study_config()
+    update_config(config, own)
+    return load_study(config, SCHEMA, own)
+
+
+def test_default_detail_strategies_give_way_to_a_selection():
+    """The default ones are asym_channel_minmax and sym_tensor_minmax."""
+    assert overlaid({"seed": 1}).detail_strategies == ("asym_channel_minmax", "sym_tensor_minmax")
+    tiny = {"workloads": ["tiny_cnn_2d"]}
+    one = overlaid({"run": {**tiny, "strategies": ["asym_tensor_minmax", "sym_tensor_minmax"]}})
+    assert one.detail_strategies == ("sym_tensor_minmax",)
+    none = {**tiny, "strategies": ["asym_tensor_minmax"]}
+    assert overlaid({"run": none}).detail_strategies == ()
+    by_name = {"run": {**none, "detail_strategies": ["sym_tensor_minmax"]}}
+    with pytest.raises(ConfigError, match=r"'sym_tensor_minmax' is not selected @ \$\.run\.detail"):
+        overlaid(by_name)
+    own_default = changed(("run", "strategies"), ["asym_tensor_minmax"])
+    own_default["run"]["workloads"] = ["tiny_cnn_2d"]
+    with pytest.raises(ConfigError, match="'asym_channel_minmax' is not selected"):
+        load_study(own_default, SCHEMA)
+
+
+def test_a_deadline_takes_the_place_of_the_default_rate():
+    assert overlaid({"workloads": {"tiny_cnn_2d": {"deadline_ms": 5}}}).workload(
+        "tiny_cnn_2d"
+    ).need == {"deadline_ms": 5}
+    with pytest.raises(ConfigError, match=r"rate and deadline_ms given @ \$\.workloads\.tiny"):
+        overlaid({"workloads": {"tiny_cnn_2d": {"deadline_ms": 5, "rate": 30}}})
 
 
 def test_hardware_grid_is_every_combination_then_points_each_once():

@@ -48,7 +48,7 @@ PRESETS = {
 }
 
 try:
-    STUDY = load_study(config, STUDY_SCHEMA)
+    STUDY = load_study(config, STUDY_SCHEMA, workflow.config_settings.overwrite_config)
     own_places = {
         name: f"$.workloads.{workload.name}.hardware"
         for workload in STUDY.workloads
