@@ -1,6 +1,7 @@
 """One's own networks through a whole study: float and quantised, with data and without, broken."""
 
 import re
+import shutil
 import subprocess
 import sys
 
@@ -14,6 +15,7 @@ from float_networks import classifier, images, reference_outputs
 from memory import peaks_mb
 from messy_networks import MESSY
 
+from edgeint8.files import absence
 from edgeint8.fixed_point.vectors.vectors import read_vectors
 from edgeint8.quant.ptq import Strategy, calibrate, prepare_model, quantize
 
@@ -196,6 +198,24 @@ def test_the_run_ends_with_status_1_and_the_reason(own):
     assert ended.returncode == 1
     lines = ended.stderr.splitlines()
     assert len(lines) == 1 and lines[0].startswith("error: broken could not run: not a readable")
+
+
+def test_what_one_network_raises_costs_no_other_its_rows(own, tmp_path):
+    """Scores of one network that nobody can read, in a copy of the finished study."""
+    shutil.copytree(own.run_dir, tmp_path / "run")
+    copy = Project(own.root, tmp_path / "run")
+    network = copy.run_dir / "results/unlabelled"
+    (network / STRATEGY / "logits.npz").write_bytes(b"broken")
+    tables = ("quantization", "outputs", "low_sqnr")
+    targets = [f"results/tables/{name}.csv" for name in tables]
+    copy.snakemake(*targets, "--configfile", str(copy.run_dir / "my.yaml"))
+    for name in tables:
+        assert "unlabelled/" in absence(network / f"{name}.csv")
+        before, after = read(own, name), read(copy, name)
+        pd.testing.assert_frame_equal(
+            after, before[before["workload"] != "unlabelled"].reset_index(drop=True)
+        )
+    assert "unlabelled" in set(read(own, "quantization")["workload"])
 
 
 def test_every_rule_stays_under_the_memory_that_it_declares(own):

@@ -183,11 +183,22 @@ def pairs(pattern, kept):
     ]
 
 
-def static_files(pattern):
-    """An input function: one path per static strategy of the network that a job belongs to."""
+def strategy_files(pattern, chosen=strategies_of):
+    """An input function: one path per strategy of the network that a job belongs to."""
     return lambda wildcards: expand(
-        pattern, workload=wildcards.workload, strategy=static_of(wildcards.workload)
+        pattern, workload=wildcards.workload, strategy=chosen(wildcards.workload)
     )
+
+
+def static_files(pattern):
+    """As strategy_files, of the static ones."""
+    return strategy_files(pattern, static_of)
+
+
+def network_files(name, wildcards, networks):
+    """The file of this name of the network that a job belongs to, where it is one of these."""
+    workload = wildcards.workload
+    return [f"{RESULTS}/{workload}/{name}.csv"] if workload in networks else []
 
 
 def static_options(wildcards):
@@ -230,11 +241,6 @@ def per_float(pattern):
     return expand(pattern, workload=FLOATS)
 
 
-def per_calibrated(pattern):
-    """One path per workload that has strategies to choose from."""
-    return expand(pattern, workload=CALIBRATED)
-
-
 def per_strategy(pattern):
     """One path per (workload with a model, strategy)."""
     return pairs(pattern, list(STRATEGIES))
@@ -252,6 +258,15 @@ def per_kept(pattern, kept):
         for name in FLOATS
         for path in expand(pattern, workload=name, strategy=strategies_of(name, kept))
     ]
+
+
+def detail_files(table):
+    """What a table of Part B is put together of: a file a network, or a strategy of it."""
+    if table in STRATEGIES_OF_TABLE:
+        return per_kept(f"{STRATEGY}/{table}.csv", STRATEGIES_OF_TABLE[table])
+    networks = dict.fromkeys(("quantization", "outputs"), STUDY.networks) | {"low_sqnr": FLOATS}
+    networks = networks.get(table, CALIBRATED)
+    return expand(f"{NETWORK}/{table}.csv", workload=networks)
 
 
 def per_tflite(pattern):
@@ -356,6 +371,11 @@ def chooses(wildcards):
     return STRATEGIES[wildcards.strategy].auto_exclude
 
 
+def float_logits(name):
+    """The scores of a network in floating point; nothing for one that came quantised."""
+    return [] if name in ADOPTED else f"{RESULTS}/{name}/fp32_logits.npz"
+
+
 def dataset_of(wildcards):
     """The arrays that a network uses."""
     return dataset_file(wildcards.workload, "arrays.npz")
@@ -383,10 +403,11 @@ def parts_of_study():
     for machine in STUDY.rtl["hardware"] if "rtl" in STUDY_TABLES else ():
         for path in per_detail(f"{STRATEGY}/rtl/{machine}.csv"):
             files.append((*Path(path).parts[-4:-2], "rtl", path))
-    for part in ("draws", "layer_traits", "recommendation", "codesign"):
-        for name in PRICED if part == "codesign" else CALIBRATED:
-            if part in STUDY_TABLES:
-                files.append((name, "", part, f"{RESULTS}/{name}/{part}.csv"))
+    for part in ("quantization", "outputs", "low_sqnr", "draws", "layer_traits", "recommendation"):
+        if part in STUDY_TABLES:
+            files += [(Path(path).parts[-2], "", part, path) for path in detail_files(part)]
+    if "codesign" in STUDY_TABLES:
+        files += [(name, "", "codesign", f"{RESULTS}/{name}/codesign.csv") for name in PRICED]
     return files
 
 

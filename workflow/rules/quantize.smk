@@ -173,11 +173,7 @@ rule latency:
         fp32=lambda wildcards: (
             [] if wildcards.workload in ADOPTED else f"{RESULTS}/{wildcards.workload}/model.onnx"
         ),
-        quantized=lambda wildcards: expand(
-            f"{STRATEGY}/executable.onnx",
-            workload=wildcards.workload,
-            strategy=strategies_of(wildcards.workload),
-        ),
+        quantized=strategy_files(f"{STRATEGY}/executable.onnx"),
     output:
         table=f"{NETWORK}/latency.csv",
     log:
@@ -202,16 +198,8 @@ rule judge:
     """The metric of a network on the test split; an edit in its file judges anew."""
     input:
         dataset=dataset_of,
-        fp32=lambda wildcards: (
-            []
-            if wildcards.workload in ADOPTED
-            else f"{RESULTS}/{wildcards.workload}/fp32_logits.npz"
-        ),
-        logits=lambda wildcards: expand(
-            f"{STRATEGY}/logits.npz",
-            workload=wildcards.workload,
-            strategy=strategies_of(wildcards.workload),
-        ),
+        fp32=lambda wildcards: float_logits(wildcards.workload),
+        logits=strategy_files(f"{STRATEGY}/logits.npz"),
         metric=lambda wildcards: metric_files(wildcards.workload),
     output:
         table=f"{NETWORK}/metric.csv",
@@ -234,84 +222,84 @@ rule judge:
         "../scripts/judge.py"
 
 
-rule quantization_table:
+rule quantization_rows:
+    """Lists where the evidence goes on without what a network has to leave out."""
     input:
         extensions=EXTENSIONS,
-        datasets=per_dataset("arrays.npz"),
-        fp32=per_float(f"{NETWORK}/fp32_logits.npz"),
-        latency=per_network(f"{NETWORK}/latency.csv"),
-        facts=per_strategy(f"{STRATEGY}/quantize.json"),
-        logits=per_strategy(f"{STRATEGY}/logits.npz"),
-        draws=f"{TABLES}/draws.csv" if "draws" in STUDY_TABLES else [],
-        metrics=expand(f"{NETWORK}/metric.csv", workload=JUDGED),
+        dataset=dataset_of,
+        fp32=lambda wildcards: float_logits(wildcards.workload),
+        facts=strategy_files(f"{STRATEGY}/quantize.json"),
+        logits=strategy_files(f"{STRATEGY}/logits.npz"),
+        latency=[f"{NETWORK}/latency.csv"],
+        draws=lambda wildcards: network_files("draws", wildcards, CALIBRATED),
+        metrics=lambda wildcards: network_files("metric", wildcards, JUDGED),
     output:
-        table=f"{TABLES}/quantization.csv",
+        table=f"{NETWORK}/quantization.csv",
     log:
-        f"{LOGS}/quantization_table.log",
+        f"{LOGS}/quantization_rows/{{workload}}.log",
     benchmark:
-        f"{BENCHMARKS}/quantization_table.tsv"
+        f"{BENCHMARKS}/quantization_rows/{{workload}}.tsv"
     conda:
         "../../envs/edgeint8.yaml"
     threads: 1
     resources:
         mem_mb=growing(2000),
     params:
-        code=code("quantization_table"),
-        strategies={name: strategies_of(name) for name in STUDY.networks},
-        metrics=JUDGED,
-        floats=FLOATS,
+        code=code("quantization_rows"),
+        strategies=lambda wildcards: strategies_of(wildcards.workload),
     script:
-        "../scripts/quantization_table.py"
+        "../scripts/quantization_rows.py"
 
 
-rule outputs_table:
+rule output_ranges:
     input:
-        fp32=per_float(f"{NETWORK}/fp32_logits.npz"),
-        logits=per_strategy(f"{STRATEGY}/logits.npz"),
+        fp32=lambda wildcards: float_logits(wildcards.workload),
+        logits=strategy_files(f"{STRATEGY}/logits.npz"),
     output:
-        table=f"{TABLES}/outputs.csv",
+        table=f"{NETWORK}/outputs.csv",
     log:
-        f"{LOGS}/outputs_table.log",
+        f"{LOGS}/output_ranges/{{workload}}.log",
     benchmark:
-        f"{BENCHMARKS}/outputs_table.tsv"
+        f"{BENCHMARKS}/output_ranges/{{workload}}.tsv"
     conda:
         "../../envs/edgeint8.yaml"
     threads: 1
     resources:
         mem_mb=growing(2000),
     params:
-        code=code("outputs_table"),
-        strategies={name: strategies_of(name) for name in STUDY.networks},
-        floats=FLOATS,
+        code=code("output_ranges"),
+        strategies=lambda wildcards: strategies_of(wildcards.workload),
     script:
-        "../scripts/outputs_table.py"
+        "../scripts/output_ranges.py"
 
 
-rule low_table:
+rule low_sqnr:
     """Why the SQNR of a strategy is low; nothing is run for those that keep enough."""
     input:
         extensions=EXTENSIONS,
-        datasets=[dataset_file(name, "arrays.npz") for name in FLOATS],
-        models=per_float(f"{NETWORK}/model.onnx"),
-        fp32=per_float(f"{NETWORK}/fp32_logits.npz"),
-        logits=per_kept(f"{STRATEGY}/logits.npz", list(STRATEGIES)),
-        executables=per_kept(f"{STRATEGY}/executable.onnx", list(STRATEGIES)),
+        dataset=dataset_of,
+        model=f"{NETWORK}/model.onnx",
+        fp32=f"{NETWORK}/fp32_logits.npz",
+        logits=strategy_files(f"{STRATEGY}/logits.npz"),
+        executables=strategy_files(f"{STRATEGY}/executable.onnx"),
     output:
-        table=f"{TABLES}/low_sqnr.csv",
+        table=f"{NETWORK}/low_sqnr.csv",
     log:
-        f"{LOGS}/low_table.log",
+        f"{LOGS}/low_sqnr/{{workload}}.log",
     benchmark:
-        f"{BENCHMARKS}/low_table.tsv"
+        f"{BENCHMARKS}/low_sqnr/{{workload}}.tsv"
+    wildcard_constraints:
+        workload=one_of(FLOATS),
     conda:
         "../../envs/edgeint8.yaml"
     threads: 1
     resources:
         mem_mb=growing(3000),
     params:
-        code=code("low_table"),
-        strategies={name: strategies_of(name, list(STRATEGIES)) for name in FLOATS},
+        code=code("low_sqnr"),
+        strategies=lambda wildcards: strategies_of(wildcards.workload),
     script:
-        "../scripts/low_table.py"
+        "../scripts/low_sqnr.py"
 
 
 rule calibration_draws:
@@ -428,14 +416,7 @@ rule sensitivity_study:
 rule quantization_detail_table:
     """One table of the rows of every network, or of every network and some of its strategies."""
     input:
-        lambda wildcards: (
-            per_kept(
-                f"{STRATEGY}/{wildcards.detail_table}.csv",
-                STRATEGIES_OF_TABLE[wildcards.detail_table],
-            )
-            if wildcards.detail_table in STRATEGIES_OF_TABLE
-            else per_calibrated(f"{NETWORK}/{wildcards.detail_table}.csv")
-        ),
+        lambda wildcards: detail_files(wildcards.detail_table),
     output:
         table=f"{TABLES}/{{detail_table}}.csv",
     log:
@@ -443,7 +424,7 @@ rule quantization_detail_table:
     benchmark:
         f"{BENCHMARKS}/{{detail_table}}_table.tsv"
     wildcard_constraints:
-        detail_table="draws|layer_traits|levels|histograms|recommendation|sensitivity|mixed_precision|learning|ablation",
+        detail_table="quantization|outputs|low_sqnr|draws|layer_traits|levels|histograms|recommendation|sensitivity|mixed_precision|learning|ablation",
     conda:
         "../../envs/edgeint8.yaml"
     threads: 1
