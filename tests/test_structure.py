@@ -28,7 +28,7 @@ ALLOWED = {
     "tflite": ("edgeint8.fixed_point", "edgeint8.quant"),
     "arch": (),
     "scale_sim": ("edgeint8.arch",),
-    "rtl": ("edgeint8.arch", "edgeint8.fixed_point"),
+    "rtl": ("edgeint8.arch", "edgeint8.fixed_point", "edgeint8.scale_sim.account"),
     "codesign": ("edgeint8.arch", "edgeint8.quant", "edgeint8.fixed_point", "edgeint8.scale_sim"),
     "study": (),
     "tables": (),

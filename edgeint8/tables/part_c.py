@@ -186,11 +186,21 @@ RUNTIMES = Table(
     needs="tflite",
 )
 
+SCALESIM_TERMS = (
+    *("off_by_one", "partial_sum_writes", "write_bursts", "double_counted_stalls"),
+    *("cyclic_refetch", "prefetch_bursts", "fold_edges", "whole_fetches", "expanded_reads"),
+    *("epoch_flushes", "padding", "skipped_inputs", "shared_operands", "uncounted_transfers"),
+    *("fused_operands", "tiling", "separate_images", "per_port_bandwidth", "whole_bytes"),
+    *("undrained_outputs", "serial_folds", "exposed_ends"),
+)
+"""What SCALE-Sim counts beyond the bound, in the order of docs/cost_model_account.md."""
+
 RTL = Table(
     "rtl",
     "c",
     "One row a (workload, detail strategy, layer, machine of `rtl.hardware`): whole images through "
-    "the machine in SystemVerilog ([rtl.md](rtl.md)), or one row that says why not.",
+    "the machine in SystemVerilog ([rtl.md](rtl.md)), or one row that says why not. Cycles of RTL, "
+    "machine, bound and SCALE-Sim for the same layer, and terms that add up from each to the next.",
     (
         WORKLOAD,
         STRATEGY,
@@ -211,6 +221,14 @@ RTL = Table(
         integer("last_store_cycles", "cycles", "after the last tile"),
         integer("rtl_dram_bytes", "bytes", "counted in RTL"),
         integer("dram_bytes", "bytes", "of the machine's tile, constants included"),
+        integer("bound_ends_cycles", "cycles", "of the bound's: first operands and last output"),
+        integer("bound_dram_cycles", "cycles", "of the bound's: what the bus takes beyond that"),
+        integer("scalesim_cycles", "cycles", "SCALE-Sim's; empty for a pool, which it has not"),
+        text("scalesim_by", "who says so: `replica`, exact where `crosscheck.csv` compares it"),
+        *(
+            integer(f"scalesim_{term}_cycles", "cycles", "SCALE-Sim's minus the bound's: this term")
+            for term in SCALESIM_TERMS
+        ),
     ),
     (
         text("first_mismatch", "image, index, expected, got"),

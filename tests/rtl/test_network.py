@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import replace
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import onnx
@@ -11,15 +12,25 @@ from random_layers import random_layer
 
 from edgeint8.arch.cost.machine.program import Dram, engine_of, program_of, run
 from edgeint8.arch.cost.machine.search import Candidates, Cuts, searched_tiles
+from edgeint8.arch.cost.physical import layer_cost
 from edgeint8.arch.cost.tiling import NEVER, ORDERS, Storage
 from edgeint8.arch.machine.hardware import Hardware, parse_hardware_id
+from edgeint8.arch.network.layers import Layer, LayerShape
+from edgeint8.conventions import Row
 from edgeint8.errors import HardwareError, ModelError
 from edgeint8.fixed_point.arithmetic.requantize import Scheme
 from edgeint8.rtl import simulator
-from edgeint8.rtl.compare import check_layers, first_mismatch, rtl_rows, run_network
+from edgeint8.rtl.compare import check_layers, first_mismatch, run_network
 from edgeint8.rtl.image import CONSTANT_BYTES, image_of
 from edgeint8.rtl.network import rtl_layers
+from edgeint8.rtl.rows import BOUND, MACHINE, SCALESIM, as_arch_layer, below_the_machine, rtl_rows
 from edgeint8.rtl.simulator import build, outputs, parameters, simulate
+from edgeint8.scale_sim.account.account_bytes import byte_rungs
+from edgeint8.scale_sim.account.account_cycles import CYCLE_TERMS, cycle_rungs
+from edgeint8.scale_sim.simulator.cache import simulate_cached
+from edgeint8.tables.contents import TABLES
+from edgeint8.tables.files import framed
+from edgeint8.tables.part_c import SCALESIM_TERMS
 
 REQUIRED = os.environ.get("EDGEINT8_REQUIRE_ALL") == "1"
 needs_verilator = pytest.mark.skipif(
@@ -96,18 +107,62 @@ def test_a_network_runs_from_codes_to_codes(hardware: Hardware, scheme: Scheme) 
     checks = run_network(network(), inputs, hardware, scheme)
     assert [check.layer.name for check in checks] == ["conv1", "pool", "conv2", "pool2", "fc"]
     rows = rtl_rows("net", "given", hardware, scheme, checks)
-    for row in rows:
+    assert list(framed(TABLES["rtl"], rows)["layer"]) == [check.layer.name for check in checks]
+    for row, check in zip(rows, checks, strict=True):
         assert row["mismatches"] == 0 and row["first_mismatch"] == "" and row["words"] > 0
-        assert row["rtl_cycles"] == row["machine_cycles"] >= row["bound_cycles"]
         assert row["rtl_dram_bytes"] == row["dram_bytes"]
-        terms = [value for name, value in row.items() if name in TERM_COLUMNS]
-        assert len(terms) == 6 and sum(terms) == row["machine_cycles"] and min(terms) >= 0
+        hold_accounts(row)
+        if row["scalesim_cycles"] is not None and hardware.dataflow == "ws":
+            shape = as_arch_layer(check.layer).shape
+            assert row["scalesim_cycles"] == simulate_layer(shape, hardware)
 
 
-TERM_COLUMNS = {
-    f"{term}_cycles"
-    for term in ("compute", "tiling", "first_tile", "waits", "array_drain_pipeline", "last_store")
-}
+def hold_accounts(row: Row) -> None:
+    """RTL over the machine to computing, from it to the bound and SCALE-Sim: no remainder."""
+    assert row["rtl_cycles"] == row["machine_cycles"] == sum(row[name] for name in MACHINE)
+    assert row["machine_cycles"] >= row["bound_cycles"]
+    assert row["bound_cycles"] == row["compute_cycles"] + sum(row[name] for name in BOUND)
+    assert min(row[name] for name in (*MACHINE, *BOUND)) >= 0
+    if row["scalesim_cycles"] is not None:
+        assert row["scalesim_cycles"] == row["bound_cycles"] + sum(row[name] for name in SCALESIM)
+
+
+def simulate_layer(shape: LayerShape | None, hardware: Hardware) -> int:
+    """Cycles of one layer by SCALE-Sim itself."""
+    assert shape is not None
+    with TemporaryDirectory() as cache:
+        reports = simulate_cached(shape, hardware, cache).reports
+    assert reports is not None
+    return reports.compute.total_cycles
+
+
+def test_columns_are_the_ladders() -> None:
+    """The table names the terms that the account has, in its order."""
+    assert tuple(f"scalesim_{term}_cycles" for term in SCALESIM_TERMS) == SCALESIM
+    conv = Layer("conv", "conv", LayerShape(6, 6, 3, 3, 4, 8, 1, 1), 1, 144, 288, 128, "test")
+    machine = parse_hardware_id("ws_4x4_8kB_1Bpc")
+    rungs = cycle_rungs(conv, machine, byte_rungs(conv, machine, layer_cost(conv, machine)))
+    assert tuple(rung.term for rung in rungs[1:]) == CYCLE_TERMS
+
+
+def test_accounts_add_up_on_every_dataflow() -> None:
+    """Without a simulator: the bound from computing, SCALE-Sim from the bound; padding is named."""
+    layer = rtl_layers(network(), {"x": np.zeros((1, 3, 7, 8), np.float32)})[0][0]
+    for name in ("ws_4x3_8kB_1Bpc", "os_3x4_8kB_2Bpc", "is_4x4_8kB_16Bpc", "ws_8x8_8kB_unlimited"):
+        machine = parse_hardware_id(name)
+        bound = layer_cost(as_arch_layer(layer), machine)
+        row = below_the_machine(as_arch_layer(layer), bound, machine)
+        assert bound.cycles == bound.compute.total + sum(row[name] for name in BOUND)
+        assert row["scalesim_cycles"] == bound.cycles + sum(row[name] for name in SCALESIM)
+
+
+def test_the_layer_of_the_cost_model_keeps_its_pads() -> None:
+    """conv1 pads one on each side, conv2 one row and one column at the end; 2x2 taps, 1 apart."""
+    layers = rtl_layers(network(), {"x": np.zeros((1, 3, 7, 8), np.float32)})[0]
+    first, second = as_arch_layer(layers[0]), as_arch_layer(layers[2])
+    assert (first.pads, first.input_hw) == ((1, 1, 1, 1), (7, 8))
+    assert (second.pads, second.input_hw) == ((0, 0, 1, 1), (3, 3))
+    assert first.dilation == (1, 1) and first.shape == LayerShape(9, 10, 3, 3, 3, 6, 1, 1)
 
 
 def random_case(rng: np.random.Generator, hardware: Hardware, scheme: Scheme):

@@ -4,7 +4,7 @@ import onnx
 
 from edgeint8.arch.network.inputs import find_hardware
 from edgeint8.models.data.samples import load_samples
-from edgeint8.rtl.compare import network_rows
+from edgeint8.rtl.rows import network_rows
 from edgeint8.study.job import job
 from edgeint8.tables.files import write_table
 

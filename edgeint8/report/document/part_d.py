@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pandas as pd
 
+from edgeint8.report.document.rtl import four_counts
 from edgeint8.report.figures.style import short_name
 from edgeint8.report.findings import (
     account_answers,
@@ -45,6 +46,7 @@ def section(tables: Tables) -> str:
         "array: its cycles come from the exact replica and are named wherever they are shown.",
         *witness(tables),
         *account_section(tables),
+        *four_counts(tables),
         *machines_section(tables),
     ]
     for workload in workloads:

@@ -41,6 +41,13 @@ FROM_BYTES = (
     "shared_operands",
 )
 """Faults of the bytes that are switched off in time as well, in this order."""
+CYCLE_TERMS = (
+    *("off_by_one", "partial_sum_writes", "write_bursts", "double_counted_stalls"),
+    *("cyclic_refetch", "prefetch_bursts", *FROM_BYTES, "uncounted_transfers", "fused_operands"),
+    *("tiling", "separate_images", "per_port_bandwidth", "whole_bytes", "undrained_outputs"),
+    *("serial_folds", "exposed_ends"),
+)
+"""All terms of `cycle_rungs`, in order."""
 
 
 class PortMisses(NamedTuple):
