@@ -1,6 +1,6 @@
 // The machine of docs/machine.md: DRAM behind one bus, DMA, three SRAMs, a systolic array (FLOW 0:
 // weight-, 1: output-stationary), accumulators, requantisers (SCHEME 0: ONNX Runtime's float32, 1:
-// gemmlowp's) and a max-pool unit. Layer after layer of a network runs from static programs; only
+// gemmlowp's, 2 to 4: requant_shift's rules) and a unit for maxima and averages of windows. Layer after layer of a network runs from static programs; only
 // "n done" synchronises transfers and tiles. SUM_BITS is the width of sums; SATURATE clamps each
 // K-tile of R products where it is added (ws), otherwise they wrap.
 module accelerator import machine::*; #(
@@ -60,7 +60,8 @@ module accelerator import machine::*; #(
   endfunction
   always_comb begin
     now = '{layer_word(0), layer_word(1), layer_word(2), layer_word(3), layer_word(4),
-      layer_word(5), layer_word(6), layer_word(7), layer_word(8), layer_word(9)};
+      layer_word(5), layer_word(6), layer_word(7), layer_word(8), layer_word(9), layer_word(10),
+      layer_word(11)};
     transfer = '{transfer_word(0), transfer_word(1), transfer_word(2), transfer_word(3),
       transfer_word(4), transfer_word(5), transfer_word(6), transfer_word(7), transfer_word(8),
       transfer_word(9), transfer_word(10)};
@@ -149,9 +150,19 @@ module accelerator import machine::*; #(
   // ---- pools ------------------------------------------------------------------------------------
   logic pools, pool_first, pool_last, pool_end;
   int pool_tile, pool_row, pool_col, pool_kernel_row, pool_kernel_col, pool_channel, best [C];
-  max_pool #(C) u_pool (clk, restart, now.pool != 0 ? now.tiles : 0, moved, pool_tile, stream_tile,
+  tag_t averaged;
+  pool #(C) u_pool (clk, restart, now.pool != 0 ? now.tiles : 0, moved, pool_tile, stream_tile,
     pools, pool_first, pool_last, pool_end,
     pool_row, pool_col, pool_kernel_row, pool_kernel_col, pool_channel);
+  always_comb begin  // an average leaves through the requantisers
+    averaged = '0;
+    averaged.valid = pools && pool_last;
+    averaged.last = 1'b1;
+    averaged.tile_end = pool_end;
+    averaged.tile = pool_tile;
+    averaged.pixel = pool_row*stream_tile.cols + pool_col;
+    averaged.filter = pool_channel;
+  end
 
   // ---- requantisers -----------------------------------------------------------------------------
   logic signed [SUM_BITS-1:0] finished [C];
@@ -161,8 +172,11 @@ module accelerator import machine::*; #(
     if (SCHEME == 0) begin : g_ort
       requant_ort #(SUM_BITS) u_requant (
         clk, finished[c], scale[c], 10'(now.zero_out), 10'(now.low), 10'(now.high), code[c]);
-    end else begin : g_gemmlowp
+    end else if (SCHEME == 1) begin : g_gemmlowp
       requant_gemmlowp #(SUM_BITS) u_requant (clk, finished[c], scale[c][30:0], shift[c][5:0],
+        10'(now.zero_out), 10'(now.low), 10'(now.high), code[c]);
+    end else begin : g_shift
+      requant_shift #(SUM_BITS, SCHEME) u_requant (clk, finished[c], scale[c][30:0], shift[c][5:0],
         10'(now.zero_out), 10'(now.low), 10'(now.high), code[c]);
     end
   end
@@ -203,17 +217,22 @@ module accelerator import machine::*; #(
   endtask
   task automatic pool_step();
     int y, z, value;
+    logic signed [XW-1:0] here;
     y = stream_tile.top + pool_row*stream_tile.stride_h + pool_kernel_row*stream_tile.dilation_h;
     z = stream_tile.left + pool_col*stream_tile.stride_w + pool_kernel_col*stream_tile.dilation_w;
     for (int c = 0; c < C; c++) if (pool_channel + c < stream_tile.channels) begin
-      value = pool_first ? -(1 << 20) : best[c];
-      if (y >= 0 && z >= 0 && y < stream_tile.window_h && z < stream_tile.window_w) begin
-        logic signed [XW-1:0] here = element(stream_tile, y, z, pool_channel + c);
-        if (int'(here) + now.zero_in > value) value = int'(here) + now.zero_in;
-      end
+      here = element(stream_tile, y, z, pool_channel + c);
+      value = pool_first ? (now.pool == 2 ? 0 : -(1 << 20)) : best[c];
+      if (now.pool == 2) value = narrow(longint'(value) + longint'(here));
+      else if (y >= 0 && z >= 0 && y < stream_tile.window_h && z < stream_tile.window_w
+        && int'(here) > value) value = int'(here);
       best[c] = value;
-      if (pool_last) sums[stream_tile.sums + (pool_row*stream_tile.cols + pool_col)*stream_tile.sum_pixel
-        + pool_channel + c] = value;
+      if (pool_last && now.pool == 2) begin
+        finished[c] <= SUM_BITS'(value);
+        scale[c] <= now.scale;
+        shift[c] <= now.shift[7:0];
+      end else if (pool_last) sums[stream_tile.sums
+        + (pool_row*stream_tile.cols + pool_col)*stream_tile.sum_pixel + pool_channel + c] = value;
     end
   endtask
   always_ff @(posedge clk) begin
@@ -229,7 +248,7 @@ module accelerator import machine::*; #(
       if (tags[4].valid && tags[4].last && code_tile.last != 0)
         for (int c = 0; c < C; c++) if (tags[4].filter + c < code_tile.filters)
           sums[code_tile.sums + tags[4].pixel*code_tile.sum_pixel + tags[4].filter + c] = int'(code[c]);
-      tiles_done <= tiles_done + 32'(tags[4].tile_end) + 32'(pool_end);
+      tiles_done <= tiles_done + 32'(tags[4].tile_end) + 32'(pool_end && now.pool == 1);
       folds_done <= folds_done + 32'(tags[4].fold_end);
       // accumulate
       if (out.valid) for (int c = 0; c < C; c++) if (out.filter + c < sum_tile.filters) begin
@@ -244,7 +263,7 @@ module accelerator import machine::*; #(
         shift[c] <= constants[CONSTANT*channel + CONSTANT - 1];
       end
     end
-    tags[1] <= restart ? '0 : out;
+    tags[1] <= restart ? '0 : now.pool == 2 ? averaged : out;
     tags[2] <= restart ? '0 : tags[1];
     tags[3] <= restart ? '0 : tags[2];
     tags[4] <= restart ? '0 : tags[3];

@@ -15,7 +15,7 @@ from edgeint8.arch.cost.machine.program import (
     run,
 )
 from edgeint8.arch.cost.machine.search import Cuts, best_tile, cut, searched_tiles
-from edgeint8.arch.cost.machine.walk import POOL, TILE, WHOLE, Nest
+from edgeint8.arch.cost.machine.walk import AVERAGE, POOL, TILE, WHOLE, Nest
 from edgeint8.arch.cost.physical import DEFAULT, storage_of
 from edgeint8.arch.machine.hardware import Hardware
 from edgeint8.conventions import Array
@@ -24,7 +24,7 @@ from edgeint8.fixed_point.arithmetic.requantize import Scheme, code_range
 from edgeint8.rtl.addresses import LAYER_WORDS, Addresses, Bases, Words
 from edgeint8.rtl.network import RtlLayer, as_nhwc
 
-CONSTANT_BYTES = {Scheme.ORT_FLOAT32: 8, Scheme.GEMMLOWP: 9}
+CONSTANT_BYTES = {scheme: 8 if scheme is Scheme.ORT_FLOAT32 else 9 for scheme in Scheme}
 """Bias of four bytes; a float32 scale, or a multiplier of four bytes and a shift."""
 
 
@@ -61,7 +61,8 @@ def tiling(
 def _pool_tiling(layer: RtlLayer, hardware: Hardware, dram: Dram) -> tuple[Nest, Run]:
     """Rows of all channels at a time; the number of rows that takes least."""
     loops, storage = layer.loops, storage_of(hardware, DEFAULT)
-    engine = engine_of(hardware, dram)._replace(dataflow=POOL)
+    flow = AVERAGE if layer.is_average else POOL
+    engine = engine_of(hardware, dram)._replace(dataflow=flow, pipelined=True)
     best: tuple[Nest, Run] | None = None
     for height in sorted({int(h) for h in searched_tiles(loops).tile_h}, reverse=True):
         rows, cols = cut(loops, True, height), cut(loops, False, loops.output_w)
@@ -179,15 +180,10 @@ def stored_weights(layer: RtlLayer, nest: Nest) -> Array:
 
 def constants_of(layer: RtlLayer, scheme: Scheme) -> Array:
     """(filters, 8 or 9) bytes, little-endian."""
-    assert layer.bias is not None and layer.scale is not None
-    assert layer.multiplier is not None and layer.shift is not None
-    columns = [layer.bias.astype("<i4"), layer.scale.astype("<f4")]
-    if scheme is Scheme.GEMMLOWP:
-        columns = [
-            layer.bias.astype("<i4"),
-            layer.multiplier.astype("<i4"),
-            layer.shift.astype("u1"),
-        ]
+    assert layer.bias is not None and layer.rescale is not None
+    columns = [layer.bias.astype("<i4"), layer.rescale.factor]
+    if scheme is not Scheme.ORT_FLOAT32:
+        columns.append(layer.rescale.shift.astype("u1"))
     return np.concatenate(
         [np.ascontiguousarray(c).view(np.uint8).reshape(len(c), -1) for c in columns], axis=1
     )
@@ -203,7 +199,9 @@ def _head(layer: RtlLayer, program: Program, transfers: int, tiles: int) -> list
             low,
             high,
             int(layer.dtype == np.uint8),
-            int(layer.is_pool),
+            1 + layer.is_average if layer.is_pool else 0,
         ),
     ]
+    if layer.is_average and layer.rescale is not None:
+        words += [int(layer.rescale.factor.view("<i4")[0]), int(layer.rescale.shift[0])]
     return words + [0] * (LAYER_WORDS - len(words))

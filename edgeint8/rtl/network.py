@@ -1,4 +1,4 @@
-"""A quantised network as the machine in RTL sees it: array layers and max-pools, NHWC.
+"""A quantised network as the machine in RTL sees it: array layers and pools, NHWC.
 
 Only an integer graph runs from quantised input to quantised output: Quantize at the input and
 Dequantize at the output are the host's. docs/rtl.md.
@@ -16,14 +16,41 @@ from edgeint8.errors import ModelError
 from edgeint8.fixed_point.arithmetic.geometry import ConvGeometry
 from edgeint8.fixed_point.arithmetic.graph import Graph, Node
 from edgeint8.fixed_point.arithmetic.kernels import accumulate
-from edgeint8.fixed_point.arithmetic.layers import has_output_stage, output_stage
+from edgeint8.fixed_point.arithmetic.layers import OutputStage, has_output_stage, output_stage
 from edgeint8.fixed_point.arithmetic.operands import Operands
 from edgeint8.fixed_point.arithmetic.requantize import Scheme, combined_scale, quantize_multiplier
 from edgeint8.fixed_point.executor import ALL_TENSORS, Executor
 
 SAME_ELEMENTS = frozenset({"Flatten", "Reshape", "Squeeze", "Unsqueeze", "Identity"})
 HOST = frozenset({"QuantizeLinear", "DequantizeLinear"})
-SCHEMES = (Scheme.ORT_FLOAT32, Scheme.GEMMLOWP)
+AVERAGES = frozenset({"QLinearGlobalAveragePool", "QLinearAveragePool"})
+SCHEMES = tuple(scheme for scheme in Scheme if scheme is not Scheme.FLOAT64)
+"""What has a requantiser in RTL: a float64 product has none."""
+
+
+@dataclass(frozen=True)
+class Rescale:
+    """S of equation (1) as the requantiser reads it, (channels,).
+
+    `factor` holds the bits of a float32 for ONNX Runtime's rule, else multipliers; int32.
+    """
+
+    factor: Array
+    shift: Array
+
+
+def rescale_of(scheme: Scheme, scale: Array, channels: int) -> Rescale:
+    """`scale` is of `combined_scale`, one number or (channels,)."""
+    real = np.broadcast_to(np.asarray(scale).reshape(-1), (channels,))
+    if scheme is Scheme.ORT_FLOAT32:
+        bits = np.ascontiguousarray(real, np.float32).view(np.int32)
+        return Rescale(bits, np.zeros(channels, np.int64))
+    if scheme is Scheme.POWER_OF_TWO:
+        shift = -np.rint(np.log2(real.astype(np.float64))).astype(np.int64)
+        left = np.maximum(-shift, 0)
+        return Rescale((1 << left).astype(np.int32), np.clip(shift, 0, 62))
+    found = quantize_multiplier(real, 16 if scheme is Scheme.INT16_HALF_UP else 31)
+    return Rescale(found.mantissa.astype(np.int32), found.shift)
 
 
 @dataclass(frozen=True)
@@ -32,7 +59,8 @@ class RtlLayer:
 
     `loops` are those of one group. Codes are NHWC: `weights` (groups, K, M) with K in the order
     kernel row, kernel column, channel; a pool has none. `source` and `result` name tensors of the
-    graph; constants are one a filter of all groups.
+    graph; constants are one a filter of all
+    groups.
     """
 
     name: str
@@ -45,14 +73,17 @@ class RtlLayer:
     dtype: np.dtype
     weights: Array | None = None
     bias: Array | None = None
-    scale: Array | None = None
-    multiplier: Array | None = None
-    shift: Array | None = None
+    rescale: Rescale | None = None
 
     @property
     def is_pool(self) -> bool:
-        """Max-pool; everything else is on the array."""
+        """Not on the array."""
         return self.weights is None
+
+    @property
+    def is_average(self) -> bool:
+        """A pool that sums and requantises, with one scale; the other takes the largest."""
+        return self.is_pool and self.rescale is not None
 
 
 def as_nhwc(codes: Array) -> Array:
@@ -94,12 +125,16 @@ def rtl_layers(
             layers.append(_pool(node, tensors))
         elif node.name in met and has_output_stage(node):
             source = origin.get(node.inputs[0], node.inputs[0])
-            layers.append(_array_layer(executor.graph, node, met[node.name], source, tensors))
+            stage = output_stage(executor.graph, node)
+            layers.append(_array_layer(node, met[node.name], stage, scheme, source, tensors))
+        elif node.op_type in AVERAGES:
+            layers.append(_average(executor.graph, node, scheme, tensors))
         elif node.op_type not in HOST:
             raise ModelError(
                 f"{node.op_type} is not in the machine",
                 where=f"node {node.name}",
-                allowed="QLinearConv, QGemm, QLinearMatMul, MaxPool, and Quantize and Dequantize",
+                allowed="QLinearConv, QGemm, QLinearMatMul, MaxPool, averages over whole images, "
+                "and Quantize and Dequantize",
             )
     _check_chain(layers)
     return tuple(layers), tensors
@@ -150,9 +185,13 @@ def _loops(geometry: ConvGeometry, x: Array, y: Array, groups: int) -> Loops:
 
 
 def _array_layer(
-    graph: Graph, node: Node, operands: Operands, source: str, tensors: Mapping[str, Array]
+    node: Node,
+    operands: Operands,
+    stage: OutputStage,
+    scheme: Scheme,
+    source: str,
+    tensors: Mapping[str, Array],
 ) -> RtlLayer:
-    stage = output_stage(graph, node)
     x, y = tensors[source][0], tensors[node.outputs[0]][0]
     if operands.w_zero_point.any() or operands.w.dtype != np.int8:
         raise ModelError("weights with a zero-point", where=node.name, allowed="symmetric int8")
@@ -171,10 +210,7 @@ def _array_layer(
         w = operands.w.reshape(groups, loops.filters, loops.channels, -1)  # (G, M, C, R S)
         weights = w.transpose(0, 3, 2, 1).reshape(groups, -1, loops.filters)
     bias = operands.bias if operands.bias is not None else np.zeros(operands.channels, np.int64)
-    scale = combined_scale(Scheme.ORT_FLOAT32, stage.x_scale, stage.w_scale, stage.y_scale)
-    exact = combined_scale(Scheme.GEMMLOWP, stage.x_scale, stage.w_scale, stage.y_scale)
-    fixed = quantize_multiplier(exact)
-    every = (operands.channels,)
+    scale = combined_scale(scheme, stage.x_scale, stage.w_scale, stage.y_scale)
     return RtlLayer(
         node.name,
         loops,
@@ -185,10 +221,8 @@ def _array_layer(
         stage.zero_point,
         operands.x.dtype,
         weights,
-        np.broadcast_to(bias, every),
-        np.broadcast_to(scale.reshape(-1), every),
-        np.broadcast_to(fixed.mantissa.reshape(-1), every),
-        np.broadcast_to(fixed.shift.reshape(-1), every),
+        np.broadcast_to(bias, (operands.channels,)),
+        rescale_of(scheme, scale, operands.channels),
     )
 
 
@@ -211,3 +245,31 @@ def _pool(node: Node, tensors: Mapping[str, Array]) -> RtlLayer:
     return RtlLayer(
         node.name, loops, 1, node.inputs[0], node.outputs[0], 0, 0, x.dtype
     )  # fmt: skip
+
+
+def _average(graph: Graph, node: Node, scheme: Scheme, tensors: Mapping[str, Array]) -> RtlLayer:
+    """A mean over the whole image: a sum of codes minus zero-points, requantised."""
+    x, y = tensors[node.inputs[0]][0], tensors[node.outputs[0]][0]
+    spatial = x.shape[1:]
+    whole = tuple(node.attribute("kernel_shape", spatial)) == spatial
+    if not whole or any(node.attribute("pads", (0,))) or node.attribute("channels_last", 0):
+        raise ModelError(
+            "an average of windows is in float32 in ONNX Runtime",
+            where=f"node {node.name}",
+            allowed="averages over whole images, channels first",
+        )
+    x_scale, x_zero, y_scale, y_zero = (graph.constants[n].reshape(()) for n in node.inputs[1:5])
+    count = np.float32(np.prod(spatial))
+    scale = np.asarray(x_scale / np.float32(y_scale * count), np.float32)
+    geometry = ConvGeometry.from_attributes({}, spatial, spatial)
+    return RtlLayer(
+        node.name,
+        _loops(geometry, x, y, 1),
+        1,
+        node.inputs[0],
+        node.outputs[0],
+        int(x_zero),
+        int(y_zero),
+        x.dtype,
+        rescale=rescale_of(scheme, scale, 1),
+    )

@@ -22,6 +22,16 @@ from edgeint8.rtl.image import Image
 
 SOURCES = Path(__file__).parents[2] / "rtl"
 MODULES = ("machine.sv", "accelerator.sv")
+RULES = {
+    Scheme.ORT_FLOAT32: 0,
+    Scheme.GEMMLOWP: 1,
+    Scheme.INT32_HALF_UP: 2,
+    Scheme.INT16_HALF_UP: 2,
+    Scheme.POWER_OF_TWO: 2,
+    Scheme.INT32_HALF_EVEN: 3,
+    Scheme.TRUNCATE: 4,
+}
+"""SCHEME of `accelerator`: which requantiser, and its rule."""
 LARGEST_ARRAY = 16 * 16
 """PEs of the largest array that is built unasked: 64x64 takes up to an hour."""
 _LAYER = re.compile(r"layer (\d+) cycles (\d+) bytes (\d+) (\d+) (\d+) (\d+) (\d+) (\d+)")
@@ -68,7 +78,7 @@ def parameters(
         "R": hardware.rows,
         "C": hardware.cols,
         "FLOW": 0 if hardware.dataflow == "ws" else 1,
-        "SCHEME": 0 if scheme is Scheme.ORT_FLOAT32 else 1,
+        "SCHEME": RULES[scheme],
         "SUM_BITS": sum_bits,
         "SATURATE": int(saturate),
         "IFMAP_BYTES": hardware.ifmap_sram_kb * KIB,

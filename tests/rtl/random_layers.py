@@ -6,8 +6,8 @@ from edgeint8.arch.cost.loops import Loops
 from edgeint8.fixed_point.arithmetic.geometry import ConvGeometry
 from edgeint8.fixed_point.arithmetic.kernels import accumulate
 from edgeint8.fixed_point.arithmetic.operands import Operands
-from edgeint8.fixed_point.arithmetic.requantize import Scheme, quantize_multiplier, requantize
-from edgeint8.rtl.network import RtlLayer, as_nhwc
+from edgeint8.fixed_point.arithmetic.requantize import Scheme, requantize
+from edgeint8.rtl.network import RtlLayer, as_nhwc, rescale_of
 
 Array = np.ndarray
 
@@ -34,7 +34,6 @@ def random_layer(rng: np.random.Generator, scheme: Scheme) -> tuple[RtlLayer, Ar
     scale = (2.0 ** rng.uniform(-14, -7, groups * filters)).astype(np.float32)
     if rng.integers(3) == 0:
         scale = (2.0 ** -rng.integers(6, 13, groups * filters)).astype(np.float32)  # many ties
-    fixed = quantize_multiplier(scale.astype(np.float64))
     real = scale if scheme is Scheme.ORT_FLOAT32 else scale.astype(np.float64)
     codes = requantize(acc, real, zero_out, dtype, scheme)[0]
     loops = Loops(
@@ -47,7 +46,7 @@ def random_layer(rng: np.random.Generator, scheme: Scheme) -> tuple[RtlLayer, Ar
     stored = w.reshape(groups, filters, channels, -1).transpose(0, 3, 2, 1)
     layer = RtlLayer(
         *("random", loops, groups, "x", "y", zero_in, zero_out, np.dtype(dtype)),
-        *(stored.reshape(groups, -1, filters), bias, scale, fixed.mantissa, fixed.shift),
+        *(stored.reshape(groups, -1, filters), bias, rescale_of(scheme, real, len(bias))),
     )
     return layer, x[0], acc[0], codes
 

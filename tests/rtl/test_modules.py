@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgeint8.fixed_point.arithmetic.requantize import Scheme, quantize_multiplier, requantize
+from edgeint8.fixed_point.arithmetic.requantize import Scheme, requantize
 from edgeint8.fixed_point.vectors.hexfile import to_hex
-from edgeint8.rtl.simulator import MODULES, SOURCES
+from edgeint8.rtl.network import SCHEMES, rescale_of
+from edgeint8.rtl.simulator import MODULES, RULES, SOURCES
 
 REQUIRED = os.environ.get("EDGEINT8_REQUIRE_ALL") == "1"
 
@@ -49,12 +50,16 @@ module bench;
   end
 endmodule
 """
-UNITS = {
-    Scheme.ORT_FLOAT32: "requant_ort #(32) dut (clk, a, s, z, -10'sd128, 10'sd127, code);",
-    Scheme.GEMMLOWP: (
-        "requant_gemmlowp #(32) dut (clk, a, s[30:0], h[5:0], z, -10'sd128, 10'sd127, code);"
-    ),
-}
+
+
+def unit_of(scheme: Scheme) -> str:
+    """The instance that rounds as `scheme`."""
+    if scheme is Scheme.ORT_FLOAT32:
+        return "requant_ort #(32) dut (clk, a, s, z, -10'sd128, 10'sd127, code);"
+    name = "requant_gemmlowp #(32)"
+    if scheme is not Scheme.GEMMLOWP:
+        name = f"requant_shift #(32, {RULES[scheme]})"
+    return f"{name} dut (clk, a, s[30:0], h[5:0], z, -10'sd128, 10'sd127, code);"
 
 
 def accumulators(rng: np.random.Generator, scale: np.ndarray) -> np.ndarray:
@@ -69,28 +74,26 @@ def accumulators(rng: np.random.Generator, scale: np.ndarray) -> np.ndarray:
 
 
 @needs("iverilog")
-@pytest.mark.parametrize("scheme", list(UNITS), ids=lambda scheme: scheme.value)
+@pytest.mark.parametrize("scheme", SCHEMES, ids=lambda scheme: scheme.value)
 def test_requantisers_in_icarus(scheme: Scheme, tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
     scale = (2.0 ** rng.uniform(-20, -1, 6000)).astype(np.float32)
     scale[::3] = 2.0 ** -rng.integers(1, 20, 2000)
-    acc, fixed = (
-        accumulators(rng, scale.astype(np.float64)),
-        quantize_multiplier(scale.astype(float)),
-    )
+    acc = accumulators(rng, scale.astype(np.float64))
+    real = scale if scheme is Scheme.ORT_FLOAT32 else scale.astype(np.float64)
+    rescale = rescale_of(scheme, real, 6000)
     zero = rng.choice([0, 1, -3, 117, -128], 6000)
     want = np.empty(6000, np.int8)
     for point in np.unique(zero):
         here = zero == point
-        real = scale[here] if scheme is Scheme.ORT_FLOAT32 else scale[here].astype(float)
-        want[here] = requantize(acc[here], real, int(point), np.int8, scheme)
-    constant = scale.view(np.int32) if scheme is Scheme.ORT_FLOAT32 else fixed.mantissa
-    words = {"acc": acc, "scale": constant, "zero": zero, "shift": fixed.shift}
+        want[here] = requantize(acc[here], real[here], int(point), np.int8, scheme)
+    assert {-128, 127} <= set(want.tolist())
+    words = {"acc": acc, "scale": rescale.factor, "zero": zero, "shift": rescale.shift}
     for name, values in words.items():
         (tmp_path / f"{name}.hex").write_text(to_hex(values, 32))
     (tmp_path / "want.hex").write_text(to_hex(want, 8))
-    (tmp_path / "bench.sv").write_text(BENCH.format(count=6000, unit=UNITS[scheme]))
-    unit = SOURCES / f"{UNITS[scheme].split()[0]}.sv"
+    (tmp_path / "bench.sv").write_text(BENCH.format(count=6000, unit=unit_of(scheme)))
+    unit = SOURCES / f"{unit_of(scheme).split()[0]}.sv"
     subprocess.run(
         ["iverilog", "-g2012", "-o", "bench", "-s", "bench", "bench.sv", str(unit)],
         cwd=tmp_path,
@@ -104,7 +107,7 @@ def test_requantisers_in_icarus(scheme: Scheme, tmp_path: Path) -> None:
 
 @needs("verilator")
 @pytest.mark.parametrize("flow", [0, 1])
-@pytest.mark.parametrize("scheme", [0, 1])
+@pytest.mark.parametrize("scheme", sorted(set(RULES.values())))
 def test_verilator_has_nothing_to_say(flow: int, scheme: int) -> None:
     """-Wall, but for what rtl/lint.vlt explains."""
     done = subprocess.run(

@@ -22,7 +22,7 @@ from edgeint8.fixed_point.arithmetic.requantize import Scheme
 from edgeint8.rtl import simulator
 from edgeint8.rtl.compare import check_layers, first_mismatch, run_network
 from edgeint8.rtl.image import CONSTANT_BYTES, image_of
-from edgeint8.rtl.network import rtl_layers
+from edgeint8.rtl.network import SCHEMES, rtl_layers
 from edgeint8.rtl.rows import BOUND, MACHINE, SCALESIM, as_arch_layer, below_the_machine, rtl_rows
 from edgeint8.rtl.simulator import build, outputs, parameters, simulate
 from edgeint8.scale_sim.account.account_bytes import byte_rungs
@@ -42,8 +42,11 @@ MACHINES = [(WS, Scheme.ORT_FLOAT32), (OS, Scheme.GEMMLOWP)]
 BUSES = [0, 1, 3, 7, 12, 64]
 
 
-def network(seed: int = 0) -> onnx.ModelProto:
-    """Quantize, two convolutions with a pool between them, Flatten, QGemm, Dequantize."""
+def network(seed: int = 0, average: bool = False) -> onnx.ModelProto:
+    """Quantize, two convolutions with a pool between them, Flatten, QGemm, Dequantize.
+
+    In front of the Flatten stands a pool of single pixels, or the mean over the image.
+    """
     rng = np.random.default_rng(seed)
     tensors = {
         "xs": np.float32(0.05), "xz": np.uint8(119), "one": np.float32(0.02), "zero": np.int8(0),
@@ -58,6 +61,7 @@ def network(seed: int = 0) -> onnx.ModelProto:
         "w3": rng.integers(-127, 128, (4, 45)).astype(np.int8),
         "b3": rng.integers(-900, 900, 4).astype(np.int32),
         "y3s": np.float32(0.2), "y3z": np.uint8(128),
+        "y4s": np.float32(0.04), "y4z": np.uint8(3),
     }  # fmt: skip
     nodes = [
         helper.make_node("QuantizeLinear", ["x", "xs", "xz"], ["q"], "quantize"),
@@ -89,6 +93,16 @@ def network(seed: int = 0) -> onnx.ModelProto:
         ),
         helper.make_node("DequantizeLinear", ["g", "y3s", "y3z"], ["y"], "dequantize"),
     ]
+    if average:
+        nodes[4] = helper.make_node(
+            "QLinearGlobalAveragePool",
+            ["c2", "y2s", "y2z", "y4s", "y4z"],
+            ["p2"],
+            "mean",
+            domain="com.microsoft",
+        )
+        nodes[6].input[1:3] = ["y4s", "y4z"]
+        tensors["w3"] = tensors["w3"][:, :5]
     graph = helper.make_graph(
         nodes,
         "net",
@@ -98,6 +112,29 @@ def network(seed: int = 0) -> onnx.ModelProto:
     )
     opsets = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
     return helper.make_model(graph, opset_imports=opsets)
+
+
+@needs_verilator
+@pytest.mark.parametrize(("hardware", "scheme"), MACHINES, ids=["ws_ort", "os_gemmlowp"])
+def test_a_mean_over_the_image_runs_in_the_machine(hardware: Hardware, scheme: Scheme) -> None:
+    """Cycle for cycle, on parallel folds and serial ones; both ends of the code range are met."""
+    for scale, machine in ((3, hardware), (200, replace(hardware, pipelined_folds=False))):
+        inputs = np.random.default_rng(1).normal(0, scale, (2, 3, 7, 8)).astype(np.float32)
+        checks = run_network(network(average=True), inputs, machine, scheme)
+        assert [check.layer.name for check in checks][3:] == ["mean", "fc"]
+        for row in rtl_rows("net", "given", machine, scheme, checks):
+            assert row["mismatches"] == 0, row["first_mismatch"]
+            hold_accounts(row)
+
+
+@needs_verilator
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", SCHEMES, ids=lambda scheme: scheme.value)
+def test_a_network_runs_in_every_scheme(scheme: Scheme) -> None:
+    inputs = np.random.default_rng(3).normal(0, 3, (3, 3, 7, 8)).astype(np.float32)
+    for average in (False, True):
+        checks = run_network(network(average=average), inputs, WS, scheme)
+        assert sum(check.mismatches for check in checks) == 0
 
 
 @needs_verilator
@@ -252,7 +289,7 @@ def test_what_the_machine_has_not_is_named() -> None:
     with pytest.raises(ModelError, match="Relu is not in the machine"):
         rtl_layers(model, {"x": np.zeros((1, 3, 7, 8), np.float32)})
     with pytest.raises(ModelError, match="no requantiser"):
-        rtl_layers(network(), {}, Scheme.INT16_HALF_UP)
+        rtl_layers(network(), {}, Scheme.FLOAT64)
     with pytest.raises(HardwareError, match="no input-stationary array"):
         parameters(parse_hardware_id("is_4x4_8kB_1Bpc"), Scheme.ORT_FLOAT32)
 

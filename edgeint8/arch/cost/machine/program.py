@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from edgeint8.arch.cost.machine.walk import (
+    AVERAGE,
     CHUNK_BYTES,
     CHUNKS,
     IS,
@@ -129,8 +130,9 @@ class Run:
         """
         start, free, last = (self.events[:, column] for column in range(3))
         engine = self.engine
-        load = 0 if engine.dataflow in (OS, POOL) else engine.rows
-        shifts = 0 if engine.dataflow == POOL else 2 * engine.rows + engine.cols - 2
+        pools = engine.dataflow in (POOL, AVERAGE)
+        load = 0 if pools or engine.dataflow == OS else engine.rows
+        shifts = 0 if pools else 2 * engine.rows + engine.cols - 2
         stages = load + drain_cycles(engine) - shifts
         last_stream = folds_of(self.program.tiles[-1], engine)[1]
         busy = int((last - start).sum() + (free[1:] - last[:-1]).sum()) + last_stream

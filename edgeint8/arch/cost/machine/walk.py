@@ -35,11 +35,12 @@ OUTPUTS, FIRST, LAST, FRESH_FROM = range(4)
 """Columns of a cut axis: outputs of a piece, its input [first, last), and where the part that no
 earlier piece has brought begins."""
 
-WS, OS, IS, POOL = range(4)
+WS, OS, IS, POOL, AVERAGE = range(5)
 PIPELINE_STAGES = 5
 """From the foot of the array to a finished output: accumulate, three stages of requantisation,
 write."""
-POOL_STAGES = 0
+POOL_STAGES, AVERAGE_STAGES = 0, 4
+"""A maximum is written where it is found; an average is requantised and written."""
 SUM_BYTES = 4
 
 
@@ -311,7 +312,7 @@ def run_program(
     when it could have without waiting, when its last fold starts, and when the tile is done.
     """
     drain = drain_cycles(engine)
-    load = 0 if engine.dataflow in (OS, POOL) else engine.rows
+    load = 0 if engine.dataflow in (OS, POOL, AVERAGE) else engine.rows
     moved = bus_free = last_fold = stream_free = done = 0
     for j in range(tiles.shape[0]):
         weights, inputs = tiles[j, WAIT_WEIGHTS], tiles[j, WAIT_INPUTS]
@@ -348,6 +349,8 @@ def drain_cycles(engine: Engine) -> int:
     """From the end of a fold's stream until its last output is written."""
     if engine.dataflow == POOL:
         return POOL_STAGES
+    if engine.dataflow == AVERAGE:
+        return AVERAGE_STAGES
     skew = engine.rows + engine.cols - 2
     return skew + (engine.rows if engine.dataflow == OS else 0) + PIPELINE_STAGES
 

@@ -1,5 +1,5 @@
-// Walks the windows of max-pool tiles: C channels a cycle, one element of the window each.
-module max_pool import machine::*; #(parameter int C = 16) (
+// Walks the windows of a pool's tiles: C channels a cycle, one element of the window each.
+module pool import machine::*; #(parameter int C = 16) (
   input  logic clk, restart,
   input  int tiles, moved,
   output int s_tile, input tile_t s,
