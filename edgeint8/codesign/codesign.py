@@ -14,8 +14,8 @@ one cause. Rows of ``codesign.csv``:
     learned                  learned codes: of fewer bits, or under a bound; sums as they need
 
 What learning saves is told against the base at the width that its own weights can need: 32-bit sums
-would be a base of straw. Storage and multiplier are priced by the strategy's weight bits; a network
-whose layers had different ones would need the widest multiplier, with narrower storage and traffic.
+would be a base of straw. Where layers have different bits (rows of ``bits.csv``), the array has the
+widest one's multiplier, registers and buffers; storage and traffic are as narrow as each layer's.
 """
 
 import math
@@ -58,6 +58,8 @@ class Evidence:
         Name of the strategy that all axes start from.
     replayed
         Test images on which the accumulators were observed.
+    bits
+        Of ``bits.csv``: what strategies with a budget spent on each layer (may be empty).
     """
 
     strategies: Rows
@@ -67,10 +69,17 @@ class Evidence:
     base: str
     replayed: int
     learned: Rows = ()
+    bits: Rows = ()
 
     def strategy(self, name: str) -> Mapping[str, Any]:
         """The row of one strategy."""
         return _only(self.strategies, name)
+
+    def path(self, name: str) -> Datapath:
+        """The datapath of one strategy, with the bits of each of its layers."""
+        spent = [row for row in self.bits if row["strategy"] == name]
+        bits = tuple((str(row["layer"]), int(row["weight_bits"])) for row in spent)
+        return replace(strategy_path(self.strategy(name)), layer_bits=bits)
 
     def accumulator(self, name: str) -> Mapping[str, Any]:
         """The widths of one strategy."""
@@ -118,11 +127,11 @@ def choices(evidence: Evidence) -> Iterator[Choice]:
     names = [str(row["strategy"]) for row in evidence.strategies if _static(row)]
     for name in sorted(names, key=lambda name: name != evidence.base):
         row = evidence.strategy(name)
-        path, note = strategy_path(row), _strategy_note(row)
+        path, note = evidence.path(name), _strategy_note(row)
         yield Choice("strategy", name, name, path, row, note, row.get("rounding") == "learned")
     yield from _zero_points(evidence, names)
     base = evidence.strategy(evidence.base)
-    path = strategy_path(base)
+    path = evidence.path(evidence.base)
     for row in evidence.schemes:
         name = str(row["scheme"])
         requantizer = REQUANTIZERS[name]
@@ -133,7 +142,7 @@ def choices(evidence: Evidence) -> Iterator[Choice]:
     for axis in ("weight_bits", "weights_and_accumulator"):
         for row in evidence.narrow:
             bits = int(row["weight_bits"])
-            changed = replace(path, weight_bits=bits)
+            changed = replace(path, weight_bits=bits, layer_bits=())
             if axis == "weights_and_accumulator":
                 changed = replace(changed, accumulator_bits=guaranteed_bits(row, path.zero_point))
             yield Choice(axis, f"{bits} bits", evidence.base, changed, row, note)
@@ -145,7 +154,7 @@ def _learned(evidence: Evidence, path: Datapath, note: str) -> Iterator[Choice]:
     for row in evidence.learned:
         bits, sums = int(row["weight_bits"]), guaranteed_bits(row, path.zero_point)
         name = f"{sums}-bit sums" if _known(row["bounded_bits"]) else f"{bits}-bit weights"
-        changed = replace(path, weight_bits=bits, accumulator_bits=sums)
+        changed = replace(path, weight_bits=bits, layer_bits=(), accumulator_bits=sums)
         yield Choice("learned", name, evidence.base, changed, row, note, learned=True)
 
 
@@ -184,7 +193,7 @@ def _zero_points(evidence: Evidence, names: Sequence[str]) -> Iterator[Choice]:
         return
     keys = ("strategy", "granularity", "calibration", "power_of_two")
     row = max(candidates, key=lambda row: [row[key] == base[key] for key in keys])
-    path, widths = strategy_path(row), evidence.accumulator(str(row["strategy"]))
+    path, widths = evidence.path(str(row["strategy"])), evidence.accumulator(str(row["strategy"]))
     places: tuple[ZeroPoint, ...] = ("folded", "subtracted")
     for place in places:
         note = f"{guaranteed_bits(widths, place)} bits never overflow"

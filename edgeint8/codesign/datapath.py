@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from edgeint8.arch.cost.energy import network_accesses
+from edgeint8.arch.cost.energy import count_accesses, network_accesses, total_accesses
 from edgeint8.arch.cost.physical import EXPOSED_ELEMENTS, LayerCost, network_cost, transfer_cycles
 from edgeint8.arch.machine.constants import (
     DRAM_PER_BYTE,
@@ -105,6 +105,9 @@ REQUANTIZERS = {
 class Datapath:
     """The widths that a quantisation choice asks of the hardware.
 
+    layer_bits
+        (node, bits) of layers whose weights are narrower than `weight_bits`: they move and are
+        stored so; multiplier, registers and buffers stay as wide as the widest layer asks.
     zero_point
         Of activations: `none` (symmetric), `folded` (raw codes are multiplied, the constant sits
         in the bias) or `subtracted` at the array's edge, which makes the operand nine bits wide.
@@ -113,6 +116,7 @@ class Datapath:
     """
 
     weight_bits: int = 8
+    layer_bits: tuple[tuple[str, int], ...] = ()
     accumulator_bits: int = 32
     zero_point: ZeroPoint = "none"
     per_channel: bool = True
@@ -124,6 +128,15 @@ class Datapath:
                 raise HardwareError(
                     f"{name} is {getattr(self, name)!r}", allowed=f"{low} to {high}"
                 )
+        for node, bits in self.layer_bits:
+            if not 2 <= bits <= self.weight_bits:
+                raise HardwareError(
+                    f"{bits} bits in {node}", allowed=f"2 to {self.weight_bits}, the widest"
+                )
+
+    def bits_of(self, layer: Layer) -> int:
+        """Bits of a layer's weights in SRAM and DRAM."""
+        return dict(self.layer_bits).get(node_of(layer), self.weight_bits)
 
     @property
     def activation_bits(self) -> int:
@@ -181,6 +194,11 @@ def channels(layer: Layer) -> int:
     return layer.shape.filters * groups
 
 
+def node_of(layer: Layer) -> str:
+    """The node of the float network that a layer comes from, whatever was fused behind it."""
+    return layer.source.partition(" node ")[2].removesuffix("_quant")
+
+
 def scale_bytes(layer: Layer, path: Datapath) -> int:
     """What the scales of one layer's requantiser take. Equation 44."""
     if path.requantizer is None or layer.shape is None:
@@ -192,7 +210,7 @@ def storage(layers: Sequence[Layer], path: Datapath) -> Storage:
     """Constants of the layers on the array. Equation 44."""
     on_array = [layer for layer in layers if layer.shape is not None]
     return Storage(
-        weights=_packed(sum(layer.filter_bytes for layer in on_array), path.weight_bits, 8),
+        weights=_packed(sum(layer.filter_bytes * path.bits_of(layer) for layer in on_array), 1, 8),
         scales=sum(scale_bytes(layer, path) for layer in on_array),
         biases=BIAS_BYTES * sum(map(channels, on_array)),
     )
@@ -215,7 +233,7 @@ def narrowed(cost: LayerCost, path: Datapath) -> LayerCost:
     """`cost` with the DRAM bytes of packed weights, scales and narrower sums; tiles unchanged."""
     if cost.layer.shape is None:
         return cost
-    weights = _packed(cost.filter_bytes, path.weight_bits, 8)
+    weights = _packed(cost.filter_bytes, path.bits_of(cost.layer), 8)
     return replace(
         cost,
         filter_bytes=weights + scale_bytes(cost.layer, path),
@@ -247,10 +265,13 @@ def _energy_fj(
     """Whole femtojoules: array and memories (equation 42), then the edges (equation 43)."""
     clock = clock_fj(hardware.dataflow, hardware.pipelined_folds, level, path.widths)
     on_array = [cost for cost in costs if cost.layer.shape is not None]
-    inside = network_accesses(on_array, hardware)
+    each = [count_accesses(cost, hardware) for cost in on_array]
+    inside = total_accesses(each)
     outside = network_accesses([c for c in costs if c.layer.shape is None], hardware)
     ifmap, filter_, ofmap = (sram_fj_per_byte(kb, level) for kb in _sram_kb(hardware, path))
-    filter_bytes = _packed(inside.filter_sram_bytes, path.weight_bits, 8)
+    bits = [path.bits_of(cost.layer) for cost in on_array]
+    filter_bits = sum(a.filter_sram_bytes * b for a, b in zip(each, bits, strict=True))
+    filter_bytes = _packed(filter_bits, 1, 8)
     ofmap_bytes = _packed(inside.ofmap_sram_bytes, path.accumulator_bits, 32)
     dram_bytes = sum(narrowed(cost, path).dram_bytes for cost in costs)
     total = (
@@ -277,7 +298,7 @@ def _cycles(cost: LayerCost, hardware: Hardware, path: Datapath) -> int:
     exposed = 0
     if cost.layer.shape is not None:
         ifmap, filter_, ofmap = EXPOSED_ELEMENTS
-        first = (ifmap, _packed(filter_, path.weight_bits, 8), 0)
+        first = (ifmap, _packed(filter_, path.bits_of(cost.layer), 8), 0)
         exposed = transfer_cycles(first, hardware) + transfer_cycles((0, 0, ofmap), hardware)
     return max(cost.compute.total + exposed, memory)
 

@@ -16,7 +16,7 @@ def narrower(
 
     Bits of weights that are not fewer than the base's are left out.
     """
-    nearest = base.nearest
+    nearest = replace(base.nearest, weight_bits=base.widest_bits, layer_bits=())
     learned = replace(nearest, rounding="learned", learning_samples=base.learning_samples)
     return [
         *(replace(nearest, weight_bits=bits) for bits in _fewer(weight_bits, base)),
@@ -29,4 +29,4 @@ def narrower(
 
 
 def _fewer(bits: Sequence[int], base: Strategy) -> list[int]:
-    return sorted((b for b in bits if b < base.weight_bits), reverse=True)
+    return sorted((b for b in bits if b < base.widest_bits), reverse=True)

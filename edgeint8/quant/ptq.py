@@ -131,6 +131,12 @@ def quantize(
     images, codes
         For strategies with learned codes: the inputs (N, ...) to learn from, or what was learned.
     """
+    if (budget := strategy.unspent) is not None:
+        raise ModelError(
+            f"a budget of {budget.description}",
+            where=f"strategy {strategy.name}",
+            allowed="bits of every layer, as quant.bits spends them",
+        )
     model = with_clamped(model, calibration.clamped if calibration else ())
     left = excluded(model, strategy)
     levels = weight_levels(strategy, exact_u8s8)
@@ -149,6 +155,7 @@ def quantize(
     notes = [
         *_graph_notes(calibration, strategy, left),
         *_weight_notes(model, strategy),
+        *_bit_notes(model, strategy),
         *_numeric_notes(strategy, calibration, selection, result),
         *_float_notes(result, remaining),
         *([] if learned is None else [f"{n}: nearest codes, {r}" for n, r in learned.left.items()]),
@@ -244,6 +251,17 @@ def _weight_notes(model: onnx.ModelProto, strategy: Strategy) -> list[str]:
     if coarse and strategy.per_channel:
         notes.append(f"one weight scale in {', '.join(coarse)}: ONNX Runtime has no other there")
     return notes
+
+
+def _bit_notes(model: onnx.ModelProto, strategy: Strategy) -> list[str]:
+    """Bits of every layer that a budget was spent on."""
+    bits = dict(strategy.layer_bits)
+    listed = [
+        f"{layer.name} {bits[name]}"
+        for layer in weight_layers(model)
+        if (name := layer.weight_name) in bits
+    ]
+    return [f"weight bits: {', '.join(listed)}"] if listed else []
 
 
 def _numeric_notes(

@@ -23,12 +23,36 @@ def calibration_methods() -> tuple[str, ...]:
     return (*CALIBRATION_METHODS, *CALIBRATIONS)
 
 
+SETTLED = ("choice", "layer_bits")  # found on the hold-out: no keys of a study
+
+
 @dataclass(frozen=True)
 class Choice:
     """The nodes that `auto_exclude` keeps float, and the numbers that chose them, in words."""
 
     nodes: tuple[str, ...]
     why: str
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What the bits of all weights may cost together; ``quant.bits`` spends it layer by layer.
+
+    mean
+        Bits a weight, the mean over all weights.
+    energy_share
+        Share of what eight-bit weights cost in energy: products, and weights moved and stored.
+    """
+
+    mean: float | None = None
+    energy_share: float | None = None
+
+    @property
+    def description(self) -> str:
+        """What is bounded, in a few words."""
+        if self.mean is not None:
+            return f"{self.mean:g} bits a weight in the mean"
+        return f"weights for {self.energy_share:g} of the energy of 8 bits"
 
 
 @dataclass(frozen=True)
@@ -63,7 +87,10 @@ class Strategy:
     clamp_masks
         Constants below -100 that only a Softmax sees become -100, before anything is calibrated.
     weight_bits
-        Weights use the levels of this many bits, -(2^(b-1) - 1) to 2^(b-1) - 1, held in int8.
+        Weights use the levels of this many bits, -(2^(b-1) - 1) to 2^(b-1) - 1, held in int8; or a
+        `Budget` for the bits of all of them.
+    layer_bits
+        What was spent of a budget, by the names of weights; no option of a study file.
     rounding
         Weight codes: the ``nearest`` levels, or ``learned`` from the integer activations of the
         calibration images, biases included (``quant.learn``).
@@ -93,7 +120,7 @@ class Strategy:
     bias_bits: int | None = None
     dynamic: bool = False
     power_of_two: bool = False
-    weight_bits: int = 8
+    weight_bits: int | Budget = 8
     exclude: tuple[str, ...] = ()
     auto_exclude: bool = False
     split_outputs: bool = False
@@ -105,6 +132,7 @@ class Strategy:
     tile_bits: int | None = None
     learning_samples: int | None = None
     choice: Choice | None = None
+    layer_bits: tuple[tuple[str, int], ...] = ()
 
     def __post_init__(self) -> None:
         flags = ("symmetric", "per_channel", "dynamic", "power_of_two")
@@ -118,10 +146,24 @@ class Strategy:
         self._require("bins", self.bins >= 2 and self.bins % 2 == 0, "an even number from 2")
         bias_fits = self.bias_bits is None or 8 <= self.bias_bits <= 32
         self._require("bias_bits", bias_fits, "8 to 32, or null")
-        self._require("weight_bits", 2 <= self.weight_bits <= 8, "2 to 8")
+        self._check_bits()
         self._check_learning()
         if self.dynamic:
             self._check_dynamic()
+
+    def _check_bits(self) -> None:
+        """One number for all layers, or a budget of one kind; bits a layer lie in 2 to 8 too."""
+        budget = self.weight_bits
+        if isinstance(budget, Budget):
+            mean, share = budget.mean, budget.energy_share
+            one = (mean is None) != (share is None)
+            inside = (mean is None or 2 <= mean <= 8) and (share is None or 0 < share <= 1)
+            allowed = "mean from 2 to 8, or energy_share above 0 and at most 1"
+            self._require("weight_bits", one and inside, allowed)
+        else:
+            self._require("weight_bits", 2 <= budget <= 8, "2 to 8, or a mapping of mean")
+        spent = all(2 <= bits <= 8 for _, bits in self.layer_bits)
+        self._require("layer_bits", spent, "2 to 8 in every layer")
 
     def _check_learning(self) -> None:
         """Options of learned codes: their ranges, and that codes are learned at all."""
@@ -142,7 +184,7 @@ class Strategy:
 
     def _check_dynamic(self) -> None:
         """Scales at run time leave nothing to impose, and no integer activations to learn from."""
-        imposed = self.bias_bits is not None or self.power_of_two or self.weight_bits < 8
+        imposed = self.bias_bits is not None or self.power_of_two or self.weight_bits != 8
         imposed = imposed or self.equalize or self.auto_exclude or self.rounding != "nearest"
         plain = self.format == "qoperator" and not imposed
         allowed = (
@@ -176,13 +218,22 @@ class Strategy:
     @classmethod
     def from_mapping(cls, name: str, mapping: Mapping[str, Any]) -> Self:
         """A strategy from its entry in the study file; unknown keys are refused."""
-        known = [field.name for field in fields(cls) if field.name not in ("name", "choice")]
+        known = [field.name for field in fields(cls) if field.name not in ("name", *SETTLED)]
         if unknown := sorted(set(mapping) - set(known)):
             raise ConfigError(
                 f"unknown key {unknown[0]}", where=f"$.strategies.{name}", allowed=", ".join(known)
             )
         options = dict(mapping)
         options["exclude"] = tuple(options.get("exclude", ()))
+        if isinstance(budget := options.get("weight_bits"), Mapping):
+            kinds = [field.name for field in fields(Budget)]
+            if unknown := sorted(set(budget) - set(kinds)):
+                raise ConfigError(
+                    f"unknown key {unknown[0]}",
+                    where=f"$.strategies.{name}.weight_bits",
+                    allowed=", ".join(kinds),
+                )
+            options["weight_bits"] = Budget(**budget)
         return cls(name=name, **options)
 
     def as_chosen(self, facts: Mapping[str, Any]) -> Self:
@@ -225,6 +276,33 @@ class Strategy:
         return "_".join(parts)
 
     @property
+    def unspent(self) -> Budget | None:
+        """The budget, as long as it has still to be spent on layers."""
+        budget = self.weight_bits
+        return budget if isinstance(budget, Budget) and not self.layer_bits else None
+
+    def spent(self, bits: Mapping[str, int]) -> Self:
+        """This strategy with the bits of every layer, by the name of its weights."""
+        return replace(self, layer_bits=tuple(bits.items()))
+
+    def bits_of(self, weight_name: str) -> int:
+        """Bits of one layer's weights; those that no budget was spent on keep eight."""
+        if isinstance(self.weight_bits, int):
+            return self.weight_bits
+        return dict(self.layer_bits).get(weight_name, 8)
+
+    def largest_code(self, weight_name: str) -> int:
+        """The largest level that the weights of one layer may take."""
+        return int(2 ** (self.bits_of(weight_name) - 1) - 1)
+
+    @property
+    def widest_bits(self) -> int:
+        """Bits of the widest weights: what a multiplier must take."""
+        if isinstance(self.weight_bits, int):
+            return self.weight_bits
+        return max((bits for _, bits in self.layer_bits), default=8)
+
+    @property
     def bounded(self) -> bool:
         """Whether sums or tiles have a width that codes must keep."""
         return self.accumulator_bits is not None or self.tile_bits is not None
@@ -241,7 +319,10 @@ class Strategy:
         extras = [self.format] if self.format != "qoperator" else []
         extras += ["power-of-two scales"] if self.power_of_two else []
         extras += [f"bias in {self.bias_bits} bits"] if self.bias_bits is not None else []
-        extras += [f"{self.weight_bits}-bit weights"] if self.weight_bits < 8 else []
+        if isinstance(self.weight_bits, Budget):
+            extras += [self.weight_bits.description]
+        else:
+            extras += [f"{self.weight_bits}-bit weights"] if self.weight_bits < 8 else []
         extras += ["a scale per output branch"] if self.split_outputs else []
         extras += [f"float: {' '.join(self.exclude)}"] if self.exclude else []
         extras += ["costliest nodes float"] if self.auto_exclude else []

@@ -41,6 +41,7 @@ def tables_of_study(
     strategies: bool,
     static: bool,
     calibrated: bool,
+    budgets: bool,
     learned: bool,
     unbounded: bool,
     static_detail: bool,
@@ -54,15 +55,17 @@ def tables_of_study(
 
     names: any workload; floats: any network that came as floats; strategies: any network with a
     strategy, be it the one that it came with; static: any of these that is not dynamic; calibrated:
-    any that the study calibrates; learned, unbounded: any whose codes it learns, and any of these
-    without a bound on its sums; detail, static_detail: any that gets the costly parts, and any of
-    these that the study calibrates; hardware: any machine; priced: any network that is calibrated
-    and has a machine; tflite: any network that came so; rtl: any machine in RTL.
+    any that the study calibrates; budgets: any with a budget of bits; learned, unbounded: any whose
+    codes it learns, and any of these without a bound on its sums; detail, static_detail: any that
+    gets the costly parts, and any of these that the study calibrates; hardware: any machine;
+    priced: any network that is calibrated and has a machine; tflite: any network that came so; rtl:
+    any machine in RTL.
     """
     parts = {"status": names, "a": floats, "b": strategies, "c": strategies, "d": hardware}
     met = {
         "": True,
         "calibrated": calibrated,
+        "budgets": budgets,
         "learned": learned,
         "unbounded": unbounded,
         "priced": calibrated and priced,

@@ -11,6 +11,42 @@ from edgeint8.tables.table import (
     text,
 )
 
+BITS = Table(
+    "bits",
+    "b",
+    "One row a (workload, strategy whose `weight_bits` is a budget, layer): the bits that were "
+    "spent on it, chosen on the hold-out ([learned_codes.md](learned_codes.md)).",
+    (
+        WORKLOAD,
+        STRATEGY,
+        LAYER,
+        integer("weights", "", "of the layer"),
+        integer("weight_bits", "bits", "of each of them"),
+        number(
+            "noise_alone",
+            "share",
+            "error power over signal power of the logits for the hold-out, when this layer alone "
+            "has these bits and all others eight",
+        ),
+    ),
+    (
+        *(number(f"noise_{bits}_bits", "share", "the same with so many") for bits in range(2, 9)),
+        number("mean_bits", "bits", "of the network, over its weights"),
+        text(
+            "choice",
+            "`spent`: layer by layer; `uniform`: the same bits everywhere kept more of the "
+            "hold-out's SQNR",
+        ),
+        number("holdout_sqnr_db", "dB", "of the hold-out's logits with these bits"),
+        integer("uniform_bits", "bits", "as many as the budget allows in every layer"),
+        number("uniform_sqnr_db", "dB", "of the hold-out's logits with those"),
+        number("cost_share", "share", "of what 8 bits everywhere cost, in the budget's unit"),
+        integer("images", "", "of the hold-out that decided"),
+        DATA_SOURCE,
+    ),
+    needs="budgets",
+)
+
 LEARNING = Table(
     "learning",
     "b",
@@ -79,4 +115,4 @@ ABLATION = Table(
     needs="unbounded",
 )
 
-TABLES = (LEARNING, ABLATION)
+TABLES = (BITS, LEARNING, ABLATION)

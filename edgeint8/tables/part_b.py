@@ -70,7 +70,7 @@ QUANTIZATION = Table(
         number("percentile", "", "the strategy's option"),
         integer("bias_bits", "bits", "the strategy's option"),
         flag("power_of_two", "the strategy's option"),
-        integer("weight_bits", "bits", "the strategy's option"),
+        integer("weight_bits", "bits", "the strategy's option, or of its widest layer"),
         text("rounding", "the strategy's option: `nearest` or `learned` codes"),
         flag("equalize", "the strategy's option"),
         integer("bounded_bits", "bits", "the strategy's `accumulator_bits`, guaranteed"),
@@ -134,6 +134,7 @@ QUANTIZATION = Table(
         number("metric_delta_low", "the metric's", "lower end of its 95 % bootstrap interval"),
         number("metric_delta_high", "the metric's", "upper end of it"),
         flag("metric_non_inferior", "whether `metric_delta_low` lies above minus the margin"),
+        number("mean_weight_bits", "bits", "mean over the weights; layer by layer in `bits.csv`"),
     ),
 )
 

@@ -16,6 +16,7 @@ Needs = Literal[
     "",
     "calibrated",
     "priced",
+    "budgets",
     "learned",
     "unbounded",
     "static",

@@ -137,12 +137,14 @@ def external_files_of(wildcards):
 
 STATIC = {name: strategy for name, strategy in STRATEGIES.items() if not strategy.dynamic}
 LEARNED = [name for name, strategy in STATIC.items() if strategy.rounding == "learned"]
+BUDGETS = [name for name, strategy in STATIC.items() if strategy.unspent is not None]
 UNBOUNDED = [name for name in LEARNED if not STATIC[name].bounded]
 # One strategy stands for each calibration; all with the same id share the file.
 CALIBRATIONS = {strategy.calibration_id: strategy for strategy in STATIC.values()}
 DETAIL_STATIC = [name for name in STUDY.detail_strategies if name in STATIC]
 STRATEGIES_OF_TABLE = {
     **dict.fromkeys(("sensitivity", "mixed_precision"), DETAIL_STATIC),
+    "bits": BUDGETS,
     "learning": LEARNED,
     "ablation": UNBOUNDED,
 }
@@ -290,6 +292,7 @@ TABLES_OF_PART = tables_of_study(
     strategies=any(strategies_of(name) for name in STUDY.networks),
     static=any(static_of(name) for name in STUDY.networks),
     calibrated=bool(CALIBRATED),
+    budgets=any(strategies_of(name, BUDGETS) for name in FLOATS),
     learned=any(strategies_of(name, LEARNED) for name in FLOATS),
     unbounded=any(strategies_of(name, UNBOUNDED) for name in FLOATS),
     static_detail=any(strategies_of(name, DETAIL_STATIC) for name in FLOATS),
@@ -314,6 +317,12 @@ def calibration_of(wildcards):
     if strategy.dynamic:
         return []
     return f"{RESULTS}/{wildcards.workload}/calibration/{strategy.calibration_id}.json"
+
+
+def bits_of(wildcards):
+    """The bits of every layer, of a strategy that has a budget for all of them."""
+    spent = f"{RESULTS}/{wildcards.workload}/{wildcards.strategy}/bits.json"
+    return spent if wildcards.strategy in BUDGETS else []
 
 
 def dataset_file(name, file):

@@ -155,6 +155,11 @@ rule codesign:
         schemes=f"{NETWORK}/schemes.csv",
         quantization=f"{TABLES}/quantization.csv",
         accumulator=f"{TABLES}/accumulator.csv",
+        bits=lambda wildcards: expand(
+            f"{STRATEGY}/bits.csv",
+            workload=wildcards.workload,
+            strategy=strategies_of(wildcards.workload, BUDGETS),
+        ),
         presets=presets_of,
         technology=constants_of,
     output:

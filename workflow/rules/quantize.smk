@@ -26,6 +26,40 @@ rule calibrate:
         "../scripts/calibrate.py"
 
 
+rule spend_bits:
+    """Bits of every layer, of strategies that have a budget for all; the hold-out decides."""
+    input:
+        extensions=EXTENSIONS,
+        dataset=dataset_of,
+        model=f"{NETWORK}/model.onnx",
+        calibration=calibration_of,
+        presets=presets_of,
+        technology=constants_of,
+    output:
+        bits=f"{STRATEGY}/bits.json",
+        table=f"{STRATEGY}/bits.csv",
+    log:
+        f"{LOGS}/spend_bits/{{workload}}/{{strategy}}.log",
+    benchmark:
+        f"{BENCHMARKS}/spend_bits/{{workload}}/{{strategy}}.tsv"
+    wildcard_constraints:
+        strategy=one_of(BUDGETS),
+    conda:
+        "../../envs/edgeint8.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(3000),
+    params:
+        code=code("spend_bits"),
+        seed=STUDY.seed,
+        options=lambda wildcards: STUDY.strategies[wildcards.strategy],
+        images=STUDY.sensitivity["images"],
+        hardware=hardware_of,
+        dram=STUDY.dram,
+    script:
+        "../scripts/spend_bits.py"
+
+
 rule quantize_strategy:
     input:
         extensions=EXTENSIONS,
@@ -33,6 +67,7 @@ rule quantize_strategy:
         model=f"{NETWORK}/model.onnx",
         calibration=calibration_of,
         metric=lambda wildcards: metric_files(wildcards.workload) if chooses(wildcards) else [],
+        bits=bits_of,
     output:
         model=f"{STRATEGY}/model.onnx",
         executable=f"{STRATEGY}/executable.onnx",
@@ -64,6 +99,7 @@ rule learn:
         model=f"{NETWORK}/model.onnx",
         calibration=calibration_of,
         metric=lambda wildcards: metric_files(wildcards.workload) if chooses(wildcards) else [],
+        bits=bits_of,
     output:
         model=f"{STRATEGY}/model.onnx",
         executable=f"{STRATEGY}/executable.onnx",
@@ -97,6 +133,7 @@ rule ablation:
         dataset=dataset_of,
         model=f"{NETWORK}/model.onnx",
         facts=f"{STRATEGY}/quantize.json",
+        bits=bits_of,
     output:
         table=f"{STRATEGY}/ablation.csv",
     log:
@@ -308,6 +345,11 @@ rule calibration_draws:
         dataset=dataset_of,
         model=f"{NETWORK}/model.onnx",
         facts=static_files(f"{STRATEGY}/quantize.json"),
+        bits=lambda wildcards: expand(
+            f"{STRATEGY}/bits.json",
+            workload=wildcards.workload,
+            strategy=strategies_of(wildcards.workload, BUDGETS),
+        ),
     output:
         table=f"{NETWORK}/draws.csv",
     log:
@@ -323,6 +365,7 @@ rule calibration_draws:
         code=code("draws"),
         seed=STUDY.seed,
         strategies=static_options,
+        budgets=lambda wildcards: strategies_of(wildcards.workload, BUDGETS),
         options=STUDY.calibration_draws,
     script:
         "../scripts/draws.py"
@@ -392,6 +435,7 @@ rule sensitivity_study:
         model=f"{NETWORK}/model.onnx",
         facts=f"{STRATEGY}/quantize.json",
         calibration=calibration_of,
+        bits=bits_of,
         codes=lambda wildcards: (f"{STRATEGY}/codes.npz" if wildcards.strategy in LEARNED else []),
     output:
         sensitivity=f"{STRATEGY}/sensitivity.csv",
@@ -424,7 +468,7 @@ rule quantization_detail_table:
     benchmark:
         f"{BENCHMARKS}/{{detail_table}}_table.tsv"
     wildcard_constraints:
-        detail_table="quantization|outputs|low_sqnr|draws|layer_traits|levels|histograms|recommendation|sensitivity|mixed_precision|learning|ablation",
+        detail_table="quantization|outputs|low_sqnr|draws|layer_traits|levels|histograms|recommendation|sensitivity|mixed_precision|bits|learning|ablation",
     conda:
         "../../envs/edgeint8.yaml"
     threads: 1

@@ -4,6 +4,7 @@ import onnx
 
 from edgeint8.files import read_json, write_csv
 from edgeint8.models.data.samples import load_samples
+from edgeint8.quant.bits.files import with_bits
 from edgeint8.quant.calibrate.draws import calibration_draws
 from edgeint8.quant.evidence.ablation import ablation_rows
 from edgeint8.quant.ptq import Strategy, prepare_model
@@ -12,6 +13,7 @@ from edgeint8.study.job import job
 with job(snakemake):
     strategy = Strategy.from_mapping(snakemake.wildcards.strategy, snakemake.params.options)
     strategy = strategy.as_chosen(read_json(snakemake.input.facts))
+    strategy = with_bits(strategy, snakemake.input.bits)
     seen = load_samples(snakemake.input.dataset, "calibration")
     count = seen.whole(strategy.images_learned)
     chosen = calibration_draws(len(seen), count, seed=snakemake.params.seed)[0]

@@ -31,6 +31,7 @@ with job(snakemake), using(of_files(snakemake.input.technology), snakemake.param
         narrow=[row for row in narrow if row["rounding"] == "nearest"],
         learned=[row for row in narrow if row["rounding"] == "learned"],
         base=next(row["strategy"] for row in recommendation if row["recommended"]),
+        bits=[row for path in snakemake.input.bits for row in rows_of(path)],
         replayed=snakemake.params.replayed or strategies[0]["images"],
     )
     machines = feasible(layers, [find_hardware(name) for name in snakemake.params.hardware])

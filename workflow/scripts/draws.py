@@ -7,6 +7,7 @@ import onnx
 
 from edgeint8.files import absence, read_json, write_csv
 from edgeint8.models.data.samples import load_samples
+from edgeint8.quant.bits.files import with_bits
 from edgeint8.quant.evidence.draw_study import draw_rows
 from edgeint8.quant.ptq import Strategy, prepare_model
 from edgeint8.study.job import job
@@ -17,11 +18,15 @@ with job(snakemake):
     facts = zip(written, snakemake.input.facts, strict=True)
     usable = {name: read_json(path) for name, path in facts if absence(path) is None}
     judged = load_samples(snakemake.input.dataset, "holdout").first(options["images"])
+    bits = dict(zip(snakemake.params.budgets, snakemake.input.bits, strict=True))
     rows = draw_rows(
         prepare_model(onnx.load(snakemake.input.model)),
         load_samples(snakemake.input.dataset, "calibration").inputs,
         (judged.inputs, judged.labels),
-        [Strategy.from_mapping(n, written[n]).as_chosen(found) for n, found in usable.items()],
+        [
+            with_bits(Strategy.from_mapping(n, written[n]), bits.get(n, [])).as_chosen(found)
+            for n, found in usable.items()
+        ],
         snakemake.params.seed,
         options["count"],
         batch=judged.batch or 1,

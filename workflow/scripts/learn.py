@@ -5,6 +5,7 @@ import onnx
 from edgeint8.files import atomic_path, read_json, write_csv, write_json
 from edgeint8.models.data.samples import load_samples
 from edgeint8.quant.auto_exclude import IMAGES, settled
+from edgeint8.quant.bits.files import with_bits
 from edgeint8.quant.calibrate.draws import calibration_draws
 from edgeint8.quant.evidence.metrics import metric
 from edgeint8.quant.evidence.table_rows import quantization_facts
@@ -14,6 +15,7 @@ from edgeint8.study.job import job
 
 with job(snakemake):
     strategy = Strategy.from_mapping(snakemake.wildcards.strategy, snakemake.params.options)
+    strategy = with_bits(strategy, snakemake.input.bits)
     calibration = Calibration.from_json(read_json(snakemake.input.calibration))
     seen = load_samples(snakemake.input.dataset, "calibration")
     count = seen.whole(strategy.images_learned)

@@ -4,6 +4,7 @@ import onnx
 
 from edgeint8.files import read_json, write_csv
 from edgeint8.models.data.samples import load_samples
+from edgeint8.quant.bits.files import with_bits
 from edgeint8.quant.evidence.sensitivity import SensitivityStudy
 from edgeint8.quant.evidence.table_rows import mixed_precision_row, sensitivity_rows
 from edgeint8.quant.learn.codes import load_codes
@@ -17,7 +18,7 @@ with job(snakemake):
     study = SensitivityStudy(
         model,
         Calibration.from_json(read_json(snakemake.input.calibration)),
-        strategy.as_chosen(read_json(snakemake.input.facts)),
+        with_bits(strategy, snakemake.input.bits).as_chosen(read_json(snakemake.input.facts)),
         judged.inputs,
         judged.labels,
         load_codes(snakemake.input.codes) if snakemake.input.codes else None,

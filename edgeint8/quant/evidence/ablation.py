@@ -38,8 +38,7 @@ def versions(
     for part, (equalized, steps) in PARTS.items():
         chosen = replace(free, equalize=equalized)
         calibration = calibrate_for(model, images, chosen)
-        plain = replace(chosen, rounding="nearest", learning_samples=None)
-        nearest = quantize(model, calibration, plain)
+        nearest = quantize(model, calibration, chosen.nearest)
         if steps is None:
             yield part, nearest.executable
             continue

@@ -28,6 +28,8 @@ from edgeint8.quant.evidence.statistics import (
     mcnemar,
     non_inferiority,
 )
+from edgeint8.quant.graph import initializer_values
+from edgeint8.quant.learn.integer_nodes import integer_nodes
 from edgeint8.quant.ptq import QuantizedModel
 from edgeint8.quant.session import DEFAULT_BATCH, EXACT_U8S8_FLAGS, cpu_flags
 
@@ -112,7 +114,8 @@ def quantization_facts(
         "percentile": None if calibration is None else calibration.percentile,
         "bias_bits": strategy.bias_bits,
         "power_of_two": strategy.power_of_two,
-        "weight_bits": strategy.weight_bits,
+        "weight_bits": strategy.widest_bits,
+        "mean_weight_bits": mean_weight_bits(quantized),
         "rounding": strategy.rounding,
         "equalize": strategy.equalize,
         "bounded_bits": strategy.accumulator_bits,
@@ -129,6 +132,17 @@ def quantization_facts(
         "hardware_cost": cost.points,
         "hardware_cost_reasons": list(cost.reasons),
     }
+
+
+def mean_weight_bits(quantized: QuantizedModel) -> float:
+    """Mean over the weights of all integer layers; the strategy's bits where there are none."""
+    values, strategy = initializer_values(quantized.executable), quantized.strategy
+    sizes = {
+        name: values[node.weights].size
+        for name, node in integer_nodes(quantized.executable).items()
+    }
+    bits = sum(size * strategy.bits_of(name) for name, size in sizes.items())
+    return bits / sum(sizes.values()) if sizes else float(strategy.widest_bits)
 
 
 def listed_facts(facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -67,20 +67,11 @@ def learn_codes(
         raise DataError("no images to learn from", allowed="1 or more")
     work = onnx.ModelProto()
     work.CopyFrom(executable)
-    nodes, layers = integer_nodes(executable), weight_layers(model)
-    float_nodes = {node.name: node for node in model.graph.node}
-    readers = [name for node in model.graph.node for name in node.input]
-    learned, left = [], {}
-    for layer in layers:
-        if layer.weight_name not in nodes:
-            continue  # stays float: the strategy's note lists it
-        node = float_nodes[layer.name]
-        if reason := _unlearnable(node, layer, readers):
-            left[layer.name] = reason
-            continue
-        target = Target(model, work, node, nodes[layer.weight_name], layer)
-        found = _learned(target, strategy, feeds, levels, steps)
-        _write(work, target.integer, found)
+    targets, left = targets_of(model, work)
+    learned = []
+    for target in targets:
+        found = learned_layer(target, strategy, gather(target, feeds), levels, steps)
+        write_layer(work, target.integer, found)
         learned.append(found)
     return LearnedCodes(tuple(learned), left)
 
@@ -104,6 +95,25 @@ class Target:
         """A constant of the integer graph."""
         tensor = next(t for t in self.work.graph.initializer if t.name == name)
         return numpy_helper.to_array(tensor)
+
+
+def targets_of(
+    model: onnx.ModelProto, work: onnx.ModelProto
+) -> tuple[list[Target], dict[str, str]]:
+    """What can be learned in graph order, and why other integer layers cannot."""
+    nodes = integer_nodes(work)
+    float_nodes = {node.name: node for node in model.graph.node}
+    readers = [name for node in model.graph.node for name in node.input]
+    targets, left = [], {}
+    for layer in weight_layers(model):
+        if layer.weight_name not in nodes:
+            continue  # stays float: the strategy's note lists it
+        node = float_nodes[layer.name]
+        if reason := _unlearnable(node, layer, readers):
+            left[layer.name] = reason
+        else:
+            targets.append(Target(model, work, node, nodes[layer.weight_name], layer))
+    return targets, left
 
 
 def _unlearnable(node: onnx.NodeProto, layer: WeightLayer, readers: list[str]) -> str:
@@ -156,15 +166,10 @@ def gather(target: Target, feeds: Mapping[str, NDArray[Any]]) -> Moments:
     return total
 
 
-def _learned(
-    target: Target,
-    strategy: Strategy,
-    feeds: Mapping[str, NDArray[Any]],
-    levels: int,
-    steps: Steps,
+def learned_layer(
+    target: Target, strategy: Strategy, moments: Moments, levels: int, steps: Steps = Steps()
 ) -> LearnedLayer:
-    """One layer: gather, solve, and the facts of it."""
-    moments = gather(target, feeds)
+    """One layer from its sums: what `solve` finds, and the facts of it."""
     squares = least_squares(moments, with_bias=bool(target.integer.bias))
     problem = _problem(target, strategy, squares, levels)
     solution = solve(problem, scale=steps.scale, codes=steps.codes)
@@ -184,7 +189,7 @@ def _problem(target: Target, strategy: Strategy, squares: LeastSquares, levels: 
     weights = weight_matrix(layer.weights.astype(np.float64), layer.axis, target.groups)
     input_scale = float(target.constant(integer.input_scale).item())
     per_channel = target.constant(integer.weight_scale).size > 1
-    limit = min(levels, 2 ** (strategy.weight_bits - 1) - 1)
+    limit = min(levels, strategy.largest_code(layer.weight_name))
     natural = natural_scale(layer, per_channel=per_channel, levels=limit)
     low, high = activation_levels(target.constant(integer.input_zero))
     limits = Limits(low, high, strategy.accumulator_bits, strategy.tile_rows, strategy.tile_bits)
@@ -267,7 +272,7 @@ def _returned(codes: NDArray[np.float64], step: NDArray[np.float64]) -> NDArray[
     return np.clip(back, -(2.0**31), 2.0**31 - 1).astype(np.int64).astype(np.int32)
 
 
-def _write(work: onnx.ModelProto, integer: IntegerNode, found: LearnedLayer) -> None:
+def write_layer(work: onnx.ModelProto, integer: IntegerNode, found: LearnedLayer) -> None:
     """Give the integer graph the layer's codes, scale and bias, in place."""
     new = {integer.weights: found.codes, integer.weight_scale: found.scale}
     if found.bias is not None:

@@ -92,7 +92,7 @@ def quantize_static(
             model,
             per_channel=strategy.per_channel,
             levels=selection.weight_levels,
-            largest_level=2 ** (strategy.weight_bits - 1) - 1,
+            largest_level=strategy.largest_code,
             shift_only=strategy.power_of_two,
             floors=floors,
             constants=ACTIVATIONS[strategy.symmetric],

@@ -18,7 +18,7 @@ Narrow weights. With s_w = max |w| / (2^(bits-1) - 1) the levels of b bits suffi
 holds them and an INT8 machine multiplies them: ONNX Runtime remains the witness of every bit.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -70,7 +70,7 @@ def weight_overrides(
     *,
     per_channel: bool,
     levels: int,
-    largest_level: int,
+    largest_level: Callable[[str], int],
     shift_only: bool,
     floors: Mapping[str, NDArray[np.float64]],
     constants: IntegerGrid,
@@ -79,15 +79,16 @@ def weight_overrides(
     """ONNX Runtime's ``TensorQuantOverrides`` that impose the weight scales; empty when none are.
 
     levels: of the container, what ONNX Runtime divides a range by; largest_level: the largest that
-    a weight takes, at most `levels`; shift_only: all scales powers of two; floors: smallest allowed
-    scale by weight name, () or (C,); constants: grid of constant operands of Add, Mul and so on;
-    learned: scales by weight name that stand as they are.
+    the weights of a name take, at most `levels`; shift_only: all scales powers of two; floors:
+    smallest allowed scale by weight name, () or (C,); constants: grid of constant operands of Add,
+    Mul and so on; learned: scales by weight name that stand as they are.
     """
     overrides: dict[str, list[dict[str, Any]]] = {}
     for layer in weight_layers(model):
         fine = per_channel and not layer.one_scale
         scale = natural_scale(layer, per_channel=fine, levels=levels)
-        narrow = natural_scale(layer, per_channel=fine, levels=min(levels, largest_level))
+        most = min(levels, largest_level(layer.weight_name))
+        narrow = natural_scale(layer, per_channel=fine, levels=most)
         wanted = np.maximum(narrow, floors.get(layer.weight_name, 0.0))
         wanted = power_of_two(wanted) if shift_only else wanted
         wanted = learned.get(layer.weight_name, wanted)

@@ -22,6 +22,7 @@ OPTIONS = (
     "bias_bits",
     "calibration_samples",
     "weight_bits",
+    "mean_weight_bits",
     "rounding",
     "equalize",
     "bounded_bits",
@@ -111,6 +112,7 @@ def _pairs(
     rows = static(strategies)
     if column != "weight_bits" and "cpu_int8_flags" in rows:
         rows = rows.assign(weight_bits=_weight_bits(rows))
+    free |= {"mean_weight_bits"} if "weight_bits" in free else set()
     others = [name for name in OPTIONS if name in rows and name not in free]
     found: dict[tuple[str, ...], dict[Any, list[str]]] = {}
     for row in rows.to_dict("records"):

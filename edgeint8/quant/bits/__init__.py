@@ -1,0 +1,1 @@
+"""Bits per layer: what a budget is spent on."""
