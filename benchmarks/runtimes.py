@@ -62,7 +62,7 @@ def main() -> None:
     for entry in rows:
         print(entry)
     if arguments.output:
-        keep(arguments.output, rows, circumstances("; ".join(versions.values())))
+        keep(arguments.output, rows, circumstances("; ".join(dict.fromkeys(versions.values()))))
 
 
 if __name__ == "__main__":

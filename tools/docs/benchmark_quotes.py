@@ -15,7 +15,7 @@ from edgeint8.tables.files import read_table
 
 KEPT = (
     *("golden", "golden_mobilenet", "scalesim", "quantize_sweep", "explore", "peers"),
-    *("workflow_cost", "machine_laws"),
+    *("workflow_cost", "machine_laws", "runtimes"),
 )
 SLOWEST = 5  # cases in which the replica gains least
 RUNNERS = {
