@@ -82,6 +82,40 @@ def test_fully_connected_of_the_reference_rounds_ties_away(witnesses):
     assert found["litert_xnnpack", 1][:3] == [0, 2, 2]
 
 
+@pytest.mark.parametrize(
+    ("ratio", "slope", "takes"),
+    [(1.0, 0.0038, False), (1.0, 0.004, True), (1 / 257, 2.9, False), (1.0, 0.3, True)],
+)
+def test_xnnpack_gives_a_flat_leaky_relu_back(witnesses, ratio, slope, takes):
+    """Factors below 2**-8 stay with TFLite's kernel, whose codes are gemmlowp's."""
+    y = float(np.float32(0.0371))
+    x = float(np.float32(y) * np.float32(ratio))
+    parts = [T((1, 256), scale=x, zero=7), T((1, 256), scale=y, zero=-5)]
+    table = options("LeakyRelu", alpha=slope)
+    data = write(parts, [Op("LEAKY_RELU", [0], [1], table)], [0], [1])
+    feeds = [np.arange(-128, 128).reshape(1, 256).astype(np.int8)]
+    for name in NAMES:
+        assert witnesses.mismatches(name, data, feeds) == 0, name
+    found = {name: tensors(data, feeds, name)[1] for name in NAMES}
+    assert np.array_equal(found["litert_ref"], found["litert_xnnpack"]) != takes
+
+
+def test_a_slope_that_is_a_tie_tells_litert_from_tflite_micro(witnesses):
+    apart = 0
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        y = np.float32(np.exp(rng.uniform(-4, 0)))
+        x = y * np.float32(rng.integers(3, 60) / 2)
+        parts = [T((1, 256), scale=float(x), zero=7), T((1, 256), scale=float(y), zero=-5)]
+        table = options("LeakyRelu", alpha=0.5)
+        data = write(parts, [Op("LEAKY_RELU", [0], [1], table)], [0], [1])
+        feeds = [np.arange(-128, 128).reshape(1, 256).astype(np.int8)]
+        for name in NAMES:
+            assert witnesses.mismatches(name, data, feeds) == 0, (name, seed)
+        apart += (tensors(data, feeds, "litert_ref")[1] != tensors(data, feeds, "tflm")[1]).any()
+    assert apart > 5
+
+
 def test_ties_of_six_exist():
     rng = np.random.default_rng(0)
     steps = [np.float32(6) / np.float32(tie_of_six(rng)) % 1 for _ in range(50)]

@@ -56,7 +56,8 @@ def test_numbers_of_operators_and_options_are_the_schema_s():
     for name, code in schema.OPERATORS.items():
         assert getattr(official.BuiltinOperator, name) == code
     tables = {"CONV_2D": "Conv2D", "DEPTHWISE_CONV_2D": "DepthwiseConv2D", "MEAN": "Reducer",
-              "AVERAGE_POOL_2D": "Pool2D", "MAX_POOL_2D": "Pool2D"}  # fmt: skip
+              "AVERAGE_POOL_2D": "Pool2D", "MAX_POOL_2D": "Pool2D", "PADV2": "PadV2",
+              "MAXIMUM": "MaximumMinimum", "MINIMUM": "MaximumMinimum"}  # fmt: skip
     for name, entry in schema.OPTIONS.items():
         table = tables.get(name, "".join(word.title() for word in name.split("_")))
         assert getattr(official.BuiltinOptions, f"{table}Options") == entry.number, name
@@ -121,7 +122,9 @@ def test_a_huge_tensor_is_refused_before_it_is_made():
 @pytest.mark.parametrize(
     ("op", "dtype", "words"),
     [
-        (Op("TANH", [0], [1]), np.int8, "TANH is not supported @ operator 0"),
+        (Op("SIN", [0], [1]), np.int8, "SIN is not supported @ operator 0"),
+        (Op("TANH", [0], [1]), np.int8, "output scale 0.1.*allowed: 1/128 and 0"),
+        (Op("LEAKY_RELU", [0], [1], options("LeakyRelu", alpha=-1.0)), np.int8, "alpha -1.0"),
         (Op("ADD", [0, 0], [1], options("Add")), np.uint8, "codes of type UINT8"),
         (Op("ADD", [0, 0], [1], options("Add", fusedActivationFunction=4)), np.int8, "TANH"),
         (Op("SOFTMAX", [0], [1], options("Softmax", beta=0.5)), np.int8, "output scale"),

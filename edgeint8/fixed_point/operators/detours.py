@@ -11,6 +11,8 @@ from edgeint8.fixed_point.operators.context import Context, scalar
 from edgeint8.fixed_point.operators.quantization import to_level
 
 F32 = np.float32
+BILINEAR_BITS = 10
+"""Bits of a place between two elements in TFLite's RESIZE_BILINEAR."""
 
 
 def _real(x: Array, scale: Array, zero_point: Array) -> Array:
@@ -75,11 +77,46 @@ def qlinear_relu6(
     return _level(np.clip(_real(x, x_scale, x_zp), F32(0), F32(6)), y_scale, y_zp)
 
 
+def qlinear_relu_n1_to_1(
+    context: Context, x: Array, x_scale: Array, x_zp: Array, y_scale: Array, y_zp: Array
+) -> Array:
+    """Clip to [-1, 1], on another scale."""
+    return _level(np.clip(_real(x, x_scale, x_zp), F32(-1), F32(1)), y_scale, y_zp)
+
+
+def qlinear_tanh(
+    context: Context, x: Array, x_scale: Array, x_zp: Array, y_scale: Array, y_zp: Array
+) -> Array:
+    """Tanh of codes."""
+    return _level(floating.tanh(context, _real(x, x_scale, x_zp)), y_scale, y_zp)
+
+
 def qlinear_clip(
     context: Context, x: Array, low: Array, high: Array, low_even: Array, high_even: Array
 ) -> Array:
     """Clip of codes whose limits are ties: given as rounded away from zero, and to even."""
     return np.clip(x, low.reshape(()), high.reshape(()))
+
+
+def blend(total: Array, axis: int, bits: int, below: Array, above: Array, far: Array) -> Array:
+    """Weighted sum of two neighbours along an axis, `bits` to the left."""
+    first, second = np.take(total, below, axis=axis), np.take(total, above, axis=axis)
+    return first * ((1 << bits) - far) + second * far
+
+
+def qlinear_resize_bilinear(
+    context: Context, x: Array, row: Array, row_above: Array, row_far: Array, column: Array,
+    column_above: Array, column_far: Array,
+) -> Array:  # fmt: skip
+    """Sum of four corners of codes (N, C, H, W) in integers, ties away from zero.
+
+    Source: TFLite ``reference/resize_bilinear.h``, ``ResizeBilinearInteger``.
+    """
+    total = blend(x.astype(np.int64), 2, BILINEAR_BITS, row, row_above, row_far)
+    total = blend(total, 3, BILINEAR_BITS, column, column_above, column_far)
+    half = 1 << (2 * BILINEAR_BITS - 1)
+    size = (np.abs(total) + half) >> (2 * BILINEAR_BITS)
+    return (np.sign(total) * size).astype(x.dtype)
 
 
 OPERATORS = {
@@ -89,5 +126,8 @@ OPERATORS = {
     "QLinearRequantize": qlinear_requantize,
     "QLinearRelu": qlinear_relu,
     "QLinearRelu6": qlinear_relu6,
+    "QLinearReluN1To1": qlinear_relu_n1_to_1,
+    "QLinearTanh": qlinear_tanh,
     "QLinearClip": qlinear_clip,
+    "QLinearResizeBilinear": qlinear_resize_bilinear,
 }

@@ -1,4 +1,4 @@
-"""SOFTMAX, LOGISTIC and HARD_SWISH of codes."""
+"""SOFTMAX and HARD_SWISH of codes."""
 
 import numpy as np
 
@@ -6,19 +6,17 @@ from edgeint8.conventions import Array
 from edgeint8.errors import ModelError
 from edgeint8.fixed_point.arithmetic.requantize import (
     code_range,
-    multiply_gemmlowp,
     quantize_multiplier,
     rounding_divide_by_power_of_two,
     rounding_doubling_high_mul,
 )
-from edgeint8.fixed_point.operators.context import Context, scalar
+from edgeint8.fixed_point.operators.context import Context
 from edgeint8.fixed_point.runtimes import gemmlowp
-from edgeint8.fixed_point.runtimes.gemmlowp import ONE, round_away
+from edgeint8.fixed_point.runtimes.gemmlowp import round_away
 from edgeint8.fixed_point.runtimes.sums import centred, to_codes
 
 F32, F64, I64 = np.float32, np.float64, np.int64
-SOFTMAX_BITS, SUM_BITS, LOGISTIC_BITS = 5, 12, 4
-CODES = np.arange(-128, 128)
+SOFTMAX_BITS, SUM_BITS = 5, 12
 
 
 def exp_float32(x: Array) -> Array:
@@ -78,37 +76,6 @@ def softmax_table(
     total = np.cumsum(powers, axis=-1, dtype=F32)[..., -1:]
     inverse = F32(1) / (total * F32(y_scale.item()))
     return np.moveaxis(to_codes(round_away(powers * inverse).astype(I64), y_zero), -1, axis)
-
-
-def logistic_table(
-    context: Context, x: Array, x_scale: Array, x_zero: Array, y_scale: Array, y_zero: Array
-) -> Array:
-    """A table of 256 codes, each through float32; ties away from zero.
-
-    Source: LiteRT ``kernels/activations.cc``, ``PopulateLookupTable``.
-    """
-    real = F32(x_scale.item()) * (CODES - scalar(x_zero)).astype(F32)
-    share = F32(1) / (F32(1) + exp_float32(-real))
-    level = round_away(share * (F32(1) / F32(y_scale.item()))).astype(I64)
-    return to_codes(level, y_zero)[x.astype(I64) + 128]
-
-
-def logistic_fixed_point(
-    context: Context, x: Array, x_scale: Array, x_zero: Array, y_scale: Array, y_zero: Array
-) -> Array:
-    """gemmlowp's logistic function of a clipped input.
-
-    Source: tflite-micro ``logistic_common.cc``, TFLite ``reference/integer_ops/logistic.h``.
-    """
-    multiplier = gemmlowp.multiplier_of(F64(x_scale.item()) * 2.0 ** (31 - LOGISTIC_BITS))
-    radius = gemmlowp.input_radius(LOGISTIC_BITS, 31 - int(multiplier.shift))
-    value = CODES - scalar(x_zero)
-    z = multiply_gemmlowp(np.clip(value, -radius, radius).astype(I64), multiplier)
-    above = gemmlowp.reciprocal_of_one_plus(gemmlowp.exp_of_negative(-np.abs(z), LOGISTIC_BITS))
-    share = np.where(z == 0, 1 << 30, np.where(z > 0, above, ONE - above))
-    codes = np.clip(gemmlowp.times_power_of_two(share, -23) - 128, -128, 127)
-    table = np.where(value <= -radius, -128, np.where(value >= radius, 127, codes))
-    return table.astype(x.dtype)[x.astype(I64) + 128]
 
 
 def _high_mul_16(a: Array, b: int) -> Array:

@@ -76,14 +76,24 @@ def exp_of_negative(a: Array, integer_bits: int) -> Array:
     return np.where(a == 0, ONE, result)
 
 
-def reciprocal_of_one_plus(a: Array) -> Array:
-    """1 / (1 + a) for a in [0, 1), no integer bits: three steps of Newton and Raphson on 2 / d."""
+def _two_over_one_plus(a: Array) -> Array:
+    """2 / (1 + a) for a in [0, 1) with two integer bits: three steps of Newton and Raphson."""
     half_denominator = (a + (1 << 31)) >> 1
     x = FORTY_EIGHT_17THS + product(half_denominator, MINUS_THIRTY_TWO_17THS)
     for _ in range(3):
         missing = (1 << 29) - product(half_denominator, x)
         x = x + times_power_of_two(product(x, missing), 2)
-    return times_power_of_two(x, 1)
+    return x
+
+
+def reciprocal_of_one_plus(a: Array) -> Array:
+    """1 / (1 + a) for a in [0, 1), no integer bits."""
+    return times_power_of_two(_two_over_one_plus(a), 1)
+
+
+def one_minus_over_one_plus(a: Array) -> Array:
+    """(1 - a) / (1 + a) for a in [0, 1), no integer bits: 2 / (1 + a) - 1."""
+    return times_power_of_two(_two_over_one_plus(a) - (1 << 29), 2)
 
 
 def input_radius(integer_bits: int, shift: int) -> int:

@@ -2,9 +2,19 @@
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from edgeint8.errors import ConfigError
 from edgeint8.fixed_point.arithmetic.requantize import Scheme
-from edgeint8.fixed_point.runtimes import averages, functions, products, rescaling, sums
+from edgeint8.fixed_point.runtimes import (
+    averages,
+    functions,
+    products,
+    rescaling,
+    resizing,
+    sums,
+    tables,
+)
 from edgeint8.fixed_point.runtimes.runtime import Operator, Runtime
 
 ORT = Runtime("ort", "onnxruntime 1.31.1", "x86-64", Scheme.ORT_FLOAT32)
@@ -14,6 +24,8 @@ _EVERYWHERE: dict[str, Operator] = {
     "QLinearHardSwish": functions.hard_swish,
     "QLinearRelu": rescaling.relu,
     "QLinearRelu6": rescaling.relu6,
+    "QLinearLeakyRelu": rescaling.leaky_relu(np.float32),
+    "QLinearTanh": tables.tanh_table,
     "QuantizeLinear": rescaling.quantize,
 }
 _GEMMLOWP: dict[str, Operator] = {
@@ -35,7 +47,8 @@ LITERT_REF = Runtime(
         **_GEMMLOWP,
         "QGemm": products.gemm_litert_ref,
         "QLinearMul": sums.mul_litert,
-        "QLinearSigmoid": functions.logistic_table,
+        "QLinearSigmoid": tables.logistic_table,
+        "QLinearReluN1To1": rescaling.relu_n1_to_1,
     },
 )
 LITERT_XNNPACK = Runtime(
@@ -54,9 +67,13 @@ LITERT_XNNPACK = Runtime(
         "QLinearGlobalAveragePool": averages.mean_xnnpack,
         "QLinearRequantize": rescaling.requantize_xnnpack,
         "QLinearSoftmax": functions.softmax_table,
-        "QLinearSigmoid": functions.logistic_table,
+        "QLinearSigmoid": tables.logistic_table,
+        "QLinearReluN1To1": rescaling.relu_n1_to_1,
+        "QLinearLeakyRelu": rescaling.leaky_relu_xnnpack,
+        "QLinearResizeBilinear": resizing.bilinear_xnnpack,
     },
 )
+_NO_RELU_N1_TO_1 = {"QLinearReluN1To1": "RELU and RELU6: it has no RELU_N1_TO_1"}
 TFLM = Runtime(
     "tflm",
     "tflite-micro 0.dev20261023182759, reference kernels",
@@ -66,9 +83,12 @@ TFLM = Runtime(
         **_GEMMLOWP,
         "QGemm": products.gemm_tflm(Scheme.GEMMLOWP),
         "QLinearMul": sums.mul_tflm,
-        "QLinearSigmoid": functions.logistic_fixed_point,
+        "QLinearSigmoid": tables.logistic_fixed_point,
+        "QLinearTanh": tables.tanh_fixed_point,
+        "QLinearLeakyRelu": rescaling.leaky_relu(np.float64),
         "QLinearRelu6": rescaling.relu6_tflm,
     },
+    _NO_RELU_N1_TO_1,
 )
 CMSIS_SINGLE = Runtime(
     "cmsis_single",
@@ -76,6 +96,7 @@ CMSIS_SINGLE = Runtime(
     "any",
     Scheme.INT32_HALF_UP,
     {**TFLM.operators, "QGemm": products.gemm_tflm(Scheme.INT32_HALF_UP)},
+    _NO_RELU_N1_TO_1,
     witnessed=False,
 )
 RUNTIMES = {
@@ -93,6 +114,7 @@ _SAME = ("codes move or are compared",) * 3
 RULES: Mapping[str, tuple[str, str, str]] = {
     "CONV_2D": _LAYER,
     "DEPTHWISE_CONV_2D": _LAYER,
+    "TRANSPOSE_CONV": _LAYER,
     "FULLY_CONNECTED": (
         "float64, ties away from zero",
         "float32, ties to even",
@@ -110,12 +132,26 @@ RULES: Mapping[str, tuple[str, str, str]] = {
     ),
     "SOFTMAX": ("gemmlowp fixed point", "float32 table", "gemmlowp fixed point"),
     "LOGISTIC": ("float32 table", "float32 table", "gemmlowp fixed point"),
+    "TANH": ("float32 table", "float32 table", "gemmlowp fixed point"),
     "HARD_SWISH": ("16-bit fixed point",) * 3,
     "RELU": ("gemmlowp between two scales",) * 3,
     "RELU6": (
         "gemmlowp between two scales",
         "gemmlowp between two scales",
         "raw codes between the input's limits, whatever the output's scale",
+    ),
+    "RELU_N1_TO_1": ("gemmlowp between two scales", "gemmlowp between two scales", "refused"),
+    "LEAKY_RELU": (
+        "gemmlowp on each side of 0, factors in float32",
+        "an 8.8 factor on each side of 0",
+        "gemmlowp on each side of 0, factors in float64",
+    ),
+    "MAXIMUM": _SAME,
+    "MINIMUM": _SAME,
+    "RESIZE_BILINEAR": (
+        "places of 10 bits, ties away from zero",
+        "places of 11 bits from float32, ties upwards",
+        "places of 10 bits, ties away from zero",
     ),
     "QUANTIZE": (
         "floats: division, ties away; codes: gemmlowp",

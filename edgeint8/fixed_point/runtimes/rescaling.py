@@ -1,5 +1,7 @@
 """QUANTIZE, RELU between tensors of different scales, and the limits of activations."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from edgeint8.conventions import Array
@@ -10,6 +12,7 @@ from edgeint8.fixed_point.runtimes.gemmlowp import round_away
 from edgeint8.fixed_point.runtimes.sums import centred, to_codes
 
 F32, F64, I64 = np.float32, np.float64, np.int64
+Float = type[np.float32] | type[np.float64]
 SMALLEST_RATIO, LARGEST_RATIO = 2.0**-8, 2.0**7
 """Ratios of scales that XNNPACK converts; others stay with TFLite's own kernel."""
 
@@ -80,6 +83,52 @@ def relu6(
     """Rescaled, then between the codes of 0 and 6 on the output's scale."""
     highest = np.int8(limit_code(6, y_scale, scalar(y_zero)))
     return np.minimum(relu(context, x, x_scale, x_zero, y_scale, y_zero), highest)
+
+
+def relu_n1_to_1(
+    context: Context, x: Array, x_scale: Array, x_zero: Array, y_scale: Array, y_zero: Array
+) -> Array:
+    """Rescaled, then between the codes of -1 and 1 on the output's scale."""
+    low, high = (np.int8(limit_code(end, y_scale, scalar(y_zero))) for end in (-1, 1))
+    return np.clip(_rescaled(x, x_scale, x_zero, y_scale, y_zero), low, high)
+
+
+def leaky_relu(kind: Float) -> Callable[..., Array]:
+    """One gemmlowp multiplier above zero and one below, of scales divided in a float `kind`.
+
+    Source: TFLite ``reference/leaky_relu.h``. The factors are float32 in LiteRT's
+    ``activations.cc`` and float64 in tflite-micro's ``leaky_relu_common.cc``.
+    """
+
+    def operator(
+        context: Context, x: Array, x_scale: Array, x_zero: Array, y_scale: Array, y_zero: Array
+    ) -> Array:
+        value = centred(x, x_zero)
+        factors = _slopes(context, x_scale, y_scale, kind)
+        above, below = (gemmlowp.multiply(value, F64(factor)) for factor in factors)
+        return to_codes(np.where(value >= 0, above, below), y_zero)
+
+    return operator
+
+
+def leaky_relu_xnnpack(
+    context: Context, x: Array, x_scale: Array, x_zero: Array, y_scale: Array, y_zero: Array
+) -> Array:
+    """Both factors as 8.8 fixed-point numbers, ties upwards (XNNPACK ``qs8-vlrelu``)."""
+    factors = _slopes(context, x_scale, y_scale, F32)
+    if min(factors) < SMALLEST_RATIO or max(factors) > LARGEST_RATIO:
+        return leaky_relu(F32)(context, x, x_scale, x_zero, y_scale, y_zero)
+    value = centred(x, x_zero)
+    above, below = (int(np.rint(F32(256) * factor)) for factor in factors)
+    return to_codes((value * np.where(value >= 0, above, below) + (1 << 7)) >> 8, y_zero)
+
+
+def _slopes(
+    context: Context, x_scale: Array, y_scale: Array, kind: Float
+) -> tuple[np.floating, np.floating]:
+    """Factors of positive and of negative values."""
+    x, y = kind(x_scale.item()), kind(y_scale.item())
+    return x / y, x * kind(F32(context.attribute("alpha", 0.01))) / y
 
 
 def relu6_tflm(

@@ -6,6 +6,7 @@ import onnx
 from onnx import helper
 
 from edgeint8.fixed_point.arithmetic.graph import OWN_DOMAIN
+from edgeint8.fixed_point.operators.detours import BILINEAR_BITS
 
 OPSET = 17
 _ONE = ("x", "x_scale", "x_zero", "y_scale", "y_zero")
@@ -29,6 +30,15 @@ def _mean() -> onnx.NodeProto:
     return node
 
 
+def _clip(low: float, high: float) -> tuple[onnx.NodeProto, ...]:
+    """Clip between two numbers."""
+    return (
+        helper.make_node("Constant", [], ["low"], value_float=low),
+        helper.make_node("Constant", [], ["high"], value_float=high),
+        helper.make_node("Clip", ["x_real", "low", "high"], ["z"]),
+    )
+
+
 def _body(name: str, inputs: Iterable[str], *middle: onnx.NodeProto) -> onnx.FunctionProto:
     """Dequantise every tensor, compute, quantise what the last node made."""
     tensors = [each for each in inputs if "_" not in each]
@@ -37,6 +47,45 @@ def _body(name: str, inputs: Iterable[str], *middle: onnx.NodeProto) -> onnx.Fun
     attributes = ["axes", "keepdims"] if name == "QLinearMean" else []
     opsets = [helper.make_opsetid("", OPSET)]
     return helper.make_function(OWN_DOMAIN, name, list(inputs), ["y"], nodes, opsets, attributes)
+
+
+_CORNERS = ("row", "row_above", "row_far", "column", "column_above", "column_far")
+
+
+def _blend(source: str, place: str, axis: int) -> list[onnx.NodeProto]:
+    """``first * (one - far) + second * far`` of two neighbours."""
+    words = ("first", "second", "near", "nearer", "farther", "sum")
+    first, second, near, nearer, farther, total = (f"{place}_{word}" for word in words)
+    return [
+        helper.make_node("Gather", [source, place], [first], axis=axis),
+        helper.make_node("Gather", [source, f"{place}_above"], [second], axis=axis),
+        helper.make_node("Sub", ["one", f"{place}_far"], [near]),
+        helper.make_node("Mul", [first, near], [nearer]),
+        helper.make_node("Mul", [second, f"{place}_far"], [farther]),
+        helper.make_node("Add", [nearer, farther], [total]),
+    ]
+
+
+def _resize_bilinear() -> onnx.FunctionProto:
+    """Integers all the way: what no layout and no optimiser of ONNX Runtime rounds otherwise."""
+    half = 1 << (2 * BILINEAR_BITS - 1)
+    numbers = {"one": 1 << BILINEAR_BITS, "zero": 0, "half": half, "minus": -half, "two": 2 * half}
+    nodes = [helper.make_node("Constant", [], [k], value_int=v) for k, v in numbers.items()]
+    nodes += [
+        helper.make_node("Cast", ["x"], ["wide"], to=onnx.TensorProto.INT64),
+        *_blend("wide", "row", 2),
+        *_blend("row_sum", "column", 3),
+        helper.make_node("Greater", ["column_sum", "zero"], ["positive"]),
+        helper.make_node("Where", ["positive", "half", "minus"], ["nudge"]),
+        helper.make_node("Add", ["column_sum", "nudge"], ["nudged"]),
+        helper.make_node("Div", ["nudged", "two"], ["code"]),  # towards zero, as C divides
+        helper.make_node("Cast", ["code"], ["y"], to=onnx.TensorProto.INT8),
+    ]
+    name, opsets = "QLinearResizeBilinear", [helper.make_opsetid("", OPSET)]
+    attributes = ["coordinate_transformation_mode"]
+    return helper.make_function(
+        OWN_DOMAIN, name, ["x", *_CORNERS], ["y"], nodes, opsets, attributes
+    )
 
 
 def bodies() -> dict[str, onnx.FunctionProto]:
@@ -51,13 +100,10 @@ def bodies() -> dict[str, onnx.FunctionProto]:
         ),
         "QLinearRequantize": _body("QLinearRequantize", _ONE),
         "QLinearRelu": _body("QLinearRelu", _ONE, helper.make_node("Relu", ["x_real"], ["z"])),
-        "QLinearRelu6": _body(
-            "QLinearRelu6",
-            _ONE,
-            helper.make_node("Constant", [], ["zero"], value_float=0.0),
-            helper.make_node("Constant", [], ["six"], value_float=6.0),
-            helper.make_node("Clip", ["x_real", "zero", "six"], ["z"]),
-        ),
+        "QLinearRelu6": _body("QLinearRelu6", _ONE, *_clip(0.0, 6.0)),
+        "QLinearReluN1To1": _body("QLinearReluN1To1", _ONE, *_clip(-1.0, 1.0)),
+        "QLinearTanh": _body("QLinearTanh", _ONE, helper.make_node("Tanh", ["x_real"], ["z"])),
+        "QLinearResizeBilinear": _resize_bilinear(),
         "QLinearClip": helper.make_function(
             OWN_DOMAIN,
             "QLinearClip",

@@ -103,12 +103,20 @@ class Builder:
         return np.array([-1, *shape[1:]] if self.batched else shape, np.int64)
 
     def emit(
-        self, kind: str, inputs: Sequence[str], output: str, domain: str = "", **attributes: Any
+        self,
+        kind: str,
+        inputs: Sequence[str],
+        outputs: str | Sequence[str],
+        domain: str = "",
+        **attributes: Any,
     ) -> None:
         """Append a node; '' is an absent input."""
-        name = f"{kind}_{len(self._nodes)}"
+        name, made = (
+            f"{kind}_{len(self._nodes)}",
+            [outputs] if isinstance(outputs, str) else outputs,
+        )
         self._nodes.append(
-            helper.make_node(kind, list(inputs), [output], name=name, domain=domain, **attributes)
+            helper.make_node(kind, list(inputs), made, name=name, domain=domain, **attributes)
         )
 
     def constant(self, name: str, value: Array) -> str:

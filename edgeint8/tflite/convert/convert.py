@@ -13,24 +13,30 @@ from pathlib import Path
 import onnx
 
 from edgeint8.errors import ModelError
-from edgeint8.tflite.convert import elements, layers, moves
+from edgeint8.tflite.convert import elements, layers, moves, resizing, transposed
 from edgeint8.tflite.convert.builder import Builder, View
+from edgeint8.tflite.convert.images import keeps_images_apart
 from edgeint8.tflite.file.model import Operator, TFLiteModel
 from edgeint8.tflite.file.reader import load_tflite
 
 CONVERTERS: Mapping[str, Callable[[Builder, Operator], None]] = {
     "CONV_2D": layers.conv,
     "DEPTHWISE_CONV_2D": layers.conv,
+    "TRANSPOSE_CONV": transposed.transpose_conv,
     "FULLY_CONNECTED": layers.fully_connected,
     "AVERAGE_POOL_2D": layers.pool,
     "MAX_POOL_2D": layers.pool,
     "ADD": elements.pair,
     "SUB": elements.pair,
     "MUL": elements.pair,
+    "MAXIMUM": elements.extreme,
+    "MINIMUM": elements.extreme,
     "MEAN": elements.mean,
     "SOFTMAX": elements.unary,
     "LOGISTIC": elements.unary,
+    "TANH": elements.unary,
     "HARD_SWISH": elements.unary,
+    "LEAKY_RELU": elements.leaky_relu,
     "RELU": elements.relu,
     "RELU6": elements.relu,
     "RELU_N1_TO_1": elements.relu,
@@ -42,6 +48,12 @@ CONVERTERS: Mapping[str, Callable[[Builder, Operator], None]] = {
     "EXPAND_DIMS": moves.reshape,
     "TRANSPOSE": moves.transpose,
     "PAD": moves.pad,
+    "PADV2": moves.pad,
+    "SPLIT": moves.split,
+    "STRIDED_SLICE": moves.strided_slice,
+    "PACK": moves.pack,
+    "RESIZE_NEAREST_NEIGHBOR": resizing.nearest,
+    "RESIZE_BILINEAR": resizing.bilinear,
 }
 
 
@@ -93,44 +105,21 @@ def convert(source: TFLiteModel) -> Converted:
     return Converted(source, build.finish(), views, batched)
 
 
+OPTIONAL_BIAS = {"CONV_2D": 2, "DEPTHWISE_CONV_2D": 2, "FULLY_CONNECTED": 2, "TRANSPOSE_CONV": 3}
+"""Where the only input stands that may be absent."""
+
+
 def _check_indices(operator: Operator) -> None:
-    """All that is read is there but the bias; one tensor is made."""
-    required = operator.inputs[:2] if len(operator.inputs) == 3 else operator.inputs
-    if not required or min(required) < 0 or len(operator.outputs) != 1 or operator.outputs[0] < 0:
+    """All that is read is there but a bias; one tensor is made, by SPLIT several."""
+    required = operator.inputs[: OPTIONAL_BIAS.get(operator.kind)]
+    made = operator.outputs if operator.kind == "SPLIT" else operator.outputs[:1]
+    if (
+        not required
+        or not made
+        or min(*required, *operator.outputs, 0) < 0
+        or made != operator.outputs
+    ):
         raise ModelError(f"inputs {operator.inputs}, outputs {operator.outputs}")
-
-
-def keeps_images_apart(source: TFLiteModel) -> bool:
-    """Whether every computed tensor begins with an axis of one image that no operator mixes."""
-    computed = {*source.inputs, *(k for op in source.operators for k in op.outputs if k >= 0)}
-    if any(source.tensors[index].shape[:1] != (1,) for index in computed):
-        return False
-    return not any(_mixes_images(source, operator) for operator in source.operators)
-
-
-def _mixes_images(source: TFLiteModel, operator: Operator) -> bool:
-    """Whether an operator moves, joins or averages along the first axis."""
-    tensors = [source.tensors[index] for index in operator.inputs if index >= 0]
-    if not tensors:
-        return True
-    rank = len(tensors[0].shape)
-    if operator.kind == "CONCATENATION":
-        return int(operator.options["axis"]) % max(rank, 1) == 0
-    if operator.kind == "SOFTMAX":
-        return rank < 2
-    if operator.kind in ("ADD", "SUB", "MUL"):
-        ranks = {len(tensor.shape) for tensor in tensors if tensor.data is None}
-        return len(ranks) > 1
-    data = tensors[1].data if len(tensors) > 1 else None
-    if data is None or data.size == 0 or rank == 0:
-        return False
-    if operator.kind == "TRANSPOSE":
-        return int(data.reshape(-1)[0]) != 0
-    if operator.kind == "MEAN":
-        return any(int(axis) % rank == 0 for axis in data.reshape(-1))
-    if operator.kind == "PAD":
-        return bool(data.reshape(-1)[:2].any())
-    return False
 
 
 def load_graph(path: str | Path) -> onnx.ModelProto:

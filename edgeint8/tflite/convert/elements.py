@@ -10,8 +10,8 @@ from edgeint8.tflite.file.model import Operator
 
 PAIRS = {"ADD": ("QLinearAdd", MICROSOFT), "MUL": ("QLinearMul", MICROSOFT),
          "SUB": ("QLinearSub", OWN_DOMAIN)}  # fmt: skip
-UNIT_SCALE, UNIT_ZERO = np.float32(1 / 256), -128
-"""What TFLite fixes for results between 0 and 1."""
+FIXED = {"LOGISTIC": (1 / 256, -128), "SOFTMAX": (1 / 256, -128), "TANH": (1 / 128, 0)}
+"""Scale and zero-point that TFLite fixes for results between 0 and 1, and between -1 and 1."""
 
 
 def pair(build: Builder, operator: Operator) -> None:
@@ -43,16 +43,32 @@ def _broadcast(build: Builder, index: int, rank: int) -> str:
     return name
 
 
-RESCALING_RELUS = {"RELU": "QLinearRelu", "RELU6": "QLinearRelu6"}
+EXTREMES = {"MAXIMUM": "Max", "MINIMUM": "Min"}
+
+
+def extreme(build: Builder, operator: Operator) -> None:
+    """MAXIMUM and MINIMUM of codes on one scale, with broadcasting."""
+    out = operator.outputs[0]
+    layers.same_codes(build, out, *operator.inputs)
+    rank = len(build.tensor(out).shape)
+    parts = [_broadcast(build, index, rank) for index in operator.inputs]
+    build.emit(EXTREMES[operator.kind], parts, build.inside(out))
+
+
+RESCALING_RELUS = {
+    "RELU": "QLinearRelu", "RELU6": "QLinearRelu6", "RELU_N1_TO_1": "QLinearReluN1To1"
+}  # fmt: skip
 
 
 def relu(build: Builder, operator: Operator) -> None:
-    """RELU, RELU6, RELU_N1_TO_1: a Clip of codes; between two scales an operator of its own."""
+    """RELU, RELU6: a Clip of codes; between two scales an operator of its own.
+
+    RELU_N1_TO_1 always is one, which a runtime can refuse.
+    """
     source, out = operator.inputs[0], operator.outputs[0]
     name, parameters = build.inside(source), [*build.parameters(source), *build.parameters(out)]
-    if not build.tensor(source).same_parameters(build.tensor(out)):
-        if operator.kind not in RESCALING_RELUS:
-            layers.same_codes(build, source, out)
+    same = build.tensor(source).same_parameters(build.tensor(out))
+    if not same or operator.kind == "RELU_N1_TO_1":
         kind = RESCALING_RELUS[operator.kind]
         build.emit(kind, [name, *parameters], build.inside(out), OWN_DOMAIN)
     elif layers.unclipped(build, operator.kind, out) == build.inside(out):
@@ -62,22 +78,36 @@ def relu(build: Builder, operator: Operator) -> None:
 
 
 def unary(build: Builder, operator: Operator) -> None:
-    """HARD_SWISH, LOGISTIC, SOFTMAX, codes to codes."""
+    """HARD_SWISH, LOGISTIC, SOFTMAX, TANH, codes to codes."""
     source, out = operator.inputs[0], operator.outputs[0]
     inputs = [build.inside(source), *build.parameters(source), *build.parameters(out)]
     if operator.kind == "HARD_SWISH":
         build.emit("QLinearHardSwish", inputs, build.inside(out), OWN_DOMAIN)
         return
-    scale, zero = build.tensor(out).codes()
-    if (scale[0], zero[0]) != (UNIT_SCALE, UNIT_ZERO):
-        raise ModelError(f"output scale {scale[0]}, zero-point {zero[0]}", allowed="1/256 and -128")
+    (scale, zero), (step, low) = build.tensor(out).codes(), FIXED[operator.kind]
+    if (scale[0], zero[0]) != (step, low):
+        allowed = f"1/{round(1 / step)} and {low}"
+        raise ModelError(f"output scale {scale[0]}, zero-point {zero[0]}", allowed=allowed)
     if operator.kind == "LOGISTIC":
         build.emit("QLinearSigmoid", inputs, build.inside(out), MICROSOFT)
+        return
+    if operator.kind == "TANH":
+        build.emit("QLinearTanh", inputs, build.inside(out), OWN_DOMAIN)
         return
     if operator.options["beta"] != 1.0:
         raise ModelError(f"beta {operator.options['beta']}", allowed="1")
     axis = axis_in_graph(-1, len(build.tensor(source).shape))
     build.emit("QLinearSoftmax", inputs, build.inside(out), MICROSOFT, axis=axis, opset=13)
+
+
+def leaky_relu(build: Builder, operator: Operator) -> None:
+    """LEAKY_RELU, also between two scales."""
+    source, out = operator.inputs[0], operator.outputs[0]
+    inputs = [build.inside(source), *build.parameters(source), *build.parameters(out)]
+    slope = operator.options["alpha"]
+    if not 0 < slope < np.inf:
+        raise ModelError(f"alpha {slope}", allowed="above 0")
+    build.emit("QLinearLeakyRelu", inputs, build.inside(out), MICROSOFT, alpha=slope)
 
 
 def mean(build: Builder, operator: Operator) -> None:

@@ -124,9 +124,9 @@ def weights(build: Builder, index: int, axis: int, channels: int) -> tuple[Array
     ]
 
 
-def bias(build: Builder, operator: Operator, channels: int) -> list[str]:
-    """Name of the bias, if there is one."""
-    index = operator.inputs[2] if len(operator.inputs) > 2 else -1
+def bias(build: Builder, operator: Operator, channels: int, place: int = 2) -> list[str]:
+    """Name of the bias, if there is one at `place` among the inputs."""
+    index = operator.inputs[place] if len(operator.inputs) > place else -1
     if index < 0:
         return []
     tensor = build.tensor(index)

@@ -79,6 +79,10 @@ def _byte(slot: int) -> Field:
     return Field(slot, "b", 0)
 
 
+def _flag(slot: int) -> Field:
+    return Field(slot, "?", False)
+
+
 _STRIDES = {"padding": _byte(0), "stride_w": _int(1), "stride_h": _int(2)}
 _POOL = Options(
     5,
@@ -112,8 +116,8 @@ OPTIONS = {
         {
             "activation": _byte(0),
             "weights_format": _byte(1),
-            "keep_num_dims": Field(2, "?", False),
-            "asymmetric_quantize_inputs": Field(3, "?", False),
+            "keep_num_dims": _flag(2),
+            "asymmetric_quantize_inputs": _flag(3),
         },
     ),
     "SOFTMAX": Options(9, {"beta": Field(0, "f", 0.0)}),
@@ -121,13 +125,35 @@ OPTIONS = {
     "ADD": Options(11, {"activation": _byte(0)}),
     "RESHAPE": Options(17, {"new_shape": Field(0, "V", ())}),
     "MUL": Options(21, {"activation": _byte(0)}),
+    "RESIZE_BILINEAR": Options(15, {"align_corners": _flag(2), "half_pixel_centers": _flag(3)}),
     "PAD": Options(22, {}),
     "TRANSPOSE": Options(26, {}),
-    "MEAN": Options(27, {"keep_dims": Field(0, "?", False)}),
+    "MEAN": Options(27, {"keep_dims": _flag(0)}),
     "SUB": Options(28, {"activation": _byte(0)}),
     "SQUEEZE": Options(30, {"dims": Field(0, "V", ())}),
+    "STRIDED_SLICE": Options(
+        32,
+        {
+            "begin_mask": _int(0),
+            "end_mask": _int(1),
+            "ellipsis_mask": _int(2),
+            "new_axis_mask": _int(3),
+            "shrink_axis_mask": _int(4),
+            "offset": _flag(5),
+        },
+    ),
+    "SPLIT": Options(35, {"num_splits": _int(0)}),
     "DEQUANTIZE": Options(38, {}),
+    "MAXIMUM": Options(39, {}),
+    "MINIMUM": Options(39, {}),
+    "PADV2": Options(43, {}),
+    "TRANSPOSE_CONV": Options(49, {**_STRIDES, "activation": _byte(3)}),
     "EXPAND_DIMS": Options(52, {}),
+    "PACK": Options(59, {"values_count": _int(0), "axis": _int(1)}),
+    "RESIZE_NEAREST_NEIGHBOR": Options(
+        74, {"align_corners": _flag(0), "half_pixel_centers": _flag(1)}
+    ),
+    "LEAKY_RELU": Options(75, {"alpha": Field(0, "f", 0.0)}),
     "QUANTIZE": Options(89, {}),
     "HARD_SWISH": Options(91, {}),
 }

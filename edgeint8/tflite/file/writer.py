@@ -18,7 +18,8 @@ VERSIONS = {
     "DEPTHWISE_CONV_2D": 3,
     "FULLY_CONNECTED": 4,
     "HARD_SWISH": 1,
-    "RESHAPE": 1,
+    **dict.fromkeys(("RESHAPE", "SQUEEZE", "EXPAND_DIMS", "RELU_N1_TO_1"), 1),
+    "TRANSPOSE_CONV": 3,
 }
 """Lowest version of an operator with int8 codes, where it is not 2."""
 DESCRIPTION = "written by edgeint8"
