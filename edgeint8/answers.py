@@ -264,9 +264,13 @@ class Verification(Answer):
 
 @dataclass(frozen=True)
 class RuntimeVerification(Answer):
-    """A .tflite network, runtime by runtime: our arithmetic of each against the real one."""
+    """A .tflite network, runtime by runtime: our arithmetic of each against the real one.
+
+    `memory` is what tflite-micro needs for the tensors of a run, and what the file stores.
+    """
 
     report: VerifyReport
+    memory: Memory
 
     @property
     def mismatches(self) -> int:
@@ -288,6 +292,8 @@ class RuntimeVerification(Answer):
             "mismatches": self.mismatches,
             "differing": [tensor.name for tensor in self.differing],
             "pairs_of_runtimes_that_differ": len(parted),
+            "arena_bytes": self.memory.arena_bytes,
+            "flash_bytes": self.memory.flash_bytes,
         }
 
     def rows(self) -> list[Row]:

@@ -1,8 +1,8 @@
 """The public face: one call a question; see ``import edgeint8 as e8``.
 
-Files are ONNX (or, where said, a SCALE-Sim topology ``.csv``). `shape` fixes sizes that a network
-leaves open: ``{"x": [1, 3, 224, 224]}``, None keeps the batch free. Bad input raises an
-`EdgeInt8Error` of one line: what is wrong, where, and what is allowed.
+Files are ONNX or INT8 .tflite, or, where said, a SCALE-Sim topology ``.csv``. `shape` fixes sizes
+that a network leaves open: ``{"x": [1, 3, 224, 224]}``, None keeps the batch free. Bad input raises
+an `EdgeInt8Error` of one line: what is wrong, where, and what is allowed.
 """
 
 import tempfile
@@ -33,7 +33,7 @@ from edgeint8.arch.explore.need import Need
 from edgeint8.arch.explore.recommended import need_columns, recommend, recommended_row
 from edgeint8.arch.machine.hardware import Hardware
 from edgeint8.arch.machine.technology import Technology, load_technology, using
-from edgeint8.arch.network.inputs import find_hardware, preset_names, read_layers
+from edgeint8.arch.network.inputs import find_hardware, preset_names
 from edgeint8.arch.network.layers import Layer
 from edgeint8.arch.network.memory import memory
 from edgeint8.arch.network.totals import batch_of_layers, mac_count, per_image
@@ -54,7 +54,9 @@ from edgeint8.inputs import (
     float_network,
     integer_network,
     is_tflite,
+    network_layers,
     tflite_arrays,
+    tflite_memory,
 )
 from edgeint8.quant.auto_exclude import IMAGES, settled
 from edgeint8.quant.ort.reference import batches
@@ -87,7 +89,7 @@ def layers(network: str | Path, *, shape: Shape | None = None, **reading: Any) -
     `reading`: ``batch`` images at once (default: as the file has it), ``constants`` of inputs that
     are settings (``{"sr": 16000}``), ``batch_axis`` of the inputs (0).
     """
-    found = read_layers(network, _sizes(shape), **reading)
+    found = network_layers(network, shape, **reading)
     return Layers(found, memory(found), mac_count(found).warning)
 
 
@@ -118,7 +120,7 @@ def cost(
     reading
         ``constants`` and ``batch_axis``, as for `layers`.
     """
-    found = read_layers(network, _sizes(shape), batch=batch, **reading)
+    found = network_layers(network, shape, batch=batch, **reading)
     machine, options = _machine(hardware), Options(on_chip=on_chip, fused=fused)
     with using(_technology(technology), dram):
         return _cost(found, machine, options)
@@ -179,7 +181,7 @@ def explore(
     `technology` and `dram` are those of `cost`, `reading` as for `layers`.
     """
     with using(_technology(technology), dram):
-        found = read_layers(network, _sizes(shape), **reading)
+        found = network_layers(network, shape, **reading)
         return _explore(found, rows, cols, options, Need(rate, deadline_ms))
 
 
@@ -267,7 +269,8 @@ def verify(
         At most so many images.
     """
     if is_tflite(network):
-        return RuntimeVerification(verify_tflite(network, tflite_arrays(network, inputs, most)))
+        report = verify_tflite(network, tflite_arrays(network, inputs, most))
+        return RuntimeVerification(report, tflite_memory(network))
     model = integer_network(network, shape)
     feeds = arrays_of(model, inputs, "inputs", most)
     ran: dict[str, None] = {}
@@ -326,7 +329,7 @@ def predict_scalesim(
 
     Checking needs the extra ``scalesim`` and, for large layers, time. `reading` as for `layers`.
     """
-    found, machine = read_layers(network, _sizes(shape), **reading), _machine(hardware)
+    found, machine = network_layers(network, shape, **reading), _machine(hardware)
     rows = tuple(predicted_rows(found, machine))
     if not check:
         return Prediction(machine, rows)
@@ -364,11 +367,6 @@ def _strategy(given: str | Mapping[str, Any] | Strategy) -> Strategy:
     if isinstance(given, str):
         return Strategy.from_name(given)
     return Strategy.from_mapping("own", given)
-
-
-def _sizes(shape: Shape | None) -> dict[str, list[int]]:
-    """Sizes of inputs; a free batch is one image."""
-    return {name: [size or 1 for size in sizes] for name, sizes in (shape or {}).items()}
 
 
 def _without_workload(rows: Sequence[Row]) -> list[Row]:

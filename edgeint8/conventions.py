@@ -8,6 +8,8 @@ Array = NDArray[Any]
 Row = dict[str, Any]
 """One row of a table, by column (`edgeint8.tables` declares them)."""
 
+OWN_DOMAIN = "edgeint8"
+"""Operators on codes that neither ONNX nor ONNX Runtime has; a model brings bodies of them."""
 KIB = 1024
 """Bytes of a KiB, the unit of SRAM sizes; DRAM's GB are 1e9 bytes."""
 ACCURACY_MARGIN = 0.01

@@ -8,11 +8,15 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from edgeint8.arch.network.inputs import read_layers
+from edgeint8.arch.network.layers import Layer
+from edgeint8.arch.network.memory import Lifetime, Memory, arena_bytes, live_bytes
 from edgeint8.errors import DataError, ModelError
 from edgeint8.models.data.own_data import InputSpec, check_array, random_data, read_arrays
 from edgeint8.quant.prequantized.detection import is_quantized
 from edgeint8.quant.prequantized.executable import executable_graph
 from edgeint8.quant.prequantized.own_network import input_specs, read_network, sort_nodes
+from edgeint8.tflite.buffers import buffers, stored_bytes
 from edgeint8.tflite.convert.convert import convert
 from edgeint8.tflite.file.reader import load_tflite
 
@@ -34,6 +38,22 @@ def float_network(path: str | Path, shape: Shape | None = None, **reading: Any) 
 def is_tflite(path: str | Path) -> bool:
     """Whether a file is called .tflite."""
     return Path(path).suffix.lower() == ".tflite"
+
+
+def network_layers(
+    network: str | Path, shape: Shape | None = None, **reading: Any
+) -> tuple[Layer, ...]:
+    """The layers of an ONNX file, a topology or a .tflite file; a free batch is one image."""
+    sizes = {name: [size or 1 for size in extents] for name, extents in (shape or {}).items()}
+    graph = convert(load_tflite(network)).model if is_tflite(network) else None
+    return read_layers(network, sizes, graph=graph, **reading)
+
+
+def tflite_memory(path: str | Path) -> Memory:
+    """What a .tflite file needs on a microcontroller: the arena of its run, and its constants."""
+    source = load_tflite(path)
+    lives = [Lifetime(b.name, b.bytes, b.first, b.last) for b in buffers(source)]
+    return Memory(arena_bytes(lives), live_bytes(lives), stored_bytes(source))
 
 
 def integer_network(path: str | Path, shape: Shape | None = None) -> onnx.ModelProto:

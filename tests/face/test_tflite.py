@@ -1,6 +1,9 @@
 """The public face on .tflite files: every runtime, and what is no such file."""
 
+import json
+
 import numpy as np
+import onnx
 import pytest
 from quantized_networks import network
 
@@ -13,10 +16,11 @@ from edgeint8.tflite.file.writer import write_tflite
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory):
-    """A network of the project, as an INT8 file."""
+    """A network of the project, as an INT8 file; its source beside it."""
     path = tmp_path_factory.mktemp("tflite") / "net.tflite"
-    exported = export_tflite(network(SignalCNN1D, (1, 128), "asym_channel")[0])
-    path.write_bytes(write_tflite(exported.model))
+    model, _ = network(SignalCNN1D, (1, 128), "asym_channel")
+    path.write_bytes(write_tflite(export_tflite(model).model))
+    onnx.save(model, path.with_suffix(".onnx"))
     return path
 
 
@@ -26,6 +30,22 @@ def test_every_tensor_equals_every_runtime(file, capsys):
     assert {"ort", "litert_ref", "litert_xnnpack", "tflm"} <= set(answer.to_frame()["runtime"])
     assert main(["verify", str(file), "--images", "2"]) == 0
     assert "tflite-micro" in capsys.readouterr().out
+
+
+def test_arena_and_flash_stand_in_the_answer(file, capsys):
+    assert main(["verify", str(file), "--images", "1", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)["facts"]
+    assert facts["arena_bytes"] == 3072 and 20_000 < facts["flash_bytes"] < file.stat().st_size
+    assert main(["verify", str(file), "--images", "1"]) == 0
+    assert "arena_bytes                    3,072" in capsys.readouterr().out
+
+
+def test_layers_and_cost_of_its_graph(file, capsys):
+    """As many products as the network that it was made of."""
+    macs = e8.layers(file.with_suffix(".onnx")).macs
+    assert e8.layers(file).macs == e8.cost(file, "gemmini").macs == macs > 100_000
+    assert main(["layers", str(file)]) == 0
+    assert f"{macs:,}" in capsys.readouterr().out
 
 
 def test_widths_and_vectors_of_its_graph(file, tmp_path):

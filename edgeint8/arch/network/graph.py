@@ -15,6 +15,7 @@ import onnx
 from onnx import helper, inliner, numpy_helper, shape_inference
 
 from edgeint8.arch.network.run_dims import Dims, Values, run_on
+from edgeint8.conventions import OWN_DOMAIN
 from edgeint8.errors import ModelError
 
 _RUNTIME_DOMAINS = frozenset({"com.microsoft", "com.microsoft.nchwc", "com.ms.internal.nhwc"})
@@ -59,6 +60,10 @@ class NetworkInputs:
         return self.batch_axis
 
 
+WHOLE = [(OWN_DOMAIN, "QLinearResizeBilinear")]
+"""Functions that are one operator on a machine, whatever their bodies hold."""
+
+
 def load(model: onnx.ModelProto | str | Path) -> onnx.ModelProto:
     """A model with its local functions written out."""
     if not isinstance(model, onnx.ModelProto):
@@ -69,7 +74,7 @@ def load(model: onnx.ModelProto | str | Path) -> onnx.ModelProto:
     if not model.functions:
         return model
     try:
-        return inliner.inline_local_functions(model)
+        return inliner.inline_selected_functions(model, WHOLE, exclude=True)
     except Exception as error:
         raise ModelError(f"functions cannot be written out ({error})") from None
 

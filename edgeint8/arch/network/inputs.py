@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgeint8.arch.machine.hardware import Hardware, load_preset, parse_hardware_id
 from edgeint8.arch.network.layers import Layer
@@ -10,6 +11,9 @@ from edgeint8.arch.network.totals import batch_of_layers, mac_count
 from edgeint8.data import HARDWARE
 from edgeint8.errors import HardwareError, ModelError
 from edgeint8.hardware_id import read_hardware_id
+
+if TYPE_CHECKING:
+    import onnx
 
 PRESET_FOLDERS = (Path("config") / "hardware", HARDWARE)  # of the working folder, of the package
 Shapes = Sequence[str] | Mapping[str, Sequence[int]]
@@ -24,11 +28,13 @@ def read_layers(
     batch: int | None = None,
     constants: Constants = (),
     batch_axis: BatchAxis = 0,
+    graph: "onnx.ModelProto | None" = None,
 ) -> tuple[Layer, ...]:
     """The layers of an ONNX file or a topology; at least one multiplies.
 
     What every INT8 compiler folds is folded. `batch` images run at once (None: as many as the
-    file has); `shapes` and `constants` may be texts such as ``input=1,3,224,224``.
+    file has); `shapes` and `constants` may be texts such as ``input=1,3,224,224``. `graph` is what
+    stands in a file of another format, in ONNX.
     """
     path = Path(model)
     if not path.is_file():
@@ -45,7 +51,7 @@ def read_layers(
         from edgeint8.arch.network.onnx_layers import layers_from_onnx
 
         given = NetworkInputs(_shapes(shapes), _constants(constants), batch_axis)
-        layers = fold(layers_from_onnx(path, inputs=given))
+        layers = fold(layers_from_onnx(path if graph is None else graph, inputs=given))
     count = mac_count(layers)
     if not count.counted and not count.unknown:
         raise ModelError("no layer runs on the array", where=str(model))

@@ -8,12 +8,10 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from edgeint8.conventions import Array
+from edgeint8.conventions import OWN_DOMAIN, Array
 from edgeint8.errors import ModelError
 from edgeint8.extensions import OPERATORS
 
-OWN_DOMAIN = "edgeint8"
-"""Operators on codes that neither ONNX nor ONNX Runtime has; a model brings bodies of them."""
 DOMAINS = ("", "ai.onnx", "com.microsoft", "com.ms.internal.nhwc", OWN_DOMAIN)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import onnx
 from onnx import helper
 
-from edgeint8.fixed_point.arithmetic.graph import OWN_DOMAIN
+from edgeint8.conventions import OWN_DOMAIN
 from edgeint8.fixed_point.operators.detours import BILINEAR_BITS
 
 OPSET = 17

@@ -12,9 +12,8 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from edgeint8.conventions import Array
+from edgeint8.conventions import OWN_DOMAIN, Array
 from edgeint8.errors import ModelError
-from edgeint8.fixed_point.arithmetic.graph import OWN_DOMAIN
 from edgeint8.tflite.convert.bodies import OPSET, bodies
 from edgeint8.tflite.file.model import Operator, Tensor, TFLiteModel
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from edgeint8.conventions import OWN_DOMAIN
 from edgeint8.errors import ModelError
-from edgeint8.fixed_point.arithmetic.graph import OWN_DOMAIN
 from edgeint8.tflite.convert import layers
 from edgeint8.tflite.convert.builder import MICROSOFT, TO_NCHW, Builder, axis_in_graph, in_graph
 from edgeint8.tflite.file.model import Operator

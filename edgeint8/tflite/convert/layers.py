@@ -5,9 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from edgeint8.conventions import Array
+from edgeint8.conventions import OWN_DOMAIN, Array
 from edgeint8.errors import ModelError
-from edgeint8.fixed_point.arithmetic.graph import OWN_DOMAIN
 from edgeint8.fixed_point.runtimes.rescaling import limit_code
 from edgeint8.tflite.convert.builder import CODES_HIGH, CODES_LOW, MICROSOFT, Builder
 from edgeint8.tflite.file.model import LARGEST_TENSOR, Operator, Tensor

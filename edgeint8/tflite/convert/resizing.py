@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from edgeint8.conventions import Array
+from edgeint8.conventions import OWN_DOMAIN, Array
 from edgeint8.errors import ModelError
-from edgeint8.fixed_point.arithmetic.graph import OWN_DOMAIN
 from edgeint8.fixed_point.operators.detours import BILINEAR_BITS
 from edgeint8.fixed_point.runtimes.gemmlowp import round_away
 from edgeint8.tflite.convert.builder import Builder

@@ -67,6 +67,11 @@ class Tensor:
         known = 0 <= self.type_code < len(TYPE_NAMES)
         return TYPE_NAMES[self.type_code] if known else f"type {self.type_code}"
 
+    @property
+    def size_bytes(self) -> int:
+        """What its elements take; an unknown type counts as one of a byte."""
+        return prod(self.shape) * (1 if self.dtype is None else self.dtype.itemsize)
+
     def codes(self) -> tuple[Array, Array]:
         """Scale and zero-point: float32 and int64, both of one entry or of one a channel."""
         if self.quantization is None:
