@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from edgeint8.dataflow import DATAFLOWS
+from edgeint8.report.figures.hover import tell
 from edgeint8.report.figures.labels import plain_logarithmic, short_count
 from edgeint8.report.figures.style import COLOURS, HATCHES, LINES, MARKERS, new_figure, short_name
 from edgeint8.report.findings.array_machines import (
@@ -43,12 +44,14 @@ def cycles_by_array(table: pd.DataFrame) -> Figure:
             x = np.array([ticks.index(tick) for tick in flow["tick"]])
             swept = flow["tick"].eq(flow["array"]).to_numpy()
             style: dict[str, Any] = {"color": COLOURS[k], "marker": MARKERS[k], "markersize": 4}
-            ax.plot(x[swept], flow["bound_cycles"][swept], linestyle=LINES[k], **style)
-            ax.plot(x[~swept], flow["bound_cycles"][~swept], linestyle="none", **style)
+            for these, line in ((swept, LINES[k]), (~swept, "none")):
+                drawn = ax.plot(x[these], flow["bound_cycles"][these], linestyle=line, **style)
+                tell(drawn, _in_words(flow[these], "bound_cycles", "cycles at least"))
             pipelined = flow["bound_pipelined_cycles"]
             ax.plot(x[swept], pipelined[swept], color=COLOURS[k], linewidth=0.7)
             ax.plot(x[~swept], pipelined[~swept], "_", color=COLOURS[k], markersize=9)
-            ax.plot(x, flow["scalesim_cycles"], **_hollow(k))
+            drawn = ax.plot(x, flow["scalesim_cycles"], **_hollow(k))
+            tell(drawn, _in_words(flow, "scalesim_cycles", "cycles in SCALE-Sim"))
         ax.set_xticks(range(len(ticks)), ticks, fontsize=7)
         ax.set_xlim(-0.5, len(ticks) - 0.5)
         ax.set_xlabel("array (rows x columns of processing elements)")
@@ -57,6 +60,12 @@ def cycles_by_array(table: pd.DataFrame) -> Figure:
     thin = mpl.lines.Line2D([], [], color=COLOURS[7], linewidth=0.7, label="with pipelined folds")
     _dataflow_legend(figure, table, "SCALE-Sim (replica, array layers)", [thin])
     return figure
+
+
+def _in_words(rows: pd.DataFrame, column: str, meaning: str) -> list[str]:
+    known = rows[rows[column].notna()]  # nothing is drawn of the others
+    pairs = zip(known["hardware"], known[column], strict=True)
+    return [f"{name}: {int(cycles):,} {meaning}" for name, cycles in pairs]
 
 
 def cycles_by_sram(table: pd.DataFrame) -> Figure:
@@ -75,7 +84,9 @@ def cycles_by_sram(table: pd.DataFrame) -> Figure:
             flow = rows[rows["dataflow"] == dataflow]
             x = [ticks.index(tick) for tick in flow["sram_kb"]]
             bound, tiled = flow["bound_cycles"], flow["schedule_cycles"]
-            ax.plot(x, bound, color=COLOURS[k], marker=MARKERS[k], linestyle=LINES[k], markersize=4)
+            style: dict[str, Any] = {"color": COLOURS[k], "marker": MARKERS[k], "markersize": 4}
+            drawn = ax.plot(x, bound, linestyle=LINES[k], **style)
+            tell(drawn, _in_words(flow, "bound_cycles", "cycles at least"))
             ax.fill_between(x, bound, tiled, color=COLOURS[k], alpha=0.25, linewidth=0)
             ax.plot(x, tiled, color=COLOURS[k], linewidth=0.8)
             ax.plot(x, flow["scalesim_cycles"], **_hollow(k))

@@ -1,11 +1,15 @@
 """Figure of Part D on quantisation choices: quality against energy, each choice a point."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from edgeint8.report.figures.hover import tell
 from edgeint8.report.figures.labels import place_names
 from edgeint8.report.figures.style import COLOURS, MARKERS, data_source, new_figure
 from edgeint8.report.findings.codesign_answers import (
@@ -76,6 +80,10 @@ def _relative(rows: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def _in_words(row: Mapping[str, Any]) -> str:
+    return f"{row['choice']}: {row['quality']:.2f}, {row['energy']:.1f} % of the base's energy"
+
+
 def _panel(ax: Axes, rows: pd.DataFrame) -> None:
     for column, line in FRONTS.items():
         if column in rows:
@@ -90,7 +98,7 @@ def _panel(ax: Axes, rows: pd.DataFrame) -> None:
             )
     for k, axis in enumerate(AXES):
         chosen = on_axis(rows, axis).sort_values("weight_bits", kind="stable")
-        ax.errorbar(
+        points, *_ = ax.errorbar(
             chosen["energy"],
             chosen["quality"],
             xerr=[chosen["energy"] - chosen["least"], chosen["most"] - chosen["energy"]],
@@ -103,6 +111,7 @@ def _panel(ax: Axes, rows: pd.DataFrame) -> None:
             elinewidth=0.8,
             zorder=3,
         )
+        tell([points], map(_in_words, chosen.to_dict("records")))
     base = rows[rows["base"].astype(bool)]
     ax.plot(base["energy"], base["quality"], "*", color="black", markersize=9, zorder=4)
     ax.grid(axis="both", alpha=0.3)

@@ -1,5 +1,6 @@
 """Figures of Part D on single machines: roofline, energy by part."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import matplotlib as mpl
@@ -9,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from edgeint8.dataflow import DATAFLOWS
+from edgeint8.report.figures.hover import tell
 from edgeint8.report.figures.labels import place_names, plain_logarithmic, short_count
 from edgeint8.report.figures.style import COLOURS, HATCHES, MARKERS, new_figure, short_name
 from edgeint8.report.findings.array_machines import (
@@ -146,6 +148,13 @@ def _peak(dse: pd.DataFrame, hardware: str) -> int:
     return int(row["rows"]) * int(row["cols"])
 
 
+def _layer_in_words(row: Mapping[str, Any]) -> str:
+    return (
+        f"{row['layer']} on {row['hardware']}: {row['achieved']:.3g} MACs a cycle, "
+        f"{row['intensity']:.3g} MACs a byte, bound by {CAUSES[row['bound_by']]}"
+    )
+
+
 def _roofline_panel(ax: Axes, rows: pd.DataFrame, peak: int, first: str) -> None:
     """The roof, the layers on `first` filled and named, those on the other machines hollow."""
     ridge = float(rows["ridge"].iloc[0])
@@ -159,7 +168,8 @@ def _roofline_panel(ax: Axes, rows: pd.DataFrame, peak: int, first: str) -> None
         style: dict[str, Any] = {"color": COLOURS[k], "markersize": 5, "linestyle": "none"}
         if row["hardware"] != first:
             style |= {"markersize": 8, "markerfacecolor": "none", "markeredgewidth": 0.8}
-        ax.plot(row["intensity"], row["achieved"], marker=MARKERS[k], **style)
+        drawn = ax.plot(row["intensity"], row["achieved"], marker=MARKERS[k], **style)
+        tell(drawn, [_layer_in_words(row)])
     ax.set_xscale("log")
     ax.set_yscale("log")
     ax.set_xlim(low, high)

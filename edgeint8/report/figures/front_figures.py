@@ -1,5 +1,8 @@
 """Figure of Part D on the space of designs: the Pareto front."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
@@ -7,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from edgeint8.dataflow import DATAFLOWS
+from edgeint8.report.figures.hover import tell
 from edgeint8.report.figures.labels import place_names, plain_logarithmic
 from edgeint8.report.figures.style import COLOURS, MARKERS, new_figure
 from edgeint8.report.findings.design_answers import chosen_designs
@@ -70,7 +74,8 @@ def _front_panel(
     ax: Axes, rows: pd.DataFrame, known: pd.DataFrame, vertical: str, chosen: dict[int, str]
 ) -> None:
     """Latency against `vertical`, with the study's machines and the chosen designs."""
-    ax.plot(known["latency_us"], known[vertical], "x", color="0.45", markersize=4, zorder=1)
+    drawn = ax.plot(known["latency_us"], known[vertical], "x", color="0.45", markersize=4, zorder=1)
+    tell(drawn, (_in_words(row, vertical) for row in known.to_dict("records")))
     ax.set_xscale("log")
     ax.set_yscale("log")
     _mark_chosen(ax, rows, vertical, chosen)
@@ -79,6 +84,11 @@ def _front_panel(
     ax.grid(which="major", axis="both", alpha=0.3)
     ax.set_xlabel("latency of an inference (µs)")
     ax.set_ylabel(AXIS_LABELS[vertical])
+
+
+def _in_words(row: Mapping[Any, Any] | pd.Series, vertical: str) -> str:
+    place = f"{row['latency_us']:.4g} µs, {row[vertical]:.3g} {AXIS_LABELS[vertical]}"
+    return f"{row['hardware']}: {place}"
 
 
 def _by_area(ax: Axes, rows: pd.DataFrame) -> None:
@@ -150,7 +160,7 @@ def _mark_chosen(ax: Axes, rows: pd.DataFrame, vertical: str, chosen: dict[int, 
         if vertical == "energy_uj":
             band = [row["energy_uj_low"], row["energy_uj_high"]]
             ax.plot([row["latency_us"]] * 2, band, color=COLOURS[5], marker="_", linewidth=1)
-        ax.plot(
+        drawn = ax.plot(
             row["latency_us"],
             row[vertical],
             "o",
@@ -159,6 +169,7 @@ def _mark_chosen(ax: Axes, rows: pd.DataFrame, vertical: str, chosen: dict[int, 
             color=COLOURS[5],
             markeredgewidth=1.5,
         )
+        tell(drawn, [f"{name}: {_in_words(row, vertical)}"])
         ax.annotate(
             name,
             (row["latency_us"], row[vertical]),

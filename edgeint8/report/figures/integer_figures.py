@@ -5,6 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from edgeint8.report.figures.hover import tell
 from edgeint8.report.figures.style import (
     COLOURS,
     HATCHES,
@@ -15,6 +16,7 @@ from edgeint8.report.figures.style import (
     new_figure,
     short_name,
 )
+from edgeint8.report.markdown import percent
 
 POLICY_LABELS = {
     "wrap": "wraparound",
@@ -48,6 +50,8 @@ def accumulator_width(table: pd.DataFrame) -> Figure:
                 edgecolor="white",
             )
             ax.bar_label(bars, fontsize=7)
+            for bar, name, bits in zip(bars, rows.index, rows[column], strict=True):
+                tell([bar], [f"{name}: {bits:g} bits, {label}"])
         ax.set_xticks(x, [short_name(name) for name in rows.index])
         ax.set_ylim(0, 34)
         ax.axhline(32, color=COLOURS[7], linewidth=0.8, linestyle=":")
@@ -66,7 +70,7 @@ def overflow(table: pd.DataFrame) -> Figure:
     )
     for ax, ((workload, strategy), rows) in zip(axes, panels, strict=False):
         for k, (policy, line) in enumerate(rows.groupby("policy", sort=False)):
-            ax.plot(
+            drawn = ax.plot(
                 line["accumulator_bits"],
                 100 * line["accuracy"],
                 color=COLOURS[k],
@@ -75,6 +79,8 @@ def overflow(table: pd.DataFrame) -> Figure:
                 markersize=4,
                 label=POLICY_LABELS[str(policy)],
             )
+            points = zip(line["accumulator_bits"], line["accuracy"], strict=True)
+            tell(drawn, [f"{policy}, {bits} bits: {percent(share)}" for bits, share in points])
         ax.set_xlabel("accumulator width (bits)")
         ax.set_ylabel(f"top-1 accuracy (%), n = {rows['images'].iloc[0]:,}")
         ax.set_title(f"{workload}, {strategy}\n({data_source(rows)})")

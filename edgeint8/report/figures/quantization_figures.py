@@ -8,7 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from edgeint8.report.figures.hover import tell
 from edgeint8.report.figures.style import COLOURS, MARKERS, data_source, new_figure, short_name
+from edgeint8.report.markdown import percent
 
 NOT_EDGE = "x86, not an edge device"
 CALIBRATION_COLOURS = {
@@ -110,7 +112,7 @@ def accuracy_against_latency(quantization: pd.DataFrame) -> Figure:
         sizes = np.linspace(13, 5, len(rows))
         for size, row in zip(sizes, rows.to_dict("records"), strict=True):
             colour = CALIBRATION_COLOURS.get(row["calibration"], OTHER_COLOUR)
-            ax.plot(
+            drawn = ax.plot(
                 row["latency_ratio"],
                 100 * row["accuracy"],
                 marker=KIND_MARKERS[kind(row)],
@@ -119,6 +121,8 @@ def accuracy_against_latency(quantization: pd.DataFrame) -> Figure:
                 linestyle="",
                 markersize=size,
             )
+            beside = f"{row['latency_ratio']:.2f} of FP32's latency"
+            tell(drawn, [f"{row['strategy']}: {percent(row['accuracy'])}, {beside}"])
         fp32 = 100 * float((rows["accuracy"] - rows["accuracy_delta"]).iloc[0])
         ax.plot(1, fp32, marker="*", color=COLOURS[5], markersize=13, linestyle="")
         _ratio_axis(ax, "x", rows)

@@ -1,5 +1,6 @@
 """How every figure looks: readable in print, for the colour-blind, the same bytes every time."""
 
+from io import StringIO
 from pathlib import Path
 
 import matplotlib
@@ -11,7 +12,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from edgeint8.files import atomic_path
+from edgeint8.files import atomic_path, write_text
+from edgeint8.report.figures.hover import with_titles
 
 # Okabe and Ito's palette: distinct under all common colour deficiencies and in grey.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
@@ -62,8 +64,9 @@ def legend_below(figure: Figure, axes: Axes) -> None:
 
 def save_figure(figure: Figure, svg: str | Path, png: str | Path) -> None:
     """Write both formats, without a date, each whole or not at all."""
-    with atomic_path(svg) as temporary:
-        figure.savefig(temporary, format="svg", metadata={"Date": None})
+    drawn = StringIO()
+    figure.savefig(drawn, format="svg", metadata={"Date": None})
+    write_text(svg, with_titles(drawn.getvalue()))
     with atomic_path(png) as temporary:
         figure.savefig(temporary, format="png", metadata={"Software": None})
     plt.close(figure)
