@@ -22,12 +22,16 @@ __all__ = [
     "layers",
     "predict_scalesim",
     "quantize",
+    "suite",
     "vectors",
     "verify",
 ]
 # By name, not by an import statement: every rule's source hash follows imports and includes this
 # file, and an edit in one part must not rerun another (decision 0002).
-_FACE = dict.fromkeys(__all__, "edgeint8.api") | {"EdgeInt8Error": "edgeint8.errors"}
+_FACE = dict.fromkeys(__all__, "edgeint8.api") | {
+    "EdgeInt8Error": "edgeint8.errors",
+    "suite": "edgeint8.suites",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -9,6 +9,7 @@ from edgeint8.api import quantize as quantize
 from edgeint8.api import vectors as vectors
 from edgeint8.api import verify as verify
 from edgeint8.errors import EdgeInt8Error as EdgeInt8Error
+from edgeint8.suites import suite as suite
 
 __version__: str
 __all__: list[str]

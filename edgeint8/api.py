@@ -197,7 +197,8 @@ def _explore(
     limits = constraints(chosen)
     front = explore_space(found, design_space(chosen), limits)
     best = recommend(found, front, chosen["dram_gb_per_s"], 1, limits, need)
-    stated = {} if best is None else need_columns(best, 0, batch_of_layers(found))
+    batch = batch_of_layers(found)
+    stated = {} if best is None else need_columns(best.designs[0], need, front.level, batch)
     return Front(
         designs=front.designs,
         feasible=front.feasible,

@@ -130,6 +130,27 @@ def _explore(options: argparse.Namespace) -> Any:
     )
 
 
+def _suite(options: argparse.Namespace) -> Any:
+    return edgeint8.suite(
+        dict(map(asked_of, options.network)),
+        tuple(options.rows),
+        tuple(options.cols),
+        technology=options.technology,
+        dram=options.dram,
+    )
+
+
+def asked_of(text: str) -> tuple[str, dict[str, float]]:
+    """``kws.csv,rate=10,weight=2`` as the file and what is asked of it."""
+    file, *entries = text.split(",")
+    try:
+        asked = {key: float(value) for key, value in (entry.split("=") for entry in entries)}
+    except ValueError:
+        allowed = "NET.csv,rate=30,weight=2 or NET.onnx,deadline_ms=20"
+        raise DataError(f"network {text!r}", where="suite", allowed=allowed) from None
+    return file, asked
+
+
 def _quantize(options: argparse.Namespace) -> Any:
     answer = edgeint8.quantize(
         options.network, options.data, options.strategy, shape=_shapes(options)
@@ -223,10 +244,14 @@ def _add_cost(parser: Parser) -> None:
     )
 
 
-def _add_explore(parser: Parser) -> None:
+def _add_suite(parser: Parser) -> None:
     _add_technology(parser)
     for name in ("rows", "cols"):
         parser.add_argument(f"--{name}", nargs=2, type=int, default=(4, 256), metavar="N")
+
+
+def _add_explore(parser: Parser) -> None:
+    _add_suite(parser)
     parser.add_argument("--rate", type=float, metavar="N", help="inferences a second needed")
     parser.add_argument("--deadline-ms", type=float, metavar="N", help="longest useful inference")
 
@@ -278,6 +303,7 @@ VERBS: dict[str, tuple[str, Callable[[argparse.Namespace], Any], Callable[[Parse
     "layers": ("the layers of a network", _layers, _add_layers),
     "cost": ("cycles, bytes, energy on a machine, and what binds them", _cost, _add_cost),
     "explore": ("the exact front over arrays, buffers and bandwidths", _explore, _add_explore),
+    "suite": ("one machine for several networks", _suite, _add_suite),
     "quantize": ("an INT8 network from a float one", _quantize, _add_quantize),
     "verify": ("every tensor of a quantised network against its runtime", _verify, _add_verify),
     "widths": ("how wide the accumulators must be", _widths, _add_widths),
@@ -297,6 +323,8 @@ def _parser() -> Parser:
         verb = verbs.add_parser(name, help=about, description=about)
         if name == "hardware":
             verb.add_argument("name", nargs="?", help="a preset, an id or a YAML file")
+        elif name == "suite":
+            verb.add_argument("network", nargs="+", metavar="NET.csv,rate=30,weight=2")
         else:
             verb.add_argument("network", help="an ONNX file, or a SCALE-Sim topology (.csv)")
             verb.add_argument(

@@ -163,6 +163,7 @@ def load_study(
             where="$.architecture.strategy",
             allowed=listed((RECOMMENDED, *strategies)),
         )
+    _refuse_strangers(values["explore"]["suite"], workloads, values["explore"]["objective"])
     _refuse_shared_names(workloads, strategies, values["datasets"])
     _refuse_disorder(values)
     _refuse_places(values)
@@ -299,6 +300,23 @@ def _known(names: Iterable[str], key: str, values: Mapping[str, Any], where: str
                 allowed=listed(values[key]),
             )
     return list(names)
+
+
+def _refuse_strangers(
+    suite: Iterable[str], workloads: tuple[Workload, ...], objective: str
+) -> None:
+    """A suite is of selected workloads, which all state a need or are all judged without one."""
+    where, needs = "$.explore.suite", {w.name: bool(w.need) for w in workloads}
+    for name in suite:
+        if name not in needs:
+            raise ConfigError(f"{name!r} is not selected", where=where, allowed=listed(needs))
+    silent = [name for name in suite if not needs[name]]
+    if objective != "edp" and 0 < len(silent) < len(list(suite)):
+        raise ConfigError(
+            f"no need is stated for {', '.join(silent)}",
+            where=where,
+            allowed="rate or deadline_ms of every network, of none, or objective: edp",
+        )
 
 
 def _refuse_disorder(values: Mapping[str, Any]) -> None:

@@ -50,6 +50,7 @@ def tables_of_study(
     priced: bool = True,
     tflite: bool = False,
     rtl: bool = False,
+    suite: bool = False,
 ) -> dict[Part, tuple[str, ...]]:
     """The tables of each part that a study makes, from what it selects.
 
@@ -59,7 +60,7 @@ def tables_of_study(
     codes it learns, and any of these without a bound on its sums; detail, static_detail: any that
     gets the costly parts, and any of these that the study calibrates; hardware: any machine;
     priced: any network that is calibrated and has a machine; tflite: any network that came so; rtl:
-    any machine in RTL.
+    any machine in RTL; suite: a machine for several networks.
     """
     parts = {"status": names, "a": floats, "b": strategies, "c": strategies, "d": hardware}
     met = {
@@ -74,6 +75,7 @@ def tables_of_study(
         "detail": detail,
         "tflite": tflite,
         "rtl": detail and rtl,
+        "suite": suite,
     }
     return {
         part: tuple(name for name in of_part if parts[part] and met[TABLES[name].needs])

@@ -42,6 +42,19 @@ def _costs(cycles: str) -> tuple[Column, ...]:
     )
 
 
+_NEED = (
+    text(
+        "objective",
+        "`rate` (energy a period), `deadline` (energy an inference) or `edp` (energy times "
+        "delay: no need is stated)",
+    ),
+    number("rate", "inferences a second", "that the workload states"),
+    number("deadline_ms", "ms", "that the workload states"),
+    number("period_energy_pj", "pJ", "an inference at this rate, idle until the next included"),
+    number("rate_power_mw", "mW", "`period_energy_pj` times `rate`"),
+    number("idle_power_mw", "mW", "of a waiting array: the clock of its elements"),
+)
+
 PARETO = Table(
     "pareto",
     "d",
@@ -87,17 +100,33 @@ BEST = Table(
         flag("scalesim_choice", "true for the design that has fewest of them"),
         text("constraints", "the limits of the study, in words"),
         *OF_ONE_INFERENCE,
-        text(
-            "objective",
-            "`rate` (energy a period), `deadline` (energy an inference) or `edp` (energy times "
-            "delay: no need is stated)",
-        ),
-        number("rate", "inferences a second", "that the workload states"),
-        number("deadline_ms", "ms", "that the workload states"),
-        number("period_energy_pj", "pJ", "an inference at this rate, idle until the next included"),
-        number("rate_power_mw", "mW", "`period_energy_pj` times `rate`"),
-        number("idle_power_mw", "mW", "of a waiting array: the clock of its elements"),
+        *_NEED,
     ),
+)
+
+SUITE = Table(
+    "suite",
+    "d",
+    "One row a network of `explore.suite`, all on the machine that is recommended for them "
+    "together ([physical_model.md](physical_model.md), equations 52 and 53); costs as in "
+    "`best.csv`. No rows where no machine is fast enough for all.",
+    (
+        *_ARRAY,
+        *_costs("machine_cycles"),
+        number("machine_cycles", "cycles", "all layers on the machine; empty by the bound"),
+        number("weight", "", "of the study"),
+        number(
+            "regret",
+            "",
+            "the objective's figure of this network on the suite's machine over the least that is "
+            "to be had for it alone",
+        ),
+        text("own_hardware", "what is recommended for this network alone"),
+        number("own_area_mm2", "mm2", "its area"),
+        *OF_ONE_INFERENCE,
+        *_NEED,
+    ),
+    needs="suite",
 )
 
 BAND = Table(
@@ -242,4 +271,4 @@ VALIDATION = Table(
     ),
 )
 
-TABLES = (PARETO, FRONT_CHECK, BEST, BAND, VALIDATION, CODESIGN)
+TABLES = (PARETO, FRONT_CHECK, BEST, BAND, SUITE, VALIDATION, CODESIGN)

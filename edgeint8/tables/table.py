@@ -14,6 +14,7 @@ Kind = Literal["text", "integer", "number", "flag"]
 Part = Literal["status", "a", "b", "c", "d"]
 Needs = Literal[
     "",
+    "suite",
     "calibrated",
     "priced",
     "budgets",

@@ -108,8 +108,8 @@ def test_power_at_the_rate() -> None:
     """Energy a period times rate lies between idle power and the power at full speed."""
     found = recommend(NETWORK, explore(NETWORK, SPACE), None, 1, need=Need(rate=100))
     assert found is not None
-    row = need_columns(found, 0, 1)
+    row = need_columns(found.designs[0], found.need, "mid", 1)
     assert row["objective"] == "rate"
     assert row["rate_power_mw"] == pytest.approx(found.designs[0].figure * 1e-15 * 100 * 1e3)
     assert row["idle_power_mw"] < row["rate_power_mw"] < 1.05 * row["idle_power_mw"]
-    assert math.isnan(need_columns(recommend(NETWORK, explore(NETWORK, SPACE)), 0, 1)["rate"])
+    assert math.isnan(need_columns(found.designs[0], NO_NEED, "mid", 1)["rate"])

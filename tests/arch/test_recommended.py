@@ -138,13 +138,13 @@ def test_branch_and_bound_is_brute_force_over_the_front(space, count, limit) -> 
 
 def test_no_design_is_run_that_the_bound_rules_out(monkeypatch) -> None:
     exploration = explore(NETWORK, SPACE)
-    ranking, run, walked = Ranking(NETWORK, exploration), Ranking._design, []
+    ranking, run, walked = Ranking(NETWORK, exploration), Ranking.run, []
 
     def counted(self, place, limit):
         walked.append(place)
         return run(self, place, limit)
 
-    monkeypatch.setattr(Ranking, "_design", counted)
+    monkeypatch.setattr(Ranking, "run", counted)
     (best,) = ranking.best(range(len(exploration.numbers)), 1)
     ruled_out = sum(least > best.figure for least in ranking.least)
     assert len(walked) == len(ranking.least) - ruled_out < len(ranking.least) / 2

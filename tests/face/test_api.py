@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 import edgeint8 as e8
 from edgeint8.cli import VERBS, main, shape_of
-from edgeint8.errors import DataError, ModelError
+from edgeint8.errors import ConfigError, DataError, ModelError
 from edgeint8.quant.strategy import Strategy
 
 
@@ -87,6 +87,27 @@ def test_the_front_is_walked_and_its_best_stands_on_it(folder):
     assert front.best["hardware"] in set(frame["hardware"])
     with pytest.raises(e8.EdgeInt8Error, match="allowed"):
         e8.explore(folder / "net.onnx", (0, 8))
+
+
+def test_one_machine_for_two_networks(folder, capsys) -> None:
+    """Twice the same network has the machine of one, by Python and by the command line."""
+    net, copy = folder / "net.onnx", folder / "copy.onnx"
+    copy.write_bytes(net.read_bytes())
+    asked = {str(net): {"rate": 1000}, str(copy): {"rate": 1000, "weight": 3}}
+    found = e8.suite(asked, (4, 8), (4, 8), sram_kb=[32], bandwidth=[4])
+    alone = e8.explore(net, (4, 8), (4, 8), sram_kb=[32], bandwidth=[4], rate=1000)
+    assert found.hardware == alone.best["hardware"] == found.rows()[0]["own_hardware"]
+    assert [row["workload"] for row in found.rows()] == ["net", "copy"]
+    assert 1 <= found.facts()["worst_regret"] <= 1.1
+    arguments = ["suite", f"{net},rate=1000", "--rows", "4", "5", "--cols", "4", "5"]
+    assert main([*arguments, "--csv"]) == 0
+    assert capsys.readouterr().out.splitlines()[1].startswith("net,")
+    assert main(["suite", f"{net},rate"]) == 2
+    assert "allowed: NET.csv,rate=30,weight=2" in capsys.readouterr().err
+    with pytest.raises(ConfigError, match="speed is 3"):
+        e8.suite({str(net): {"speed": 3}}, (4, 8))
+    none = e8.suite({str(net): {"rate": 1e9}}, (4, 8), (4, 8), sram_kb=[32], bandwidth=[4])
+    assert none.hardware is None and none.facts() == {"hardware": None} and not none.rows()
 
 
 def test_quantised_networks_run_in_integers_and_equal_onnx_runtime(folder):

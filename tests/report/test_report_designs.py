@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from part_d_tables import FRONT, LARGE, SMALL, band, design, energy, machine, recommended
 
+from edgeint8.report.document import part_d
 from edgeint8.report.findings import (
     design_answers,
     recommended_answers,
@@ -86,6 +87,22 @@ def test_the_draws_of_a_need_are_told_from_the_table():
     assert "`a` wins 50.0 % of 1,000 draws between 17 designs" in said
     assert "30.0 % go to `c`; 20.0 % go to `b`. Alone dethrone it: DRAM high." in said
     assert said.endswith("The nearest flip: DRAM at 1.25 times mid.")
+
+
+def test_the_machine_for_a_suite_is_told_from_the_table():
+    rows = [
+        recommended("a", 1, 110) | {"workload": name, "weight": 1.0, "regret": regret}
+        | {"rate": 30.0, "deadline_ms": np.nan, "own_hardware": "own", "own_area_mm2": 0.5}
+        for name, regret in (("first", 1.02), ("second", 1.5))
+    ]  # fmt: skip
+    heading_, said, listed = part_d.suite_section(pd.DataFrame(rows))
+    assert heading_.startswith("### One machine for 2 networks")
+    assert "8x8, 16/16/16 kB" in said and "the smallest within 10 %" in said
+    assert "`second` loses most on it: 1.50 times the least" in said
+    assert "30 inferences a second" in listed and "| second |" in listed
+    edp = pd.DataFrame(rows).assign(rate=np.nan)
+    assert "least weighted energy times delay" in part_d.suite_section(edp)[1]
+    assert part_d.suite_section(pd.DataFrame()) == []
 
 
 def test_a_front_that_disagrees_is_not_trusted():

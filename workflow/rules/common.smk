@@ -301,6 +301,7 @@ TABLES_OF_PART = tables_of_study(
     priced=bool(PRICED),
     tflite=bool(STUDY.tflite),
     rtl=bool(STUDY.rtl["hardware"]),
+    suite=bool(STUDY.explore["suite"]),
 )
 STUDY_TABLES = sum(TABLES_OF_PART.values(), ())
 TIMED = ("latency", "accuracy_latency")  # figures of what `latency: {run: false}` leaves out

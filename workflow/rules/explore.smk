@@ -1,4 +1,5 @@
 # Part D, the models: what each machine of the study costs, and the space of all designs
+DESIGNS = {key: value for key, value in STUDY.explore.items() if key != "suite"}
 PUBLISHED = sorted((ROOT / "benchmarks").glob("published*.py"))  # the first one is the program
 
 
@@ -79,13 +80,39 @@ rule explore_designs:
         mem_mb=growing(max(3000, STUDY.simulation["memory_mb"] + 800)),
     params:
         code=code("explore"),
-        options=STUDY.explore,
+        options=DESIGNS,
         need=lambda wildcards: dict(STUDY.workload(wildcards.workload).need),
         dram=STUDY.dram,
         cache=f"{RESULTS}/simulations",
         limits=STUDY.simulation,
     script:
         "../scripts/explore.py"
+
+
+rule suite:
+    """One machine for several networks."""
+    input:
+        **{f"layers_{name}": f"{RESULTS}/{name}/layers.json" for name in STUDY.explore["suite"]},
+        technology=constants_of,
+    output:
+        table=f"{TABLES}/suite.csv",
+    log:
+        f"{LOGS}/suite.log",
+    benchmark:
+        f"{BENCHMARKS}/suite.tsv"
+    conda:
+        "../../envs/edgeint8.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(3000),
+    params:
+        code=code("suite"),
+        options=DESIGNS,
+        suite=STUDY.explore["suite"],
+        needs={name: dict(STUDY.workload(name).need) for name in STUDY.explore["suite"]},
+        dram=STUDY.dram,
+    script:
+        "../scripts/suite.py"
 
 
 rule weight_bits:

@@ -7,7 +7,7 @@ every layer. Of the designs only the front is kept. docs/physical_model.md, equa
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,16 +78,32 @@ def explore(
 
     `progress` is called with the number of designs of each finished block.
     """
-    network, front, batch = Network(layers, space), StagedFront(), batch_of_layers(layers)
-    stage, feasible = space.size // len(space.bandwidths_bpc), 0
+    network, batch = Network(layers, space), batch_of_layers(layers)
+
+    def blocks(bandwidth_bpc: int | None, number: int) -> Iterator[Block]:
+        for block in network_blocks(network, bandwidth_bpc, number, level):
+            allowed = within(constraints, space.clock_hz, block, batch)
+            yield block if allowed is None else only(block, allowed, network.never)
+
+    return sweep(space, level, blocks, network.never, network.layer_count, progress)
+
+
+def sweep(
+    space: DesignSpace,
+    level: Level,
+    blocks: Callable[[int | None, int], Iterator[Block]],
+    never: int,
+    layer_count: int,
+    progress: Progress | None = None,
+) -> Exploration:
+    """The front of all `blocks`, by bandwidth and first number; `never` marks what is left out."""
+    front, feasible = StagedFront(), 0
+    stage = space.size // len(space.bandwidths_bpc)
     offsets = np.arange(len(space.rows) * len(space.cols)).reshape(len(space.rows), -1)
     for place, bandwidth in enumerate(space.bandwidths_bpc):
-        for block in _blocks(network, bandwidth, place * stage, level):
-            allowed = within(constraints, space.clock_hz, block, batch)
+        for block in blocks(bandwidth, place * stage):
             energy = block.energy_fj
-            if allowed is not None:
-                energy = np.where(allowed, energy, network.never)
-            feasible += int(np.count_nonzero(energy != network.never))
+            feasible += int(np.count_nonzero(energy != never))
             hopeful = ~beaten_by_neighbour(block.cycles, energy)
             front.running.offer(
                 block.cycles[hopeful],
@@ -99,11 +115,16 @@ def explore(
             if progress is not None:
                 progress(offsets.size)
         front.close_stage(place * stage)
-    evaluations = space.size * network.layer_count
+    evaluations = space.size * layer_count
     return Exploration(space, level, space.size, feasible, evaluations, *front.columns())
 
 
-def _blocks(
+def only(block: Block, allowed: NDArray[np.bool_], never: int) -> Block:
+    """`block` without the designs that are not allowed."""
+    return replace(block, energy_fj=np.where(allowed, block.energy_fj, never))
+
+
+def network_blocks(
     network: Network, bandwidth_bpc: int | None, number: int, level: Level
 ) -> Iterator[Block]:
     """The blocks of one bandwidth, in the order of the space's numbers."""

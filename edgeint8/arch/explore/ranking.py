@@ -7,13 +7,12 @@ could not be better with the bound's. docs/machine.md, equations 13 and 14.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 from edgeint8.arch.cost.energy import (
     Accesses,
-    area_mm2,
     count_accesses,
     energy_fj,
     network_energy_fj,
@@ -31,7 +30,8 @@ from edgeint8.arch.cost.physical import (
 from edgeint8.arch.cost.tile_space import TileSizes
 from edgeint8.arch.explore.design_space import NO_LIMITS, Constraints
 from edgeint8.arch.explore.explore import Exploration
-from edgeint8.arch.explore.need import NO_NEED, Need, size_of
+from edgeint8.arch.explore.need import NO_NEED, Need
+from edgeint8.arch.explore.walk import Walk
 from edgeint8.arch.machine.constants import DRAM_PER_BYTE, Level, sram_fj_per_byte
 from edgeint8.arch.machine.hardware import Hardware
 from edgeint8.arch.network.layers import Layer
@@ -65,7 +65,7 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Ranking:
+class Ranking(Walk[Candidate]):
     """The designs of a front on the machine, or by the bound alone (`machine` False).
 
     Designs whose machine breaks one of the `limits`, or is too slow for the need, are left out.
@@ -88,10 +88,10 @@ class Ranking:
         longest = self.need.longest_cycles(self.exploration.space.clock_hz, self.batch)
         return math.inf if longest is None else longest
 
-    @cached_property
-    def hardware(self) -> list[Hardware]:
-        """The designs of the front, by place."""
-        return [self.exploration.space.hardware(int(n)) for n in self.exploration.numbers]
+    @property
+    def near_percent(self) -> int:
+        """How far above the least figure the smallest may lie."""
+        return self.need.near_percent
 
     @cached_property
     def least_energy_fj(self) -> list[int]:
@@ -108,44 +108,7 @@ class Ranking:
     def _figure(self, hardware: Hardware, energy_fj: int, cycles: int) -> int:
         return self.need.figure(energy_fj, cycles, hardware, self.exploration.level, self.batch)
 
-    def best(
-        self, places: Iterable[int], count: int, limit: float = math.inf
-    ) -> tuple[Candidate, ...]:
-        """The `count` of least figure, none above `limit`; best first. Equation 14."""
-        found: list[Candidate] = []
-        for place in sorted(places, key=lambda place: (self.least[place], place)):
-            if self.least[place] > limit:
-                break
-            design = self._design(place, limit)
-            if design is None or design.figure > limit:
-                continue
-            found = sorted([*found, design], key=lambda entry: (entry.figure, entry.number))
-            if len(found) >= count:
-                found = found[:count]
-                limit = found[-1].figure
-        return tuple(found)
-
-    def smallest(self, places: Iterable[int], count: int) -> tuple[Candidate, ...]:
-        """The `count` smallest near the least figure (`near_percent`). Equation 51.
-
-        Of one area the least bandwidth comes first, then the least figure.
-        """
-        places = list(places)
-        least = self.best(places, 1)
-        if not least:
-            return ()
-        limit = least[0].figure * (100 + self.need.near_percent) // 100
-        found: list[Candidate] = []
-        areas = {place: area_mm2(self.hardware[place]) for place in places}
-        for place in sorted(places, key=lambda place: (areas[place], place)):
-            if len(found) >= count and areas[place] > area_mm2(found[-1].hardware):
-                break
-            design = self._design(place, limit) if self.least[place] <= limit else None
-            if design is not None and design.figure <= limit:
-                found.append(design)
-        return tuple(sorted(found, key=_by_size)[:count])
-
-    def _design(self, place: int, limit: float) -> Candidate | None:
+    def run(self, place: int, limit: float) -> Candidate | None:
         """One design, None once the layers so far and the bound of the others pass `limit`."""
         hardware, exploration = self.hardware[place], self.exploration
         least_fj, cycles = self.least_energy_fj[place], int(exploration.cycles[place])
@@ -164,10 +127,6 @@ class Ranking:
         return design if design.keeps(self.limits, self.batch) else None
 
 
-def _by_size(design: Candidate) -> tuple[float, float, int, int]:
-    return *size_of(design.hardware), design.figure, design.number
-
-
 @lru_cache(maxsize=1 << 16)
 def _layer_cost(layer: Layer, hardware: Hardware, machine: bool) -> tuple[LayerCost, int]:
     """The layer on the machine, and its bound; kept, for levels of energy share the designs."""
@@ -176,6 +135,12 @@ def _layer_cost(layer: Layer, hardware: Hardware, machine: bool) -> tuple[LayerC
         return cost, cost.cycles
     found = machine_cost(layer, hardware)
     return found.cost, found.bound_cycles
+
+
+def bound_cycles(layers: Sequence[Layer], hardware: Hardware) -> int:
+    """The bound of all layers, one after another."""
+    costly = network_layers(layers, DEFAULT)
+    return sum(_uncut_accesses(layer, hardware).cycles for layer in costly)
 
 
 def least_energy_fj(layers: Sequence[Layer], hardware: Hardware, level: Level) -> int:

@@ -25,6 +25,7 @@ from edgeint8.arch.explore.explore import Exploration
 from edgeint8.arch.explore.front import design_row
 from edgeint8.arch.explore.need import NO_NEED, Need, idle_fj_per_cycle, size_of
 from edgeint8.arch.explore.ranking import Candidate, Ranking
+from edgeint8.arch.explore.walk import Design, Walk
 from edgeint8.arch.machine.constants import Level
 from edgeint8.arch.machine.hardware import Hardware
 from edgeint8.arch.network.layers import Layer
@@ -88,22 +89,23 @@ def _recommend(
     ranking: Ranking, gb_per_s_limit: float, candidates: int, rivals: int
 ) -> Recommendation | None:
     groups = _by_bandwidth(ranking.exploration)
-    had = [g for g in groups if _had(ranking.hardware[g[0]], gb_per_s_limit)] or groups[:1]
+    had = to_be_had(ranking, gb_per_s_limit)
     best = ranking.best(chain(*had), 1)
     if not best:
         return None
     (least_of_all,) = ranking.best(chain(*groups), 1)
     least = best[0].figure
-    designs = _designs(ranking, had, least, candidates)
+    designs = ranked(ranking, had, least, candidates)
     kept = (ranking.machine, ranking.need, ranking.exploration.level)
     smaller = _smaller(ranking, list(chain(*had)), designs[0], rivals)
     return Recommendation(designs, least, least_of_all.figure, *kept, (*best, *smaller))
 
 
-def _designs(
-    ranking: Ranking, had: Sequence[Sequence[int]], least: int, candidates: int
-) -> tuple[Candidate, ...]:
-    if ranking.need.objective != "edp":
+def ranked(
+    ranking: Walk[Design], had: Sequence[Sequence[int]], least: int, candidates: int
+) -> tuple[Design, ...]:
+    """The best of the designs that are `had`, by bandwidth, by the rule of this module."""
+    if ranking.near_percent:
         return ranking.smallest(chain(*had), candidates)
     nearly = NEARLY * least
     enough = next(group for group in had if ranking.best(group, 1, nearly))
@@ -129,6 +131,12 @@ def _had(hardware: Hardware, limit: float) -> bool:
     return hardware.bandwidth_bpc is not None and gb_per_s(hardware) <= limit
 
 
+def to_be_had(ranking: Walk[Design], gb_per_s_limit: float) -> list[list[int]]:
+    """Places of each bandwidth that is to be had, ascending; the least one where none is."""
+    groups = _by_bandwidth(ranking.exploration)
+    return [g for g in groups if _had(ranking.hardware[g[0]], gb_per_s_limit)] or groups[:1]
+
+
 def _by_bandwidth(exploration: Exploration) -> list[list[int]]:
     """Places on the front of each bandwidth, ascending."""
     stage = exploration.space.size // len(exploration.space.bandwidths_bpc)
@@ -150,11 +158,10 @@ def recommended_row(
     return row | {"machine_cycles": cycles}
 
 
-def need_columns(found: Recommendation, place: int, batch: int) -> Row:
-    """The need, and what a ranked design takes at its rate, an inference; nan without a rate."""
-    need, design = found.need, found.designs[place]
+def need_columns(design: Candidate, need: Need, level: Level, batch: int) -> Row:
+    """The need, and what a design takes at its rate, an inference; nan without a rate."""
     picojoules = math.nan if need.rate is None else per_image(design.figure, batch) / 1e3
-    idle = idle_fj_per_cycle(design.hardware, found.level) * design.hardware.clock_hz
+    idle = idle_fj_per_cycle(design.hardware, level) * design.hardware.clock_hz
     return {
         "objective": need.objective,
         "rate": math.nan if need.rate is None else need.rate,
@@ -201,7 +208,7 @@ def best_rows(
             "scalesim_choice": place == choice,
             "constraints": constraint_text({**limits, "dram_gb_per_s": kept}),
         }
-        rows.append(row | need_columns(found, place, batch))
+        rows.append(row | need_columns(design, found.need, found.level, batch))
     return rows
 
 

@@ -27,7 +27,7 @@ MOST_ROWS = 12  # of a table in the text; the rest is in its file
 TABLES = (
     *("memory", "crosscheck", "physics", "dse", "roofline", "scaling", "energy", "switching"),
     "packing",
-    *("pareto", "best", "band", "front_check", "codesign"),
+    *("pareto", "best", "band", "front_check", "suite", "codesign"),
 )
 OFF_THE_ARRAY = {
     "pool": "compares or adds, nothing to multiply",
@@ -58,6 +58,7 @@ def section(tables: Tables) -> str:
         ]
         for workload in workloads:
             parts += design_section(tables, workload)
+    parts += suite_section(tables["suite"])
     parts += codesign_answers.section(tables["codesign"])
     parts += validation_section(tables["validation"])
     return "\n\n".join(part for part in parts if part)
@@ -266,6 +267,29 @@ def design_section(tables: Tables, workload: str) -> list[str]:
         *recommended_answers.front_agreement(rows_of(tables, "front_check", workload)),
     ]
     return [_list(workload, sentences)]
+
+
+def suite_section(suite: pd.DataFrame) -> list[str]:
+    """The machine for several networks, and what each loses on it; nothing without one."""
+    if suite.empty:
+        return []
+    columns = {
+        "workload": "network",
+        "weight": "weight",
+        "needed": "needed",
+        "fps": "inferences a second at full speed",
+        "energy_uj": "energy (µJ)",
+        "regret": "regret",
+        "own_hardware": "recommended for it alone",
+        "own_area_mm2": "its area (mm²)",
+    }
+    needed = [recommended_answers.need_text(row) or "-" for _, row in suite.iterrows()]
+    rows = suite.assign(needed=needed, energy_uj=suite["energy_pj"] / 1e6)
+    return [
+        f"### One machine for {len(suite)} networks ({link('suite')})",
+        " ".join(recommended_answers.suite(suite)),
+        table(rows, columns),
+    ]
 
 
 def validation_section(validation: pd.DataFrame) -> list[str]:

@@ -32,7 +32,7 @@ def recommendation(best: pd.DataFrame) -> list[str]:
         f"{_above_the_bound(first)}, which {CAUSES[first['bound_by']]} sets."
     ]
     others = best[best["rank"] == 2]
-    if _need(first):
+    if need_text(first):
         return [" ".join([*sentences, _price_of_size(first)])]
     if len(others):
         second = others.iloc[0]
@@ -41,7 +41,7 @@ def recommendation(best: pd.DataFrame) -> list[str]:
     return [" ".join([*sentences, _more_bandwidth(first)])]
 
 
-def _need(row: pd.Series) -> str:
+def need_text(row: pd.Series) -> str:
     """The stated need in words; nothing where energy times delay decided."""
     if pd.notna(row.get("rate")):
         return f"{row['rate']:g} inferences a second"
@@ -49,7 +49,7 @@ def _need(row: pd.Series) -> str:
 
 
 def _judged_by(row: pd.Series) -> str:
-    need = _need(row)
+    need = need_text(row)
     if need:
         return f"the smallest design within {NEAR_LEAST_PERCENT} % of the least energy for {need}"
     if row.get("objective") == "edp":
@@ -112,9 +112,9 @@ def scale_sim_choice(best: pd.DataFrame) -> list[str]:
         "cycles (the replica's) it would take"
     )
     if row["rank"] == 1:
-        return [f"{start} the same design{'' if _need(first) else ' of that bandwidth'}."]
+        return [f"{start} the same design{'' if need_text(first) else ' of that bandwidth'}."]
     behind = (1 + row["behind_any"]) / (1 + first["behind_any"]) - 1
-    what = "energy" if _need(first) else "energy times delay"
+    what = "energy" if need_text(first) else "energy times delay"
     return [
         f"{start} the design of rank {int(row['rank'])}, {percent(behind, 1)} more {what}: "
         f"{design_text(row)}, {int(row['scalesim_cycles']):,} USER cycles against "
@@ -144,6 +144,25 @@ def over_the_band(band: pd.DataFrame) -> list[str]:
         f"{figure} ranks them as at mid with a correlation (Spearman) of {ranks}. "
         f"{survives(ranking, f'The ranking (from {RANKING_SURVIVES} on)')}",
         *draws_won(rows),
+    ]
+
+
+def suite(rows: pd.DataFrame) -> list[str]:
+    """The machine for all networks of a suite, and who loses most on it; rows of ``suite.csv``."""
+    first, worst = rows.iloc[0], rows.loc[rows["regret"].idxmax()]
+    rule = (
+        f"the smallest within {NEAR_LEAST_PERCENT} % of the least weighted energy of all designs "
+        "that are fast enough for each"
+        if need_text(first)
+        else "with the least weighted energy times delay"
+    )
+    array = f"`{first['dataflow']}` {int(first['rows'])}x{int(first['cols'])}"
+    sizes = "/".join(str(int(first[f"{name}_sram_kb"])) for name in ("ifmap", "filter", "ofmap"))
+    return [
+        f"One machine for all: {array}, {sizes} kB, {first['bandwidth']} B per cycle and port, "
+        f"{first['area_mm2']:.2f} mm² (`{first['hardware']}`), {rule}.",
+        f"`{worst['workload']}` loses most on it: {worst['regret']:.2f} times the least that is to "
+        "be had for it alone.",
     ]
 
 

@@ -1,0 +1,76 @@
+"""The call ``suite`` and its answer: one machine for several networks."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgeint8.answers import Answer
+from edgeint8.arch.explore.design_space import constraints, design_space
+from edgeint8.arch.explore.need import Need
+from edgeint8.arch.explore.suite import Member, suite_rows
+from edgeint8.arch.machine.technology import load_technology, using
+from edgeint8.arch.network.inputs import read_layers
+from edgeint8.conventions import Row
+from edgeint8.errors import ConfigError
+from edgeint8.study.config import section_of
+
+KEYS = ("weight", "rate", "deadline_ms")
+
+
+@dataclass(frozen=True)
+class Suite(Answer):
+    """Every network on the machine for all; no rows where no machine is fast enough for all."""
+
+    networks: tuple[Row, ...]
+
+    @property
+    def hardware(self) -> str | None:
+        """Name of the machine."""
+        return str(self.networks[0]["hardware"]) if self.networks else None
+
+    def facts(self) -> Row:
+        """The machine, its area, and the worst regret."""
+        if not self.networks:
+            return {"hardware": None}
+        worst = max(row["regret"] for row in self.networks)
+        area = self.networks[0]["area_mm2"]
+        return {"hardware": self.hardware, "area_mm2": area, "worst_regret": worst}
+
+    def rows(self) -> list[Row]:
+        """One row a network, the columns of ``suite.csv``."""
+        return list(self.networks)
+
+
+def suite(
+    networks: Mapping[str, Mapping[str, float]],
+    rows: tuple[int, int] = (4, 256),
+    cols: tuple[int, int] = (4, 256),
+    *,
+    technology: str | Path | None = None,
+    dram: str = "mixed",
+    **options: Any,
+) -> Suite:
+    """One machine for several networks: least weighted energy, then the smallest within 10 %.
+
+    networks
+        By file what is asked: ``{"kws.csv": {"rate": 10}, "vww.csv": {"rate": 1, "weight": 2}}``.
+        All state ``rate`` or ``deadline_ms``, or none does, where energy times delay decides.
+    options
+        As for `explore`; `technology` and `dram` too.
+    """
+    chosen = section_of("explore", {"rows": list(rows), "cols": list(cols), **options})
+    with using(None if technology is None else load_technology(technology), dram):
+        members = [_member(file, asked) for file, asked in networks.items()]
+        space, limits = design_space(chosen), constraints(chosen)
+        return Suite(tuple(suite_rows(members, space, chosen["dram_gb_per_s"], limits)))
+
+
+def _member(file: str, asked: Mapping[str, float]) -> Member:
+    for key, value in asked.items():
+        if key not in KEYS or not isinstance(value, int | float):
+            raise ConfigError(
+                f"{key} is {value!r}", where=file, allowed=f"numbers for {', '.join(KEYS)}"
+            )
+    need = Need(asked.get("rate"), asked.get("deadline_ms"))
+    return Member(Path(file).stem, read_layers(file, {}), asked.get("weight", 1), need)
