@@ -43,10 +43,11 @@ from edgeint8.conventions import IMAGES_AT_ONCE, Array, Row
 from edgeint8.errors import ModelError
 from edgeint8.fixed_point.arithmetic.graph import Node
 from edgeint8.fixed_point.arithmetic.operands import Operands
+from edgeint8.fixed_point.arithmetic.requantize import Scheme, scheme_named
 from edgeint8.fixed_point.compare import compare_model
 from edgeint8.fixed_point.executor import exact_accumulate, pieces
 from edgeint8.fixed_point.studies.bit_growth import DEFAULT_TILE_ROWS, exact_widths, model_widths
-from edgeint8.fixed_point.vectors.vectors import write_vectors
+from edgeint8.fixed_point.vectors.vectors import Design, write_vectors
 from edgeint8.inputs import (
     Arrays,
     Shape,
@@ -347,11 +348,16 @@ def vectors(
     *,
     shape: Shape | None = None,
     images: int = VECTOR_IMAGES,
+    rounding: str = Scheme.ORT_FLOAT32.value,
 ) -> Vectors:
-    """Test vectors of every integer layer for the first `images` of `inputs`, with a manifest."""
+    """Test vectors of every node for the first `images` of `inputs`, with a manifest.
+
+    `rounding` names the requantiser of all layers, so that each feeds the next as it would there.
+    """
     model = integer_network(network, shape)
     feeds = arrays_of(model, inputs, "inputs", images)
-    return Vectors(Path(folder), write_vectors(model, feeds, folder))
+    design = Design(scheme_named(rounding))
+    return Vectors(Path(folder), write_vectors(model, feeds, folder, design))
 
 
 def _technology(path: str | Path | None) -> Technology | None:

@@ -188,6 +188,7 @@ def _vectors(options: argparse.Namespace) -> Any:
         options.data,
         shape=_shapes(options),
         images=options.images or 1,
+        rounding=options.rounding,
     )
 
 
@@ -286,6 +287,8 @@ def _add_predict(parser: Parser) -> None:
 def _add_vectors(parser: Parser) -> None:
     parser.add_argument("folder")
     _add_verify(parser)
+    rounding = "requantiser, a scheme by its name (%(default)s)"
+    parser.add_argument("--rounding", default="ort_float32", metavar="NAME", help=rounding)
 
 
 def _add_nothing(parser: Parser) -> None:

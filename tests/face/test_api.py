@@ -168,6 +168,13 @@ def test_vectors_are_written_with_their_manifest(folder, tmp_path):
     assert len(answer.to_frame()) == 3 and (tmp_path / "v" / "manifest.json").is_file()
 
 
+def test_vectors_round_as_asked(folder, tmp_path):
+    given = {"network": folder / "q.onnx", "folder": tmp_path / "v", "inputs": folder / "x.npz"}
+    assert e8.vectors(**given, rounding="truncate").manifest["rounding"] == "truncate"
+    with pytest.raises(ModelError, match=r"rounding 'up'.*allowed: ort_float32, float64"):
+        e8.vectors(**given, rounding="up")
+
+
 def test_machines_by_name():
     assert "gemmini" in e8.hardware_names()
     machine = e8.hardware("gemmini")

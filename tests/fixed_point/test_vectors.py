@@ -1,12 +1,14 @@
 """Test vectors: complete, consistent, checked on reading, and replayable by plain integers."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from onnx import TensorProto, helper, numpy_helper
 from test_executor import IMAGE, small_network
 
 from edgeint8.errors import DataError
@@ -136,6 +138,90 @@ def test_a_changed_file_is_refused(tmp_path, kind):
     path.unlink()
     with pytest.raises(DataError, match="missing"):
         vectors.check_all()
+
+
+def test_other_layouts_are_the_same_layer(folder):
+    """The stream times K x M, with the bias, is the accumulator; two pixels by hand."""
+    vectors = read_vectors(folder)
+    (layer,) = vectors.manifest["layers"]
+    constants = {k: vectors.array(v) for k, v in layer["constants"].items()}
+    arrays = {k: vectors.array(v) for k, v in layer["sets"]["image"].items()}
+    assert constants["weight_km"].tolist() == [[[1], [-2]]]
+    shapes = {k: v.shape for k, v in constants.items() if not k.startswith("weight")}
+    assert set(shapes.values()) == {(1,)} and constants["weight_zero_point"].shape == (1,)
+    assert arrays["stream"].shape == (1, 5, 2) and arrays["stream"].dtype == np.int16
+    again = arrays["stream"][0].astype(int) @ constants["weight_km"][0] + constants["bias"]
+    assert again.T.tolist() == arrays["acc"][0].tolist()
+    assert arrays["ifm_nhwc"].tolist() == np.moveaxis(arrays["ifm"], 1, -1).tolist()
+    assert arrays["ofm_nhwc"].shape == (1, 5, 1)
+
+
+def test_every_node_says_who_feeds_it(folder):
+    vectors = read_vectors(folder)
+    graph = vectors.manifest["graph"]
+    made = {tensor: node["name"] for node in graph["nodes"] for tensor in node["writes"]}
+    assert [graph["inputs"], graph["outputs"]] == [["input"], ["out"]]
+    for node in graph["nodes"]:
+        for read in node["reads"]:
+            assert read["made_by"] == made.get(read["tensor"], "input")
+    names = [n["name"] for n in vectors.manifest["layers"] + vectors.manifest["other_nodes"]]
+    assert sorted(names) == sorted(node["name"] for node in graph["nodes"])
+
+
+def test_pools_and_additions_can_be_replayed(tmp_path):
+    """A max-pool by comparing, an addition of equal scales by adding codes."""
+    rng = np.random.default_rng(4)
+    codes = rng.integers(0, 100, (2, 3, 4, 4)).astype(np.uint8)
+    write_vectors(pool_and_addition(), codes, tmp_path)
+    nodes = {n["op_type"]: n for n in read_vectors(tmp_path).manifest["other_nodes"]}
+    vectors = read_vectors(tmp_path)
+    pool, add = (
+        {k: vectors.array(v) for k, v in nodes[kind]["arrays"].items()}
+        for kind in ("MaxPool", "QLinearAdd")
+    )
+    assert nodes["MaxPool"]["attributes"] == {"kernel_shape": [2, 2], "strides": [2, 2]}
+    blocks = pool["input_0"].reshape(2, 3, 2, 2, 2, 2).max(axis=(3, 5))
+    assert pool["output_0"].tolist() == blocks.tolist()
+    assert add["output_0"].tolist() == (2 * add["input_0"].astype(int)).tolist()
+    assert vectors.array(nodes["QLinearAdd"]["constants"]["input_1"]).tolist() == [0.5]
+    done = subprocess.run(["sha256sum", "-c", "SHA256SUMS", "--quiet"], cwd=tmp_path, check=False)
+    assert done.returncode == 0
+
+
+def pool_and_addition():
+    """A pool of codes and its sum with itself."""
+    nodes = [
+        helper.make_node("MaxPool", ["x"], ["p"], "pool", kernel_shape=[2, 2], strides=[2, 2]),
+        helper.make_node(
+            "QLinearAdd",
+            ["p", "s", "z", "p", "s", "z", "s", "z"],
+            ["y"],
+            "add",
+            domain="com.microsoft",
+        ),
+    ]
+    info = helper.make_tensor_value_info
+    constants = {"s": np.float32(0.5), "z": np.uint8(0)}
+    graph = helper.make_graph(
+        nodes,
+        "net",
+        [info("x", TensorProto.UINT8, ["n", 3, 4, 4])],
+        [info("y", TensorProto.UINT8, ["n", 3, 2, 2])],
+        [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
+    )
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
+    return helper.make_model(graph, opset_imports=opsets)
+
+
+def test_a_manifest_of_another_form_is_refused(tmp_path):
+    write_vectors(small_network(), IMAGE, tmp_path)
+    path = tmp_path / "manifest.json"
+    manifest = json.loads(path.read_text())
+    del manifest["layers"][0]["constants"]["weight_km"]
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(DataError, match="'weight_km' is a required property") as raised:
+        read_vectors(tmp_path)
+    assert "layers[0].constants" in str(raised.value)
 
 
 def test_unknown_format_is_refused(tmp_path):

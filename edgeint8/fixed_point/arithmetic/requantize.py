@@ -41,6 +41,14 @@ class Scheme(Enum):
     """S replaced by the nearest power of two after calibration: a shifter and no multiplier."""
 
 
+def scheme_named(name: str) -> Scheme:
+    """The scheme of this value; `ModelError` for a name that is none."""
+    names = [scheme.value for scheme in Scheme]
+    if name not in names:
+        raise ModelError(f"rounding {name!r}", allowed=", ".join(names))
+    return Scheme(name)
+
+
 @dataclass(frozen=True)
 class FixedPointMultiplier:
     """S as integers: ``S = mantissa * 2**-shift``, per tensor (0-d) or per channel (1-d), int64."""

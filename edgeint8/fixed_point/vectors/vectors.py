@@ -1,13 +1,16 @@
 """Test vectors for RTL engineers: every layer's operands and results, with a manifest.
 
-    <folder>/manifest.json
-    <folder>/00_conv1/weight.npy .hex, bias, multiplier, shift, scale
-    <folder>/00_conv1/image/ifm, acc_before_bias, acc, ofm          a layer fed with real data
+    <folder>/manifest.json, manifest.schema.json, SHA256SUMS
+    <folder>/00_conv1/weight.npy .hex, weight_km, bias, multiplier, shift, scale_float32
+    <folder>/00_conv1/image/ifm, acc_before_bias, acc, ofm, stream  a layer fed with real data
     <folder>/00_conv1/highest/...                                   and with directed corners
+    <folder>/other/00_pool/input_0, output_0                        pools, additions, quantisers
     <folder>/directed/...                                           requantiser ties, products
 
-Arrays have ONNX's shapes (N, C, *S) and (M, C, *kernel); a hex file holds the same words in C
-order. The tolerance is zero. `read_vectors` checks every checksum before it gives an array out.
+Arrays have ONNX's shapes (N, C, *S) and (M, C, *kernel); beside them stand weights as K x M,
+inputs and outputs as (N, *S, C), and the first image in the order in which an array streams it. A
+hex file holds the same words in C order. The tolerance is zero. `read_vectors` checks the manifest
+against its schema, and every checksum before it gives an array out.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,11 +20,14 @@ from typing import Any
 
 import numpy as np
 import onnx
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import best_match
 
 from edgeint8.conventions import Array
+from edgeint8.data import VECTORS_SCHEMA
 from edgeint8.errors import DataError
-from edgeint8.files import atomic_path, digest, read_json, write_json
-from edgeint8.fixed_point.arithmetic.graph import Node
+from edgeint8.files import digest, read_json, write_json, write_text
+from edgeint8.fixed_point.arithmetic.graph import Graph, Node
 from edgeint8.fixed_point.arithmetic.kernels import accumulate
 from edgeint8.fixed_point.arithmetic.layers import OutputStage, has_output_stage, output_stage
 from edgeint8.fixed_point.arithmetic.operands import Operands, with_raw_codes
@@ -32,14 +38,17 @@ from edgeint8.fixed_point.arithmetic.requantize import (
     quantize_multiplier,
     requantize,
 )
-from edgeint8.fixed_point.executor import DataPath, Executor, Images, as_feeds
+from edgeint8.fixed_point.executor import ALL_TENSORS, DataPath, Executor, Images, as_feeds
 from edgeint8.fixed_point.studies.bit_growth import inner_position, vertex_input
 from edgeint8.fixed_point.studies.overflow import Limits, Policy, sufficient_bits
 from edgeint8.fixed_point.vectors.directed import Case, directed_cases
-from edgeint8.fixed_point.vectors.hexfile import from_hex, write_hex
+from edgeint8.fixed_point.vectors.folder import Entry, Folder, folder_name
+from edgeint8.fixed_point.vectors.hexfile import from_hex
+from edgeint8.fixed_point.vectors.layouts import channels_last, k_by_m, per_channel, stream
+from edgeint8.fixed_point.vectors.nodes import edges, write_node
 from edgeint8.quant.affine import sum_reach
 
-FORMAT = 1
+FORMAT = 2
 K_ORDER = "kernel row, kernel column, channel (channel fastest); the bias is loaded first"
 INT32_WRAP = Limits(32, Policy.WRAP)
 
@@ -61,28 +70,6 @@ class Design:
         return self.limits.apply(operands, accumulate(operands).astype(np.int64))
 
 
-class _Folder:
-    """Writes arrays below a root and remembers what the manifest says about each."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-
-    def write(self, name: str, values: Array, bits: int | None = None) -> dict[str, Any]:
-        """``name.npy`` and ``name.hex``; floats appear in hex as their IEEE 754 bits."""
-        values = np.ascontiguousarray(values)
-        word_bits = bits or 8 * values.dtype.itemsize
-        words = values.view(f"u{values.itemsize}") if values.dtype.kind == "f" else values
-        entry = {"shape": list(values.shape), "dtype": str(values.dtype), "hex_bits": word_bits}
-        npy, hexadecimal = (self.root / f"{name}{suffix}" for suffix in (".npy", ".hex"))
-        with atomic_path(npy) as temporary:
-            np.save(temporary, values)
-        write_hex(hexadecimal, words, word_bits)
-        for kind, path in (("npy", npy), ("hex", hexadecimal)):
-            entry[kind] = str(path.relative_to(self.root))
-            entry[f"sha256_{kind}"] = digest(path)
-        return entry
-
-
 @dataclass(frozen=True)
 class _Layer:
     """A node with the operands it met in the run."""
@@ -96,9 +83,10 @@ def write_vectors(
     model: onnx.ModelProto, images: Images, folder: str | Path, design: Design | None = None
 ) -> dict[str, Any]:
     """Write the vectors of all requantising layers for `images` (a few); returns the manifest."""
-    design = design or Design()
-    writer, layers = _Folder(Path(folder)), list(_record(model, images, design))
+    design, writer = design or Design(), Folder(Path(folder))
+    graph, layers, tensors = _record(model, images, design)
     names = {layer.node.name for layer in layers}
+    others = [node for node in graph.nodes if node.name not in names]
     manifest = {
         "format": FORMAT,
         "tolerance": 0,
@@ -109,27 +97,28 @@ def write_vectors(
         "overflow": design.limits.policy.value,
         "tile_rows": design.limits.tile_rows,
         "k_order": K_ORDER,
+        "graph": edges(graph),
         "layers": [_write_layer(writer, k, layer, design) for k, layer in enumerate(layers)],
+        "other_nodes": [write_node(writer, k, n, graph, tensors) for k, n in enumerate(others)],
         "directed": [_write_case(writer, case) for case in directed_cases()],
-        "other_nodes": [
-            {"name": node.name, "op_type": node.op_type}
-            for node in Executor(model).graph.nodes
-            if node.name not in names
-        ],
     }
     write_json(writer.root / "manifest.json", manifest)
+    write_text(writer.root / VECTORS_SCHEMA.name, VECTORS_SCHEMA.read_text(encoding="utf-8"))
+    writer.write_sums()
     return manifest
 
 
-def _write_case(writer: _Folder, case: Case) -> dict[str, Any]:
+def _write_case(writer: Folder, case: Case) -> Entry:
     """One directed case."""
     name, about, arrays = case
     entries = {role: writer.write(f"directed/{name}/{role}", v) for role, v in arrays.items()}
     return {"name": name, "about": about, "arrays": entries}
 
 
-def _record(model: onnx.ModelProto, images: Images, design: Design) -> Iterator[_Layer]:
-    """Every requantising layer with the codes that reach it."""
+def _record(
+    model: onnx.ModelProto, images: Images, design: Design
+) -> tuple[Graph, list[_Layer], dict[str, Array]]:
+    """The graph, every requantising layer with the codes that reach it, and all tensors."""
     seen: list[tuple[Node, Operands]] = []
 
     def remember(node: Node, operands: Operands) -> Array:
@@ -139,31 +128,22 @@ def _record(model: onnx.ModelProto, images: Images, design: Design) -> Iterator[
         return accumulate(operands)
 
     executor = Executor(model, design.scheme, accumulate=remember)
-    executor.run(as_feeds(model, images))
-    for node, operands in seen:
-        yield _Layer(node, operands, output_stage(executor.graph, node))
+    feeds = as_feeds(model, images)
+    tensors = {**feeds, **executor.run(feeds, ALL_TENSORS)}
+    graph = executor.graph
+    layers = [_Layer(node, operands, output_stage(graph, node)) for node, operands in seen]
+    return graph, layers, tensors
 
 
-def _write_layer(writer: _Folder, index: int, layer: _Layer, design: Design) -> dict[str, Any]:
+def _write_layer(writer: Folder, index: int, layer: _Layer, design: Design) -> Entry:
     """Constants, data and corner sets of one layer."""
     operands = design.operands(layer.operands)
     stage, geometry = layer.stage, layer.operands.geometry
-    base = f"{index:02d}_{''.join(c if c.isalnum() else '_' for c in layer.node.name).strip('_')}"
-    scale = combined_scale(Scheme.FLOAT64, stage.x_scale, stage.w_scale, stage.y_scale)
-    multiplier = quantize_multiplier(scale, 16 if design.scheme is Scheme.INT16_HALF_UP else 31)
-    bias = np.zeros(operands.channels, np.int64) if operands.bias is None else operands.bias
-    ort = combined_scale(Scheme.ORT_FLOAT32, stage.x_scale, stage.w_scale, stage.y_scale)
-    constants = {
-        "weight": operands.w,
-        "weight_zero_point": operands.w_zero_point,
-        "bias": bias.astype(np.int32),
-        "scale_float32": ort,
-        "multiplier": multiplier.mantissa.astype(np.int32),
-        "shift": multiplier.shift.astype(np.int32),
-    }
+    base = folder_name(index, layer.node.name)
     return {
         "name": layer.node.name,
         "op_type": layer.node.op_type,
+        "folder": base,
         "layout": "(N, K) x (K, M)" if geometry is None else "(N, C, *S) * (M, C/groups, *kernel)",
         "geometry": None if geometry is None else asdict(geometry),
         "depth": operands.depth,
@@ -175,12 +155,32 @@ def _write_layer(writer: _Folder, index: int, layer: _Layer, design: Design) -> 
         "w_scale": stage.w_scale.reshape(-1).astype(float).tolist(),
         "y_scale": float(stage.y_scale),
         "sufficient_bits": sufficient_bits(operands),
-        "constants": {k: writer.write(f"{base}/{k}", v) for k, v in constants.items()},
+        "constants": {
+            k: writer.write(f"{base}/{k}", v)
+            for k, v in _constants(operands, stage, design.scheme).items()
+        },
         "sets": {
             name: _write_set(writer, f"{base}/{name}", replace(operands, x=x), stage, design)
             for name, x in _inputs(layer.operands).items()
         },
     }
+
+
+def _constants(operands: Operands, stage: OutputStage, scheme: Scheme) -> dict[str, Array]:
+    """Weights in two orders; everything else is (M,)."""
+    scale = combined_scale(Scheme.FLOAT64, stage.x_scale, stage.w_scale, stage.y_scale)
+    multiplier = quantize_multiplier(scale, 16 if scheme is Scheme.INT16_HALF_UP else 31)
+    ort = combined_scale(Scheme.ORT_FLOAT32, stage.x_scale, stage.w_scale, stage.y_scale)
+    bias = np.zeros(operands.channels, np.int64) if operands.bias is None else operands.bias
+    each = {
+        "weight_zero_point": operands.w_zero_point,
+        "bias": bias.astype(np.int32),
+        "scale_float32": ort,
+        "multiplier": multiplier.mantissa.astype(np.int32),
+        "shift": multiplier.shift.astype(np.int32),
+    }
+    weights = {"weight": operands.w, "weight_km": k_by_m(operands)}
+    return weights | {name: per_channel(values, operands) for name, values in each.items()}
 
 
 def _inputs(operands: Operands) -> dict[str, Array]:
@@ -204,22 +204,24 @@ def _inputs(operands: Operands) -> dict[str, Array]:
 
 
 def _write_set(
-    writer: _Folder, base: str, operands: Operands, stage: OutputStage, design: Design
-) -> dict[str, Any]:
+    writer: Folder, base: str, operands: Operands, stage: OutputStage, design: Design
+) -> Entry:
     """Input, accumulators and output of one layer for one input."""
     acc = design.accumulate(operands)
     scale = combined_scale(design.scheme, stage.x_scale, stage.w_scale, stage.y_scale)
-    arrays = {
-        "acc_before_bias": design.accumulate(replace(operands, bias=None)),
-        "acc": acc,
+    found = {
+        "acc_before_bias": design.accumulate(replace(operands, bias=None)).astype(np.int32),
+        "acc": acc.astype(np.int32),
         "ofm": requantize(acc, scale, stage.zero_point, stage.dtype, design.scheme),
     }
-    entries = {"ifm": writer.write(f"{base}/ifm", operands.x)}
-    for role, values in arrays.items():
-        shaped = values if operands.geometry is None else np.moveaxis(values, -1, 1)
-        kind = shaped if role == "ofm" else shaped.astype(np.int32)
-        entries[role] = writer.write(f"{base}/{role}", kind)
-    return entries
+    arrays = {"ifm": operands.x, **found}
+    if operands.geometry is not None:
+        last = {"ifm_nhwc": channels_last(operands.x), "ofm_nhwc": found["ofm"]}
+        native = {role: np.moveaxis(values, -1, 1) for role, values in found.items()}
+        arrays = {"ifm": operands.x, **native, **last}
+    if base.endswith("/image"):
+        arrays["stream"] = stream(operands)
+    return {role: writer.write(f"{base}/{role}", values) for role, values in arrays.items()}
 
 
 class Vectors:
@@ -233,6 +235,13 @@ class Vectors:
                 f"vector format {self.manifest.get('format')}",
                 where=str(self.root),
                 allowed=str(FORMAT),
+            )
+        schema = Draft202012Validator(read_json(VECTORS_SCHEMA))
+        fault = best_match(schema.iter_errors(self.manifest))
+        if fault is not None:
+            raise DataError(
+                f"the manifest does not fit its schema: {fault.message[:200]}",
+                where=fault.json_path,
             )
 
     def array(self, entry: Mapping[str, Any]) -> Array:
