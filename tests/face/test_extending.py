@@ -26,7 +26,11 @@ from edgeint8.study.source_hash import PACKAGE, source_closure
 
 PAGE = (ROOT / "docs/extending.md").read_text(encoding="utf-8")
 FILES = dict(re.findall(r"^`(\w+\.\w+)`:\n\n```\w+\n(.*?)```", PAGE, re.DOTALL | re.MULTILINE))
-EXAMPLES = sorted(path.stem for path in (ROOT / "examples").glob("*.py"))
+EXAMPLES = sorted(
+    path.stem
+    for path in (ROOT / "examples").glob("*.py")
+    if path.stem != "replay_cocotb"  # a simulator runs it: tests/rtl/test_examples.py
+)
 
 
 @pytest.fixture
