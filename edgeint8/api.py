@@ -33,12 +33,14 @@ from edgeint8.arch.explore.need import Need
 from edgeint8.arch.explore.recommended import need_columns, recommend, recommended_row
 from edgeint8.arch.machine.hardware import Hardware
 from edgeint8.arch.machine.technology import Technology, load_technology, using
+from edgeint8.arch.network.fusion import fuse
 from edgeint8.arch.network.inputs import find_hardware, preset_names
 from edgeint8.arch.network.layers import Layer
 from edgeint8.arch.network.memory import memory
 from edgeint8.arch.network.totals import batch_of_layers, mac_count, per_image
 from edgeint8.arch.questions.advice import changes
 from edgeint8.arch.questions.summary import network_totals, summary
+from edgeint8.codesign.prices import weight_prices
 from edgeint8.conventions import IMAGES_AT_ONCE, Array, Row
 from edgeint8.errors import ModelError
 from edgeint8.fixed_point.arithmetic.graph import Node
@@ -60,6 +62,7 @@ from edgeint8.inputs import (
     tflite_memory,
 )
 from edgeint8.quant.auto_exclude import IMAGES, settled
+from edgeint8.quant.bits.spend import spend_bits
 from edgeint8.quant.ort.reference import batches
 from edgeint8.quant.prepare.prepare import prepare_model
 from edgeint8.quant.ptq import calibrate_for
@@ -217,6 +220,7 @@ def quantize(
     strategy: str | Mapping[str, Any] | Strategy = "asym_channel_minmax",
     *,
     holdout: Arrays = None,
+    hardware: str | Hardware = "gemmini",
     shape: Shape | None = None,
     **reading: Any,
 ) -> Quantized:
@@ -228,7 +232,10 @@ def quantize(
         ``(asym|sym|pow2)_(channel|tensor)_(minmax|percentile|entropy|mse)``, or options as in a
         study file, or a `Strategy`.
     holdout
-        Inputs by which ``auto_exclude`` chooses; none of those that calibrate or test.
+        Inputs, none of them among `calibration`, that choose the bits of every layer where
+        `weight_bits` is a budget, and the nodes that ``auto_exclude`` keeps float.
+    hardware
+        The machine that prices an `energy_share`.
     reading
         ``constants`` and ``batch_axis``, as for `layers`; the arrays have samples first.
     """
@@ -242,11 +249,20 @@ def quantize(
         )
     inputs = arrays_of(model, calibration, "calibration", chosen.calibration_samples)
     ranges = calibrate_for(model, inputs, chosen)
-    if holdout is not None:
-        judged = arrays_of(model, holdout, "holdout", IMAGES)
-        chosen = settled(model, ranges, chosen, (judged, None))
-    learned = chosen.rounding == "learned"
     images = arrays_of(model, calibration, "calibration", chosen.images_learned)
+    if chosen.auto_exclude or chosen.unspent is not None:
+        if holdout is None:
+            raise ModelError(
+                "nothing to choose by", where="holdout", allowed="arrays or an NPZ file"
+            )
+        judged = arrays_of(model, holdout, "holdout")
+        if chosen.unspent is not None:
+            found = fuse(network_layers(network, shape, **reading))
+            prices = weight_prices(found, _machine(hardware))
+            chosen = chosen.spent(spend_bits(model, ranges, chosen, images, judged, prices).bits)
+        first = {name: array[:IMAGES] for name, array in judged.items()}
+        chosen = settled(model, ranges, chosen, (first, None))
+    learned = chosen.rounding == "learned"
     return Quantized(quantize_model(model, ranges, chosen, images=images if learned else None))
 
 

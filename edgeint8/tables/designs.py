@@ -191,7 +191,7 @@ CODESIGN = Table(
     "d",
     "One row a quantisation choice of a network that the study quantises, priced on one machine. "
     "The base is the recommended strategy with 32-bit sums; every other axis changes one thing in "
-    "it. Prices: equations 39 to 45 of [physical_model.md](physical_model.md).",
+    "it. Prices: equations 39 to 45 and 52 of [physical_model.md](physical_model.md).",
     (
         WORKLOAD,
         text(
@@ -211,7 +211,7 @@ CODESIGN = Table(
             "machine of the study most like the recommended design, with a limited bandwidth if "
             "any has one",
         ),
-        integer("weight_bits", "bits"),
+        integer("weight_bits", "bits", "of the multiplier: where layers differ, of the widest"),
         integer("activation_bits", "bits", "9 where the zero-point is subtracted first"),
         integer("accumulator_bits", "bits"),
         text(
