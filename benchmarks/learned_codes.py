@@ -12,7 +12,7 @@ input that is built and run, and the integers are the executor's as well as ONNX
 
 import argparse
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,7 @@ from edgeint8.quant.ptq import QuantizedModel, calibrate_for, quantize, weight_l
 from edgeint8.quant.strategy import Strategy
 
 IMAGES = 512
-REPLAYED = 100  # test images that the executor computes as well
+REPLAYED = 50  # test images that the executor computes as well
 LEARNED: Mapping[str, Any] = {"rounding": "learned"}
 SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "w6_tensor": {"weight_bits": 6, "per_channel": False},
@@ -55,10 +55,11 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-def strategies() -> Iterator[Strategy]:
-    """Nearest codes and learned ones of every setting; a bound has learned ones only."""
-    for name, options in SETTINGS.items():
-        if "accumulator_bits" not in options:
+def strategies(names: Sequence[str], nearest: bool) -> Iterator[Strategy]:
+    """Learned codes of every setting, and nearest ones where wanted and no bound forbids them."""
+    for name in names:
+        options = SETTINGS[name]
+        if nearest and "accumulator_bits" not in options:
             yield Strategy(name, **options)
         yield Strategy(name, **options, **LEARNED)
 
@@ -126,19 +127,19 @@ class Judge:
         }
 
 
-def measured(judge: Judge, model: onnx.ModelProto, seen: Samples, draws: int) -> Iterator[Any]:
-    """A row for every strategy and draw; ranges are observed once a draw."""
+def measured(
+    judge: Judge, model: onnx.ModelProto, seen: Samples, names: Sequence[str], draws: int
+) -> Iterator[Any]:
+    """A row for every setting and draw; ranges are observed once a draw, nearest codes once."""
     sets = calibration_draws(len(seen), IMAGES, seed=0, draws=draws)
     for draw, chosen in enumerate(sets):
         images = seen.rows(chosen).inputs
         calibration = calibrate_for(model, images, Strategy("ranges"))
-        for strategy in strategies():
+        for strategy in strategies(names, nearest=draw == 0):
             start = time.process_time()
             quantized = quantize(model, calibration, strategy, images=images)
             row = judge.row(quantized, draw, time.process_time() - start)
-            print(
-                *(f"{value:.4g}" if isinstance(value, float) else value for value in row.values())
-            )
+            print(*(f"{v:.4g}" if isinstance(v, float) else v for v in row.values()), flush=True)
             yield row
 
 
@@ -147,6 +148,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--dataset", type=Path, required=True)
     parser.add_argument("networks", type=Path, nargs="+")
+    parser.add_argument("--settings", nargs="+", choices=SETTINGS, default=list(SETTINGS))
     parser.add_argument("--draws", type=int, default=DRAWS)
     parser.add_argument("--images", type=int, help="of the test split; all by default")
     parser.add_argument("--output", type=Path, default=Path("results/benchmarks/learned_codes.csv"))
@@ -157,8 +159,10 @@ def main() -> None:
     rows = []
     for path in options.networks:
         model = prepare_model(onnx.load(path))
-        rows += measured(Judge(path.parent.name, model, test), model, seen, options.draws)
-        keep(options.output, rows, found)
+        judge = Judge(path.parent.name, model, test)
+        for row in measured(judge, model, seen, options.settings, options.draws):
+            rows.append(row)
+            keep(options.output, rows, found)  # a run that is broken off leaves what it measured
 
 
 if __name__ == "__main__":
