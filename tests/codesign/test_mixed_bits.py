@@ -96,5 +96,5 @@ def test_the_public_call_spends_energy_on_a_machine(tmp_path) -> None:
     assert sum(dict(wide.strategy.layer_bits).values()) > sum(bits.values())
     with pytest.raises(ConfigError, match=r"a budget of 0\.1 of the cost of 8 bits"):
         e8.quantize(path, seen, {"weight_bits": {"energy_share": 0.1}}, holdout=judged)
-    with pytest.raises(ModelError, match="nothing to choose bits by @ holdout"):
+    with pytest.raises(ModelError, match="nothing to choose by @ holdout"):
         e8.quantize(path, seen, Strategy("s", weight_bits=Budget(mean=4)))

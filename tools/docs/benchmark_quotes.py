@@ -4,7 +4,7 @@ The files are written by benchmarks/*.py with ``--output`` and stand in docs/dat
 tables are called ``benchmark_<name>`` here, and ``benchmark_runs`` is made of their JSON files.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -13,9 +13,10 @@ from edgeint8.files import read_json
 from edgeint8.report.markdown import Tables, percent, table
 from edgeint8.tables.files import read_table
 
+LEARNED = ("learned_codes", "learned_codes_resnet8")
 KEPT = (
     *("golden", "golden_mobilenet", "scalesim", "quantize_sweep", "explore", "peers"),
-    *("workflow_cost", "machine_laws", "runtimes"),
+    *("workflow_cost", "machine_laws", "runtimes", *LEARNED),
 )
 SLOWEST = 5  # cases in which the replica gains least
 RUNNERS = {
@@ -155,6 +156,49 @@ def machine_laws(tables: Tables) -> str:
     return table(frame, headings)
 
 
+def learned_codes(tables: Tables) -> str:
+    """Learned codes over their calibration draws, beside the nearest codes of the first one."""
+    names = [f"benchmark_{name}" for name in LEARNED]
+    rows = pd.concat([tables[name] for name in names if name in tables])
+    frame = pd.DataFrame(_learned_rows(rows))
+    return table(frame, {name: name for name in frame})
+
+
+def _learned_rows(rows: pd.DataFrame) -> Iterator[dict[str, str]]:
+    """One line a (network, setting); differences to FP32 in percentage points, paired."""
+    for (network, setting), group in rows.groupby(["network", "setting"], sort=False):
+        learned = group[group["rounding"] == "learned"]
+        nearest = group[group["rounding"] == "nearest"]
+        delta, decibel = 100 * learned["accuracy_delta"], learned["sqnr_db"]
+        yield {
+            "network": network,
+            "FP32": percent(learned["accuracy_fp32"].iloc[0], 2),
+            "setting": setting,
+            "nearest": "".join(f"{100 * value:+.2f}" for value in nearest["accuracy_delta"]),
+            "learned, over the draws": f"{delta.min():+.2f} to {delta.max():+.2f}",
+            "lowest end of an interval": f"{100 * learned['delta_low'].min():+.2f}",
+            "non-inferior": f"{learned['non_inferior'].sum()} of {len(learned)}",
+            "SQNR nearest": "".join(f"{value:.1f}" for value in nearest["sqnr_db"]),
+            "SQNR learned": f"{decibel.min():.1f} to {decibel.max():.1f}",
+            "bits of sums, proven": str(learned["bits_guaranteed"].max()),
+            "CPU s": f"{learned['time_cpu_s'].median():.1f}",
+        }
+
+
+def learned_codes_witness(tables: Tables) -> str:
+    """What was compared, and that stated widths are reached and never passed."""
+    names = [f"benchmark_{name}" for name in LEARNED]
+    rows = pd.concat([tables[name] for name in names if name in tables])
+    different, elements = int(rows["mismatches"].sum()), int(rows["compared_elements"].sum())
+    reached = int((rows["bits_vertex"] == rows["bits_guaranteed"]).sum())
+    found = "none differs" if not different else f"{different:,} differ"
+    return (
+        f"In {len(rows)} networks the executor computed {elements:,} elements as well as ONNX "
+        f"Runtime: {found}. In {reached} of them the input that is built to reach the proven "
+        "width of the sums, bias included, does."
+    )
+
+
 def workflow_cost(tables: Tables) -> str:
     """What planning and running a large study costs beside its jobs."""
     cases = tables["benchmark_workflow_cost"].set_index("case")
@@ -177,5 +221,6 @@ QUOTES: dict[str, Callable[[Tables], str]] = {
     for function in (
         *(benchmark_runs, executor_speed, replica_speed, replica_slowest),
         *(sweep_speed, explore_speed, workflow_cost, machine_laws),
+        *(learned_codes, learned_codes_witness),
     )
 }

@@ -72,7 +72,9 @@ def learned_table(learning: pd.DataFrame, quantization: pd.DataFrame) -> str:
         lines.append(
             {
                 "strategy": f"`{strategy}`",
-                "bits": int(rows["weight_bits"].max()),
+                "bits": " to ".join(
+                    str(b) for b in sorted({*rows["weight_bits"].agg(["min", "max"])})
+                ),
                 "before": f"{rows['error_before'].mean():.1e}",
                 "after": f"{rows['error_after'].mean():.1e}",
                 "changed": percent(rows["codes_changed"].sum() / codes),

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from edgeint8.conventions import ACCURACY_MARGIN, LEAST_DB
-from edgeint8.report.document import learned
+from edgeint8.report.document import layer_bits, learned
 from edgeint8.report.figures.style import data_source
 from edgeint8.report.findings import layer_sensitivity, strategy_effects
 from edgeint8.report.findings.answers import on_the_test_split
@@ -16,6 +16,7 @@ LINKS = (
     "recommendation",
     "low_sqnr",
     "draws",
+    "bits",
     "learning",
     "ablation",
     "sensitivity",
@@ -47,6 +48,7 @@ def section(tables: Tables) -> str:
                 for part in _bullets(name, strategy_effects.reasons(tables, name))
             ),
             *learned.section(tables),
+            *layer_bits.section(tables),
             *_distributions(tables),
             *_layers(tables, workloads),
             *_latency(frame),
