@@ -16,7 +16,7 @@ import yaml
 from published_check import HARDWARE, Check
 from published_chips import nvdla, nvdla_second_memory, tpu_v1
 from published_eyeriss import eyeriss
-from published_tools import one_layer, scale_sim_v3
+from published_tools import one_layer, scale_sim_v3, vela
 
 from edgeint8.arch.machine.hardware import PORTS, load_preset
 from edgeint8.files import write_csv
@@ -31,6 +31,7 @@ def checks() -> list[Check]:
         *eyeriss(),
         *scale_sim_v3(),
         *one_layer(),
+        *vela(),
     ]
 
 

@@ -1,6 +1,7 @@
-"""Published figures of other tools: the SCALE-Sim v3 paper, and one layer in five tools."""
+"""Published figures of other tools: the SCALE-Sim v3 paper, one layer in five tools, Vela."""
 
 from dataclasses import replace
+from pathlib import Path
 
 from published_check import Check, network, preset
 
@@ -11,6 +12,7 @@ from edgeint8.arch.machine.hardware import Hardware
 from edgeint8.arch.network.layers import Layer, LayerShape
 from edgeint8.dataflow import Dataflow
 from edgeint8.scale_sim.dse import replica_cycles
+from edgeint8.tables.files import read_table
 
 _WS_OS: tuple[Dataflow, Dataflow] = ("ws", "os")
 
@@ -151,3 +153,18 @@ def _square(dataflow: Dataflow, size: int, bandwidth_bpc: int | None = None) -> 
     return Hardware(
         dataflow, size, size, 256, 256, 256, bandwidth_bpc, shared_bus=True, name="square"
     )
+
+
+# ---------------------------------------------------------------- networks through Vela
+
+
+VELA = Path(__file__).parents[1] / "docs/data/benchmarks/vela.csv"
+
+
+def vela() -> list[Check]:
+    """The rows that benchmarks/vela.py keeps: Vela is no part of this environment."""
+    found = []
+    for row in read_table(VELA).itertuples():
+        words = (row.source, row.quantity, row.unit, row.conditions)
+        found.append(Check(*words, row.published, row.ours, row.why))
+    return found

@@ -258,6 +258,7 @@ rule architecture_table:
 rule validation_table:
     input:
         programs=[str(path) for path in PUBLISHED],
+        vela=str(ROOT / "docs/data/benchmarks/vela.csv"),
         topologies=sorted(str(path) for path in TOPOLOGIES.glob("*.csv")),
         presets=[str(path) for path in PRESETS.values()],
     output:
