@@ -16,7 +16,7 @@ from edgeint8.tables.files import read_table
 LEARNED = ("learned_codes", "learned_codes_resnet8")
 KEPT = (
     *("golden", "golden_mobilenet", "scalesim", "quantize_sweep", "explore", "peers"),
-    *("workflow_cost", "machine_laws", "runtimes", "vela", *LEARNED),
+    *("workflow_cost", "machine_laws", "runtimes", "runtime_speed", "vela", *LEARNED),
 )
 SLOWEST = 5  # cases in which the replica gains least
 RUNNERS = {
