@@ -1,9 +1,10 @@
 """What the tests of quantising share."""
 
 import onnx
-from float_networks import images
+from float_networks import classifier, images
 
 from edgeint8.quant.affine import sqnr_db
+from edgeint8.quant.calibrate.calibration import Calibration
 from edgeint8.quant.ptq import (
     QuantizedModel,
     Strategy,
@@ -12,6 +13,14 @@ from edgeint8.quant.ptq import (
     quantize,
     run_onnx,
 )
+
+
+def prepared_classifier() -> onnx.ModelProto:
+    return prepare_model(classifier())
+
+
+def minmax_ranges(network: onnx.ModelProto) -> Calibration:
+    return calibrate(network, images(64), "minmax")
 
 
 def fidelity(model: onnx.ModelProto, quantized: QuantizedModel, count: int = 64) -> float:

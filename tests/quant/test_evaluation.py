@@ -7,7 +7,7 @@ import onnx
 import pytest
 from float_networks import FLAVOURS, NetworkBuilder, classifier, images
 from onnx import helper
-from ptq_networks import fidelity, quantized_by
+from ptq_networks import fidelity, minmax_ranges, prepared_classifier, quantized_by
 
 from edgeint8.errors import DataError, ModelError
 from edgeint8.quant.calibrate.calibration import Calibration
@@ -27,6 +27,9 @@ from edgeint8.quant.ptq import (
     run_onnx,
 )
 from edgeint8.quant.session import cpu_flags, has_exact_u8s8
+
+network = pytest.fixture(scope="module")(prepared_classifier)
+calibration = pytest.fixture(scope="module")(minmax_ranges)
 
 
 def test_dynamic_runs_image_by_image_and_lists_its_float_nodes(network: onnx.ModelProto) -> None:

@@ -6,7 +6,7 @@ import pytest
 from float_networks import FLAVOURS, NetworkBuilder
 from hypothesis import given
 from hypothesis import strategies as st
-from ptq_networks import fidelity, quantized_by
+from ptq_networks import fidelity, minmax_ranges, prepared_classifier, quantized_by
 
 from edgeint8.quant.affine import IntegerGrid, parameters_from_range
 from edgeint8.quant.calibrate.calibration import Calibration
@@ -19,6 +19,9 @@ from edgeint8.quant.ptq import (
     Strategy,
     quantize,
 )
+
+network = pytest.fixture(scope="module")(prepared_classifier)
+calibration = pytest.fixture(scope="module")(minmax_ranges)
 
 
 @given(value=st.floats(1e-30, 1e30))

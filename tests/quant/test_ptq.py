@@ -4,7 +4,7 @@ import numpy as np
 import onnx
 import pytest
 from float_networks import FLAVOURS, NetworkBuilder, images
-from ptq_networks import fidelity
+from ptq_networks import fidelity, minmax_ranges, prepared_classifier
 
 from edgeint8.errors import ConfigError, ModelError
 from edgeint8.quant.affine import IntegerGrid, parameters_from_range
@@ -21,6 +21,9 @@ from edgeint8.quant.ptq import (
     quantize,
     run_onnx,
 )
+
+network = pytest.fixture(scope="module")(prepared_classifier)
+calibration = pytest.fixture(scope="module")(minmax_ranges)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from onnxruntime.quantization import (
     QuantType,
     quantize_static,
 )
-from ptq_networks import fidelity, quantized_by
+from ptq_networks import fidelity, minmax_ranges, prepared_classifier, quantized_by
 
 from edgeint8.errors import ConfigError, ModelError
 from edgeint8.quant.affine import sqnr_db
@@ -34,6 +34,9 @@ from edgeint8.quant.ptq import (
     run_onnx,
 )
 from edgeint8.quant.session import make_session
+
+network = pytest.fixture(scope="module")(prepared_classifier)
+calibration = pytest.fixture(scope="module")(minmax_ranges)
 
 
 class Reader(CalibrationDataReader):
