@@ -24,6 +24,7 @@ from edgeint8.tflite.file.model import Operator, Tensor, TFLiteModel
 from edgeint8.tflite.file.reader import load_tflite
 
 CALIBRATION = 5 * 512  # images: five draws of 512 that do not overlap
+HOLDOUT = 500  # images that bits per layer are chosen by
 FIXED = ("RESHAPE", "SOFTMAX")  # the graph ends in logits, flattened where its mean is taken
 
 
@@ -148,8 +149,10 @@ def main() -> None:
     onnx.save(float_network(load_tflite(options.network)), options.output / "model.onnx")
     seen = load_samples(options.dataset, "calibration").first(CALIBRATION)
     test = load_samples(options.dataset, "test")
-    splits = {"calibration": in_pixels(seen), "test": in_pixels(test)}
-    save_samples(options.output / "data.npz", splits)
+    holdout = load_samples(options.dataset, "holdout").first(HOLDOUT)
+    splits = {"calibration": seen, "holdout": holdout, "test": test}
+    pixels = {name: in_pixels(samples) for name, samples in splits.items()}
+    save_samples(options.output / "data.npz", pixels)
 
 
 if __name__ == "__main__":

@@ -33,15 +33,17 @@ from edgeint8.fixed_point.studies.bit_growth import (
 )
 from edgeint8.models.data.samples import Samples, load_samples
 from edgeint8.quant.affine import signed_width, sqnr_db, sum_reach, with_bias
+from edgeint8.quant.bits.spend import spend_bits
 from edgeint8.quant.calibrate.draws import DRAWS, calibration_draws
 from edgeint8.quant.evidence.evaluation import evaluate
 from edgeint8.quant.evidence.statistics import correct_answers, non_inferiority
+from edgeint8.quant.evidence.table_rows import mean_weight_bits
 from edgeint8.quant.ort.reference import batches
 from edgeint8.quant.prepare.prepare import prepare_model
 from edgeint8.quant.ptq import QuantizedModel, calibrate_for, quantize, weight_levels
-from edgeint8.quant.strategy import Strategy
+from edgeint8.quant.strategy import Budget, Strategy
 
-IMAGES = 512
+IMAGES, HOLDOUT = 512, 500
 REPLAYED = 50  # test images that the executor computes as well
 LEARNED: Mapping[str, Any] = {"rounding": "learned"}
 SETTINGS: Mapping[str, Mapping[str, Any]] = {
@@ -50,6 +52,7 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "w4_tensor": {"weight_bits": 4, "per_channel": False},
     "w4_channel_pow2": {"weight_bits": 4, "power_of_two": True},
     "w3_channel": {"weight_bits": 3},
+    "mean45_channel": {"weight_bits": Budget(mean=4.5)},
     "sum17_channel": {"accumulator_bits": 17, "tile_rows": 16, "tile_bits": 17},
     "sum16_channel": {"accumulator_bits": 16, "tile_rows": 16, "tile_bits": 16},
 }
@@ -115,7 +118,8 @@ class Judge:
             "delta_high": paired.high,
             "non_inferior": paired.holds,
             "sqnr_db": sqnr_db(self._fp32, scores),
-            "weight_levels": min(weight_levels(strategy), 2 ** (strategy.weight_bits - 1) - 1),
+            "weight_levels": min(weight_levels(strategy), 2 ** (strategy.widest_bits - 1) - 1),
+            "mean_weight_bits": mean_weight_bits(quantized),
             "bits_guaranteed": max(width.bits_exact_with_bias for width in widths),
             "bits_tile": max(width.bits_tile for width in widths),
             "bits_vertex": vertex_bits(graph, as_feeds(graph, one)),
@@ -128,15 +132,26 @@ class Judge:
 
 
 def measured(
-    judge: Judge, model: onnx.ModelProto, seen: Samples, names: Sequence[str], draws: int
+    judge: Judge,
+    model: onnx.ModelProto,
+    seen: tuple[Samples, Samples],
+    names: Sequence[str],
+    draws: int,
 ) -> Iterator[Any]:
-    """A row for every setting and draw; ranges are observed once a draw, nearest codes once."""
-    sets = calibration_draws(len(seen), IMAGES, seed=0, draws=draws)
+    """A row for every setting and draw; ranges are observed once a draw, nearest codes once.
+
+    seen: what calibrates and is learned from, and the hold-out that a budget of bits is spent by.
+    """
+    train, holdout = seen
+    sets = calibration_draws(len(train), IMAGES, seed=0, draws=draws)
     for draw, chosen in enumerate(sets):
-        images = seen.rows(chosen).inputs
+        images = train.rows(chosen).inputs
         calibration = calibrate_for(model, images, Strategy("ranges"))
         for strategy in strategies(names, nearest=draw == 0):
             start = time.process_time()
+            if strategy.unspent is not None:
+                found = spend_bits(model, calibration, strategy, images, holdout.inputs)
+                strategy = strategy.spent(found.bits)
             quantized = quantize(model, calibration, strategy, images=images)
             row = judge.row(quantized, draw, time.process_time() - start)
             print(*(f"{v:.4g}" if isinstance(v, float) else v for v in row.values()), flush=True)
@@ -154,7 +169,8 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("results/benchmarks/learned_codes.csv"))
     options = parser.parse_args()
     found = circumstances(f"{IMAGES} images a draw, CPU seconds of quantising on one thread")
-    seen = load_samples(options.dataset, "calibration")
+    holdout = load_samples(options.dataset, "holdout").first(HOLDOUT)
+    seen = load_samples(options.dataset, "calibration"), holdout
     test = load_samples(options.dataset, "test").first(options.images)
     rows = []
     for path in options.networks:

@@ -68,13 +68,11 @@ def learned_table(learning: pd.DataFrame, quantization: pd.DataFrame) -> str:
     lines = []
     for strategy, rows in learning.groupby("strategy", sort=False):
         codes = int((rows["k"] * rows["channels"]).sum())
-        delta = judged["accuracy_delta"].get(strategy)
+        delta, bits = judged["accuracy_delta"].get(strategy), rows["weight_bits"]
         lines.append(
             {
                 "strategy": f"`{strategy}`",
-                "bits": " to ".join(
-                    str(b) for b in sorted({*rows["weight_bits"].agg(["min", "max"])})
-                ),
+                "bits": " to ".join(map(str, sorted({bits.min(), bits.max()}))),
                 "before": f"{rows['error_before'].mean():.1e}",
                 "after": f"{rows['error_after'].mean():.1e}",
                 "changed": percent(rows["codes_changed"].sum() / codes),
