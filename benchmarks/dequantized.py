@@ -64,6 +64,7 @@ class Writer:
             return
         build = {"CONV_2D": self._convolution, "ADD": self._addition}
         build |= {"AVERAGE_POOL_2D": self._mean, "FULLY_CONNECTED": self._dense}
+        build |= {"MEAN": self._mean, "RELU": self._relu}
         if kind not in build:
             raise ModelError(kind, allowed=", ".join([*build, *FIXED]))
         build[kind](operator, before)
@@ -95,11 +96,21 @@ class Writer:
         inputs = [self.names[index] for index in operator.inputs]
         self.nodes.append(helper.make_node("Add", inputs, [output], output))
 
+    def _relu(self, operator: Operator, output: str) -> None:
+        source = self.names[operator.inputs[0]]
+        self.nodes.append(helper.make_node("Relu", [source], [output], output))
+
     def _mean(self, operator: Operator, output: str) -> None:
         """Only over the whole image."""
-        source, size = self.names[operator.inputs[0]], self.source.tensors[operator.inputs[0]].shape
-        if size[1:3] != (operator.options["filter_h"], operator.options["filter_w"]):
-            raise ModelError(f"a pool of {size}", allowed="one window, the whole image")
+        source, tensors = self.names[operator.inputs[0]], self.source.tensors
+        size = tensors[operator.inputs[0]].shape
+        if operator.kind == "MEAN":
+            axes = tensors[operator.inputs[1]].data
+            whole = axes is not None and set(axes.ravel().tolist()) == {1, 2}
+        else:
+            whole = size[1:3] == (operator.options["filter_h"], operator.options["filter_w"])
+        if not whole:
+            raise ModelError(f"{operator.kind} of {size}", allowed="a mean of the whole image")
         mean = f"{output}_mean"
         self.nodes.append(helper.make_node("GlobalAveragePool", [source], [mean], mean))
         self.nodes.append(helper.make_node("Flatten", [mean], [output], output))
