@@ -26,10 +26,10 @@ import onnx
 from edgeint8.conventions import Array
 from edgeint8.quant.calibrate.calibration import Calibration
 from edgeint8.quant.evidence.channels import worst_entry_db
+from edgeint8.quant.evidence.evaluation import split_outputs
 from edgeint8.quant.evidence.metrics import Judged, Metric, value
 from edgeint8.quant.evidence.recommend import ORDER_PRESERVING
 from edgeint8.quant.evidence.sensitivity import layer_groups
-from edgeint8.quant.evidence.table_rows import split_outputs
 from edgeint8.quant.ort.ort_quantizer import QUANTIZABLE, float_only
 from edgeint8.quant.prepare.exclusion import excluded
 from edgeint8.quant.ptq import quantize

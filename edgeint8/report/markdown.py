@@ -1,6 +1,7 @@
 """Small pieces of Markdown."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -60,6 +61,18 @@ def points(share: float) -> str:
     """
     plural = "" if share == 0.01 else "s"
     return f"{100 * share:g} percentage point{plural}"
+
+
+def allowance(row: Mapping[str, Any]) -> str:
+    """What an accumulator may lose, a row of ``accumulator.csv``: of accuracy, or of a metric.
+
+    >>> allowance({"tolerance": 0.01}), allowance({"tolerance": 1.0, "judged_by": "psnr"})
+    ('1 percentage point of accuracy', '1 of psnr')
+    """
+    judged_by = row.get("judged_by")
+    if not isinstance(judged_by, str):
+        return f"{points(float(row['tolerance']))} of accuracy"
+    return f"{float(row['tolerance']):g} of {judged_by}"
 
 
 def percent(share: float, digits: int = 2) -> str:

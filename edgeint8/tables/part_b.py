@@ -99,6 +99,8 @@ QUANTIZATION = Table(
         number("draws_sqnr_db_high", "dB", "most over the draws"),
         number("draws_accuracy_low", "share", "least over the draws"),
         number("draws_accuracy_high", "share", "most over the draws"),
+        number("draws_value_low", "the yardstick's", "least over the draws, `judged_by` there"),
+        number("draws_value_high", "the yardstick's", "most over the draws"),
         text("float_node_names", "separated by blanks"),
         integer("images", "", "size of the test split"),
         DATA_SOURCE,
@@ -242,7 +244,14 @@ DRAWS = Table(
         number("sqnr_db", "dB"),
         number("accuracy", "share"),
     ),
-    (DATA_SOURCE,),
+    (
+        DATA_SOURCE,
+        text(
+            "judged_by",
+            "the metric, or `worst channel`, as in `recommendation.csv`; empty: accuracy",
+        ),
+        number("value", "the yardstick's", "of `judged_by`"),
+    ),
     needs="calibrated",
 )
 
@@ -260,6 +269,11 @@ SENSITIVITY = Table(
     ),
     (
         number("noise", "", "error power over signal power, 10^(-SQNR/10)"),
+        text(
+            "judged_by",
+            "the metric, or `worst channel`, as in `recommendation.csv`; empty: accuracy",
+        ),
+        number("value", "the yardstick's", "of `judged_by`"),
         integer("images", "", "judged on"),
         DATA_SOURCE,
     ),
@@ -274,17 +288,24 @@ MIXED_PRECISION = Table(
     (
         WORKLOAD,
         STRATEGY,
-        text("measure", "of the loss: `accuracy` where McNemar's test resolves it, else `noise`"),
+        text(
+            "measure",
+            "of the loss: `metric` where its paired bootstrap shows one, `accuracy` where "
+            "McNemar's test does, else `noise`",
+        ),
         text("float_layers", "names separated by blanks"),
         integer("float_layer_count"),
-        number("loss_before", "share or power ratio", "with all layers quantised"),
-        number("loss_after", "share or power ratio", "with these in float"),
+        number("loss_before", "of the measure", "with all layers quantised"),
+        number("loss_after", "of the measure", "with these in float"),
     ),
     (
         number("sqnr_db_before", "dB"),
         number("sqnr_db_after", "dB"),
         number("accuracy_drop_before", "share"),
         number("accuracy_drop_after", "share"),
+        text("judged_by", "as in `sensitivity.csv`"),
+        number("value_before", "the yardstick's"),
+        number("value_after", "the yardstick's"),
         integer("networks_tried"),
         flag("exhaustive", "every smaller set was among them"),
         integer("images", "", "judged on"),

@@ -106,8 +106,9 @@ ACCUMULATOR = Table(
         ),
     ),
     (
-        number("tolerance", "share", "accuracy that an accumulator may lose"),
+        number("tolerance", "share", "of accuracy, or of `judged_by`, that may be lost"),
         integer("overflow_images", "", "images of the overflow study"),
+        text("judged_by", "as in `overflow.csv`"),
         DATA_SOURCE,
     ),
     needs="static",
@@ -134,6 +135,13 @@ OVERFLOW = Table(
         number("clamps_per_image"),
         integer("tile_rows", "", "height of the array, for `saturate_tile`"),
         integer("sufficient_bits", "bits", "no policy acts from here on"),
+        text(
+            "judged_by",
+            "the metric, or `worst channel`: against FP32, or exact sums where that is not known; "
+            "empty: accuracy",
+        ),
+        number("value", "the yardstick's", "of `judged_by`"),
+        number("margin", "the yardstick's", "what may be lost of it"),
         DATA_SOURCE,
     ),
     needs="detail",

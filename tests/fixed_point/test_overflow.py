@@ -10,6 +10,7 @@ from test_kernels import convolutions
 from edgeint8.errors import ModelError
 from edgeint8.fixed_point.arithmetic.kernels import accumulate, int8_conv1d_reference
 from edgeint8.fixed_point.arithmetic.operands import Operands
+from edgeint8.fixed_point.executor import Executor
 from edgeint8.fixed_point.studies import overflow
 from edgeint8.fixed_point.studies.overflow import Limits, Policy
 
@@ -120,10 +121,14 @@ def test_clamps_are_the_hardware_cost():
 IMAGES = np.array([[[0, 100, 50, 3], [0, 0, 60, 1]], [[1, 1, 1, 120], [0, 0, 0, 0]]], np.float32)
 
 
+def answers(model, batch):
+    return overflow.predictions(overflow.outputs_of(Executor(model), model, IMAGES, batch))
+
+
 def test_rows_of_a_whole_network():
     """Accumulators by hand, per image: 4; x0 - 2 x1 + 4 per column; 4 (x in half units)."""
     limits = Limits(8, Policy.WRAP)
-    exact = overflow.predictions(overflow.Executor(small_network()), small_network(), IMAGES, 1)
+    exact = answers(small_network(), 1)
     row = overflow.overflow_row(small_network(), IMAGES, np.array([1, 4]), limits, exact, batch=1)
     # image 0: 4 | 4, 204, 100-240+4=-136, 6 ; image 1: 4 | 6, 6, 6, 244  -- small_network pads 1
     exact_acc = np.array([[4, 4, 204, -136, 6], [4, 6, 6, 6, 244]])
@@ -145,7 +150,7 @@ def test_rows_cover_every_width_and_policy():
 def test_rows_that_were_not_run_equal_rows_that_were():
     """From the sufficient width on, one run stands for all; here each is run after all."""
     model, bits = small_network(), range(8, 16)
-    exact = overflow.predictions(overflow.Executor(model), model, IMAGES, 2)
+    exact = answers(model, 2)
     for row in overflow.overflow_rows(model, IMAGES, None, bits, tile_rows=1):
         limits = Limits(row.accumulator_bits, Policy(row.policy), 1)
         assert row == overflow.overflow_row(model, IMAGES, None, limits, exact)
@@ -159,6 +164,37 @@ def test_breaking_points():
 
     rows = [row(16, 0.1), row(17, 0.895), row(18, 0.2), row(19, 0.9), row(20, 0.9)]
     assert overflow.breaking_points(rows) == {"wrap": 19}
+
+
+def test_a_yardstick_takes_the_place_of_accuracy():
+    """Decisions stay right at every width; the yardstick falls by 2 below 20 bits, 1 is allowed."""
+
+    def row(bits, value):
+        return overflow.OverflowRow(
+            *(bits, "wrap", 9, 1.0, 0.0, 0, 0.0, 1.0, 0, 16, 20), "psnr", value, 1.0
+        )
+
+    rows = [row(18, 38.0), row(19, 38.0), row(20, 39.5), row(21, 40.0)]
+    assert overflow.breaking_points(rows) == {"wrap": 20}
+    empty = overflow.OverflowRow(
+        8, "wrap", 9, 0.5, 0.0, 0, 0.0, 1.0, 0, 16, 20, *[float("nan")] * 3
+    )
+    assert (empty.quality, empty.allowed(0.01)) == (0.5, 0.01), "as a table gives it"
+
+
+def test_what_judges_sees_the_outputs_of_every_width():
+    """The sum of all outputs: with 8 bits and wraparound it is another one, with 12 it is exact."""
+    model = small_network()
+
+    def total(outputs):
+        return float(sum(v.sum() for v in outputs.values()))
+
+    judge = overflow.Judge("sum", total, 2.0)
+    rows = overflow.overflow_rows(model, IMAGES, None, (8, 12), (Policy.WRAP,), judge=judge)
+    whole = total(overflow.outputs_of(Executor(model), model, IMAGES, 2))
+    assert [row.accumulator_bits for row in rows] == [8, 12]
+    assert rows[0].value != rows[1].value == whole
+    assert {(row.judged_by, row.margin) for row in rows} == {("sum", 2.0)}
 
 
 def test_no_images_is_an_error():

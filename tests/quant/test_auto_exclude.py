@@ -51,9 +51,10 @@ def chosen(model, strategy=CHOOSING, judged=None, yardstick=None):
     return calibration, settled(model, calibration, strategy, judged, yardstick)
 
 
-def worst_channel(model, graph, inputs):
+def worst_channel(model, graph, inputs, axis=1):
     """SQNR of the worst of the channels that are not always 0, written anew."""
-    want, found = (next(iter(evaluate(g, inputs).values())) for g in (model, graph))
+    both = (next(iter(evaluate(g, inputs).values())) for g in (model, graph))
+    want, found = (np.swapaxes(outputs, 1, axis) for outputs in both)
     live = [c for c in range(want.shape[1]) if want[:, c].any()]
     return min(sqnr_db(want[:, c], found[:, c]) for c in live)
 

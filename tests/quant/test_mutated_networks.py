@@ -16,7 +16,8 @@ from edgeint8.fixed_point.studies.overflow import overflow_rows
 from edgeint8.fixed_point.studies.rounding_study import requantize_rows
 from edgeint8.fixed_point.vectors.vectors import write_vectors
 from edgeint8.models.data.own_data import InputSpec, batch_of, random_data
-from edgeint8.quant.evidence.table_rows import evidence_rows, quantization_facts, split_logits
+from edgeint8.quant.evidence.evaluation import split_logits
+from edgeint8.quant.evidence.table_rows import evidence_rows, quantization_facts
 from edgeint8.quant.ort.reference import batches
 from edgeint8.quant.prequantized.own_network import (
     check_runs,

@@ -104,6 +104,8 @@ rule overflow_study:
         extensions=EXTENSIONS,
         dataset=dataset_of,
         model=f"{STRATEGY}/executable.onnx",
+        fp32=lambda wildcards: float_logits(wildcards.workload),
+        metric=lambda wildcards: metric_files(wildcards.workload),
     output:
         table=f"{STRATEGY}/overflow.csv",
     log:
@@ -117,6 +119,7 @@ rule overflow_study:
         mem_mb=growing(2000),
     params:
         code=code("overflow"),
+        metric=lambda wildcards: metric_of(wildcards.workload),
         options=STUDY.overflow,
     script:
         "../scripts/overflow.py"

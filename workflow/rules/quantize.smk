@@ -350,6 +350,7 @@ rule calibration_draws:
             workload=wildcards.workload,
             strategy=strategies_of(wildcards.workload, BUDGETS),
         ),
+        metric=lambda wildcards: metric_files(wildcards.workload),
     output:
         table=f"{NETWORK}/draws.csv",
     log:
@@ -363,6 +364,7 @@ rule calibration_draws:
         mem_mb=growing(3000),
     params:
         code=code("draws"),
+        metric=lambda wildcards: metric_of(wildcards.workload),
         seed=STUDY.seed,
         strategies=static_options,
         budgets=lambda wildcards: strategies_of(wildcards.workload, BUDGETS),
@@ -434,6 +436,7 @@ rule sensitivity_study:
         dataset=dataset_of,
         model=f"{NETWORK}/model.onnx",
         facts=f"{STRATEGY}/quantize.json",
+        metric=lambda wildcards: metric_files(wildcards.workload),
         calibration=calibration_of,
         bits=bits_of,
         codes=lambda wildcards: (f"{STRATEGY}/codes.npz" if wildcards.strategy in LEARNED else []),
@@ -451,6 +454,7 @@ rule sensitivity_study:
         mem_mb=growing(3000),
     params:
         code=code("sensitivity"),
+        metric=lambda wildcards: metric_of(wildcards.workload),
         strategy=lambda wildcards: STUDY.strategies[wildcards.strategy],
         images=STUDY.sensitivity["images"],
     script:

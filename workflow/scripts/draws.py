@@ -9,6 +9,8 @@ from edgeint8.files import absence, read_json, write_csv
 from edgeint8.models.data.samples import load_samples
 from edgeint8.quant.bits.files import with_bits
 from edgeint8.quant.evidence.draw_study import draw_rows
+from edgeint8.quant.evidence.evaluation import split_outputs
+from edgeint8.quant.evidence.metrics import Judged, scorer
 from edgeint8.quant.ptq import Strategy, prepare_model
 from edgeint8.study.job import job
 
@@ -19,8 +21,11 @@ with job(snakemake):
     usable = {name: read_json(path) for name, path in facts if absence(path) is None}
     judged = load_samples(snakemake.input.dataset, "holdout").first(options["images"])
     bits = dict(zip(snakemake.params.budgets, snakemake.input.bits, strict=True))
+    model = prepare_model(onnx.load(snakemake.input.model))
+    reference = split_outputs(model, judged.inputs)
+    fp32 = Judged(reference, reference, judged.inputs, judged.truth)
     rows = draw_rows(
-        prepare_model(onnx.load(snakemake.input.model)),
+        model,
         load_samples(snakemake.input.dataset, "calibration").inputs,
         (judged.inputs, judged.labels),
         [
@@ -30,6 +35,7 @@ with job(snakemake):
         snakemake.params.seed,
         options["count"],
         batch=judged.batch or 1,
+        scorer=scorer(snakemake.params.metric, fp32, random=judged.is_random),
     )
     key = {"workload": snakemake.wildcards.workload}
     source = {"data_source": judged.source}

@@ -11,8 +11,7 @@ from edgeint8.tables.files import by_key, concatenate
 def draws_of(strategy: str) -> Row:
     """Spread of a strategy over its calibration draws; nothing for those without."""
     mine = [row for row in concatenate(snakemake.input.draws) if row["strategy"] == strategy]
-    columns = ([row[name] for row in mine] for name in ("sqnr_db", "accuracy"))
-    return table_rows.spread_columns(*columns) if mine else {}
+    return table_rows.spread_columns(mine) if mine else {}
 
 
 with job(snakemake):

@@ -7,11 +7,12 @@ recommend none; strategies that cannot be applied to the network are no candidat
 from edgeint8.errors import ModelError
 from edgeint8.files import absence, read_json, write_csv
 from edgeint8.models.data.samples import load_samples
+from edgeint8.quant.evidence.channels import are_scores
 from edgeint8.quant.evidence.metrics import Judged, metric
 from edgeint8.quant.evidence.order import spreads
 from edgeint8.quant.evidence.ranking import ranked_rows
 from edgeint8.quant.evidence.recommend import HardwareCost
-from edgeint8.quant.evidence.table_rows import are_scores, load_outputs, recommendation_rows
+from edgeint8.quant.evidence.table_rows import load_outputs, recommendation_rows
 from edgeint8.study.job import job
 from edgeint8.tables.files import read_table
 

@@ -5,6 +5,8 @@ import onnx
 from edgeint8.files import read_json, write_csv
 from edgeint8.models.data.samples import load_samples
 from edgeint8.quant.bits.files import with_bits
+from edgeint8.quant.evidence.evaluation import split_outputs
+from edgeint8.quant.evidence.metrics import Judged, scorer
 from edgeint8.quant.evidence.sensitivity import SensitivityStudy
 from edgeint8.quant.evidence.table_rows import mixed_precision_row, sensitivity_rows
 from edgeint8.quant.learn.codes import load_codes
@@ -15,6 +17,8 @@ with job(snakemake):
     judged = load_samples(snakemake.input.dataset, "holdout").first(snakemake.params.images)
     model = prepare_model(onnx.load(snakemake.input.model))
     strategy = Strategy.from_mapping(snakemake.wildcards.strategy, snakemake.params.strategy)
+    reference = split_outputs(model, judged.inputs)
+    fp32 = Judged(reference, reference, judged.inputs, judged.truth)
     study = SensitivityStudy(
         model,
         Calibration.from_json(read_json(snakemake.input.calibration)),
@@ -22,6 +26,7 @@ with job(snakemake):
         judged.inputs,
         judged.labels,
         load_codes(snakemake.input.codes) if snakemake.input.codes else None,
+        scorer(snakemake.params.metric, fp32, random=judged.is_random),
     )
     rows = study.rows()
     key = {name: snakemake.wildcards[name] for name in ("workload", "strategy")}

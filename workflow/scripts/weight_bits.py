@@ -13,7 +13,8 @@ from edgeint8.fixed_point.studies.bit_growth import model_widths
 from edgeint8.fixed_point.studies.recommendation import accumulator_row
 from edgeint8.models.data.samples import load_samples
 from edgeint8.quant.calibrate.draws import calibration_draws
-from edgeint8.quant.evidence.table_rows import evidence_rows, load_logits, split_logits
+from edgeint8.quant.evidence.evaluation import split_logits
+from edgeint8.quant.evidence.table_rows import evidence_rows, load_logits
 from edgeint8.quant.ort.reference import batches
 from edgeint8.quant.ptq import Calibration, Strategy, prepare_model, quantize
 from edgeint8.study.job import job

@@ -9,9 +9,11 @@ join it in the order of K: kernel row, kernel column, channel, the channel faste
     saturate_tile   the array adds `tile_rows` products exactly, a clamp follows each such tile
 """
 
-from collections.abc import Iterable
+import math
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
+from typing import TypeGuard
 
 import numba
 import numpy as np
@@ -161,6 +163,8 @@ class OverflowRow:
     max_error, mean_error : against the exact sum of the same inputs, over all accumulators
     clamps_per_image : clamp operations, the policy's hardware cost
     sufficient_bits : width from which on no input makes any policy act
+    judged_by, value, margin : what judges the network in the place of accuracy, what it gives, and
+        how much of it may be lost
     """
 
     accumulator_bits: int
@@ -174,13 +178,50 @@ class OverflowRow:
     clamps_per_image: int
     tile_rows: int
     sufficient_bits: int
+    judged_by: str | None = None
+    value: float | None = None
+    margin: float | None = None
+
+    @property
+    def quality(self) -> float:
+        """What a narrow accumulator may lose of."""
+        return self.value if _given(self.value) else self.accuracy
+
+    def allowed(self, tolerance: float) -> float:
+        """How much of it may be lost: the yardstick's margin, else `tolerance`."""
+        return self.margin if _given(self.margin) else tolerance
 
 
-def predictions(executor: Executor, model: onnx.ModelProto, images: Images, batch: int) -> Array:
-    """Index of the largest output of every image, (N,)."""
-    name = executor.graph.outputs[0]
-    parts = [executor.run(part)[name] for part in pieces(as_feeds(model, images), batch)]
-    return np.concatenate([part.reshape(len(part), -1).argmax(axis=1) for part in parts])
+def _given(number: float | None) -> TypeGuard[float]:
+    """Whether a cell of a table, or a field, holds a number."""
+    return number is not None and not math.isnan(number)
+
+
+@dataclass(frozen=True)
+class Judge:
+    """What judges outputs by name in the place of accuracy, and how much of it may be lost."""
+
+    name: str
+    value: Callable[[Mapping[str, Array]], float]
+    margin: float
+
+
+def outputs_of(
+    executor: Executor, model: onnx.ModelProto, images: Images, batch: int
+) -> dict[str, Array]:
+    """The first output by name, (N, ...), and all others that have a row an image."""
+    fed = list(pieces(as_feeds(model, images), batch))
+    counts = [len(next(iter(feeds.values()))) for feeds in fed]
+    parts = [executor.run(feeds) for feeds in fed]
+    first, *others = executor.graph.outputs
+    whole = [n for n in others if [np.shape(p[n])[:1] for p in parts] == [(c,) for c in counts]]
+    return {n: np.concatenate([part[n] for part in parts]) for n in (first, *whole)}
+
+
+def predictions(outputs: Mapping[str, Array]) -> Array:
+    """Index of the largest value of the first output of every image, (N,)."""
+    first = next(iter(outputs.values()))
+    return np.asarray(first.reshape(len(first), -1).argmax(axis=1))
 
 
 def overflow_row(
@@ -190,10 +231,12 @@ def overflow_row(
     limits: Limits,
     exact: Array,
     batch: int = IMAGES_AT_ONCE,
+    judge: Judge | None = None,
 ) -> OverflowRow:
     """Run the whole network, each layer fed by the limited layers before it."""
     accumulator = LimitedAccumulator(limits)
-    top1 = predictions(Executor(model, accumulate=accumulator), model, images, batch)
+    outputs = outputs_of(Executor(model, accumulate=accumulator), model, images, batch)
+    top1 = predictions(outputs)
     elements = max(accumulator.elements, 1)
     return OverflowRow(
         accumulator_bits=limits.bits,
@@ -207,6 +250,9 @@ def overflow_row(
         clamps_per_image=accumulator.clamps // len(top1),
         tile_rows=limits.tile_rows,
         sufficient_bits=accumulator.needed_bits,
+        judged_by=judge.name if judge else None,
+        value=judge.value(outputs) if judge else None,
+        margin=judge.margin if judge else None,
     )
 
 
@@ -218,6 +264,7 @@ def overflow_rows(
     policies: Iterable[Policy] = tuple(Policy),
     tile_rows: int = DEFAULT_TILE_ROWS,
     batch: int = IMAGES_AT_ONCE,
+    judge: Judge | None = None,
 ) -> list[OverflowRow]:
     """All rows of one model: every width under every policy, ascending.
 
@@ -225,7 +272,7 @@ def overflow_rows(
     """
     if not len(next(iter(as_feeds(model, images).values()))):
         raise ModelError("overflow study without images", allowed="1 or more")
-    exact = predictions(Executor(model), model, images, batch)
+    exact = predictions(outputs_of(Executor(model), model, images, batch))
     widths, rows = sorted(set(bits), reverse=True), []
     for policy in policies:
         row: OverflowRow | None = None
@@ -233,16 +280,16 @@ def overflow_rows(
         for width in widths:
             if row is None or width < row.sufficient_bits:
                 limits = Limits(width, policy, tile_rows)
-                row = overflow_row(model, images, labels, limits, exact, batch)
+                row = overflow_row(model, images, labels, limits, exact, batch, judge)
             group.append(replace(row, accumulator_bits=width))
         rows += group[::-1]
     return rows
 
 
 def breaking_points(rows: Iterable[OverflowRow], tolerance: float = 0.01) -> dict[str, int]:
-    """Per policy the narrowest width from which on accuracy stays within `tolerance` of the widest.
+    """Per policy the narrowest width from which on quality stays within `tolerance` of the widest.
 
-    One bit less and the policy breaks.
+    One bit less and the policy breaks. What has a margin of its own is held to that.
     """
     result: dict[str, int] = {}
     by_policy: dict[str, list[OverflowRow]] = {}
@@ -251,7 +298,7 @@ def breaking_points(rows: Iterable[OverflowRow], tolerance: float = 0.01) -> dic
     for policy, group in by_policy.items():
         group.sort(key=lambda row: -row.accumulator_bits)
         for row in group:
-            if row.accuracy < group[0].accuracy - tolerance:
+            if row.quality < group[0].quality - row.allowed(tolerance):
                 break
             result[policy] = row.accumulator_bits
     return result

@@ -27,6 +27,7 @@ def accumulator_row(
         "bits_tile_raw_codes": raw.tile,
         "limiting_layer": centred.limiting_layer,
         **{f"narrowest_{policy.value}": narrowest.get(policy.value) for policy in Policy},
-        "tolerance": TOLERANCE,
+        "tolerance": overflow[0].allowed(TOLERANCE) if overflow else TOLERANCE,
         "overflow_images": overflow[0].images if overflow else None,
+        "judged_by": overflow[0].judged_by if overflow else None,
     }

@@ -9,8 +9,9 @@ import onnx
 from numpy.typing import NDArray
 
 from edgeint8.conventions import Row
+from edgeint8.quant.evidence.evaluation import split_logits
 from edgeint8.quant.evidence.statistics import correct_answers, mcnemar
-from edgeint8.quant.evidence.table_rows import evidence_rows, split_logits
+from edgeint8.quant.evidence.table_rows import evidence_rows
 from edgeint8.quant.learn.equalize import equalize
 from edgeint8.quant.learn.learn import Steps, learn_codes
 from edgeint8.quant.prepare.masks import with_clamped

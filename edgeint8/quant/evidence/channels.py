@@ -43,6 +43,11 @@ def channel_columns(
     }
 
 
+def are_scores(output: NDArray[Any]) -> bool:
+    """Whether an output is (N, classes), so that its largest value is a decision."""
+    return output.ndim == 2 and output.shape[1] > 1
+
+
 def worst_entry_db(fp32: NDArray[Any], found: NDArray[Any]) -> float:
     """SQNR of the worst channel, of the whole where it has none."""
     worst = channel_columns(fp32, found)["worst_channel_sqnr_db"]

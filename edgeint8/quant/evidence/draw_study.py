@@ -12,7 +12,8 @@ from edgeint8.quant.affine import sqnr_db
 from edgeint8.quant.calibrate.calibration import Calibration, calibrate_from
 from edgeint8.quant.calibrate.draws import calibration_draws
 from edgeint8.quant.calibrate.histogram import TensorHistogram, observe
-from edgeint8.quant.evidence.evaluation import evaluate
+from edgeint8.quant.evidence.evaluation import split_outputs
+from edgeint8.quant.evidence.metrics import Scorer, judged_columns
 from edgeint8.quant.evidence.statistics import accuracy, correct_answers
 from edgeint8.quant.learn.equalize import equalize
 from edgeint8.quant.prepare.masks import clampable, with_clamped
@@ -28,8 +29,11 @@ def draw_rows(
     seed: int,
     draws: int,
     batch: int = 1,
+    scorer: Scorer | None = None,
 ) -> list[Row]:
     """One row per (strategy, draw): SQNR and accuracy on `judged`, which is (inputs, labels).
+
+    scorer: what judges a network besides, or in the place of accuracy, on the same inputs.
 
     `train` are the images that calibration sets are drawn from, in multiples of `batch`. The images
     of a draw are observed once; every calibration method and strategy reads the same histograms,
@@ -39,7 +43,7 @@ def draw_rows(
     """
     output = model.graph.output[0].name
     inputs, labels = judged
-    reference = evaluate(model, inputs)[output]
+    reference = split_outputs(model, inputs)[output]
     total = len(next(iter(train.values())))
     most = max((s.calibration_samples for s in strategies), default=0)
     draws = draws if -(-most // batch) * batch < total else 1
@@ -72,8 +76,9 @@ def draw_rows(
                 strategy,
                 images=images(strategy.images_learned, draw) if learned else None,
             )
-            logits = evaluate(quantized.executable, inputs, batch=quantized.batch)[output]
-            rows.append(_row(strategy, draw, reference, logits, labels))
+            found = split_outputs(quantized.executable, inputs, quantized.batch)
+            row = _row(strategy, draw, reference, found[output], labels)
+            rows.append(row | judged_columns(scorer, found))
     return rows
 
 

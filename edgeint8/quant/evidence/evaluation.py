@@ -1,7 +1,9 @@
 """Outputs for evaluation: those of the extended level, by the quickest bit-identical route."""
 
 from collections.abc import Mapping
+from typing import Any
 
+import numpy as np
 import onnx
 from numpy.typing import NDArray
 
@@ -22,3 +24,25 @@ def evaluate(
     twin = (unsigned_twin(model) if has_exact_u8s8(cpu_flags()) else None) or model
     level = "extended" if float_nodes(twin) else "all"
     return run_onnx(twin, inputs, batch=batch, optimization=level)
+
+
+def split_logits(
+    model: onnx.ModelProto, inputs: Mapping[str, NDArray[Any]], batch: int = DEFAULT_BATCH
+) -> NDArray[Any]:
+    """The model's first output; scores that came as (N, classes, 1, ...) become (N, classes)."""
+    return split_outputs(model, inputs, batch)[model.graph.output[0].name]
+
+
+def split_outputs(
+    model: onnx.ModelProto, inputs: Mapping[str, NDArray[Any]], batch: int = DEFAULT_BATCH
+) -> dict[str, NDArray[Any]]:
+    """Every output by name, the first one as `split_logits` gives it."""
+    found = evaluate(model, inputs, batch=batch)
+    name = model.graph.output[0].name
+    return found | {name: as_scores(found[name])}
+
+
+def as_scores(first: NDArray[Any]) -> NDArray[Any]:
+    """(N, classes, 1, ...) as (N, classes); anything else as it is."""
+    scores = first.size == np.prod(first.shape[:2])
+    return first.reshape(first.shape[:2]) if scores else first

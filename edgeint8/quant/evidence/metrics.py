@@ -20,9 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from edgeint8.conventions import ACCURACY_MARGIN, Array
+from edgeint8.conventions import ACCURACY_MARGIN, Array, Row
 from edgeint8.errors import DataError, EdgeInt8Error
 from edgeint8.extensions import run_file
+from edgeint8.quant.evidence.channels import are_scores, worst_entry_db
 
 Arrays = Array | Mapping[str, Array]
 CEILING_DB = 100.0
@@ -30,7 +31,9 @@ DRAWS, DRAWS_OF_A_NUMBER = 2000, 200
 CONFIDENCE = 0.95
 MARGINS = {"psnr": 1.0}  # dB; others as of accuracy
 BUILT_IN = ("top1", "cosine", "psnr", "reconstruction_auc")
-AGAINST_FP32 = ("cosine", "psnr")
+WORST_CHANNEL = "worst channel"
+WORST_MARGIN_DB = 1.0
+AGAINST_FP32 = ("cosine", "psnr", WORST_CHANNEL)
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,50 @@ class Metric:
                 allowed=f"({count},): one finite number a sample, or one number",
             )
         return found
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """A metric and what it sees besides the outputs of a network; fp32 has FP32's."""
+
+    metric: Metric
+    fp32: Judged
+
+    def value(self, outputs: Mapping[str, Array]) -> float:
+        """The metric of these outputs."""
+        return value(self.metric.scores(replace(self.fp32, outputs=outputs)))
+
+    def lost(self, outputs: Mapping[str, Array]) -> float:
+        """FP32's value minus theirs; NaN for a metric that gives FP32 none."""
+        if self.metric.against_fp32:
+            return float("nan")
+        return self.value(self.fp32.outputs) - self.value(outputs)
+
+    def is_loss(self, outputs: Mapping[str, Array]) -> bool:
+        """Whether the paired bootstrap shows that something is lost against FP32."""
+        if self.metric.against_fp32:
+            return False
+        return difference(self.metric, replace(self.fp32, outputs=outputs), self.fp32).high < 0
+
+
+def scorer(named: Mapping[str, Any] | None, fp32: Judged, *, random: bool = False) -> Scorer | None:
+    """What judges a network beside SQNR; None where classes do: accuracy, or agreement.
+
+    named: its `metric` (name and margin), which says nothing of random inputs. Without one and
+    without classes it is the SQNR of the worst entry of the first output.
+    """
+    if named and not random:
+        return Scorer(metric(**named), fp32)
+    if are_scores(next(iter(fp32.outputs.values()))):
+        return None
+    return Scorer(Metric(WORST_CHANNEL, _worst_channel, WORST_MARGIN_DB), fp32)
+
+
+def judged_columns(scorer: Scorer | None, outputs: Mapping[str, Array]) -> Row:
+    """``judged_by`` and ``value`` of outputs; both empty where accuracy judges."""
+    if scorer is None:
+        return {"judged_by": None, "value": None}
+    return {"judged_by": scorer.metric.name, "value": scorer.value(outputs)}
 
 
 @dataclass(frozen=True)
@@ -176,6 +223,13 @@ def _cosine(judged: Judged) -> Array:
     same = (one == two).all(axis=1)
     cosines = (one * two).sum(axis=1) / np.where(sizes > 0, sizes, 1.0)
     return np.where(same, 1.0, np.where(sizes > 0, cosines, 0.0))
+
+
+def _worst_channel(judged: Judged) -> Array:
+    """SQNR of the worst entry of the first output, within `CEILING_DB` of 0."""
+    assert judged.fp32 is not None
+    pair = (next(iter(outputs.values())) for outputs in (judged.fp32, judged.outputs))
+    return np.clip(worst_entry_db(*pair), -CEILING_DB, CEILING_DB)
 
 
 def _psnr(judged: Judged) -> Array:

@@ -16,7 +16,14 @@ from typing import Any
 from edgeint8.conventions import Row
 from edgeint8.quant.affine import sqnr_db
 from edgeint8.quant.evidence.channels import worst_entry_db
-from edgeint8.quant.evidence.metrics import Judged, Metric, difference, value
+from edgeint8.quant.evidence.metrics import (
+    WORST_CHANNEL,
+    WORST_MARGIN_DB,
+    Judged,
+    Metric,
+    difference,
+    value,
+)
 from edgeint8.quant.evidence.order import (
     Rival,
     admitted,
@@ -26,9 +33,6 @@ from edgeint8.quant.evidence.order import (
     row_of,
 )
 from edgeint8.quant.evidence.recommend import HardwareCost
-
-WORST_MARGIN_DB = 1.0
-WORST_CHANNEL = "worst channel"
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from edgeint8.errors import DataError, ModelError
 from edgeint8.quant.affine import sqnr_db
 from edgeint8.quant.calibrate.calibration import Calibration
-from edgeint8.quant.evidence.evaluation import evaluate
+from edgeint8.quant.evidence.evaluation import split_outputs
+from edgeint8.quant.evidence.metrics import Scorer, judged_columns
 from edgeint8.quant.evidence.statistics import correct_answers, mcnemar
 from edgeint8.quant.graph import weight_layers
 from edgeint8.quant.learn.codes import LearnedCodes
@@ -29,6 +30,7 @@ from edgeint8.quant.strategy import Strategy
 ACTIVATIONS = ("Relu", "Clip", "LeakyRelu", "Sigmoid")
 ALONE, ALL_BUT = "alone", "all_but"
 SIGNIFICANT = 0.05
+Outputs = Mapping[str, NDArray[np.float32]]
 # Subsets of one size that the mixed-precision search runs at most, the most promising first.
 MAX_TRIES = 12
 
@@ -37,13 +39,16 @@ MAX_TRIES = 12
 class LayerSensitivity:
     """One row: `layer` quantised alone, or all layers but it.
 
-    accuracy_drop: float accuracy minus this network's, NaN without labels.
+    accuracy_drop: float accuracy minus this network's, NaN without labels; judged_by, value: the
+    metric of a network that has one, or that has no classes, and what it gives.
     """
 
     layer: str
     mode: str
     sqnr_db: float
     accuracy_drop: float
+    judged_by: str | None = None
+    value: float | None = None
 
     @property
     def noise(self) -> float:
@@ -59,14 +64,17 @@ class PartlyFloat:
     loss: float
     sqnr_db: float
     accuracy_drop: float
+    judged_by: str | None = None
+    value: float | None = None
 
 
 @dataclass(frozen=True)
 class MixedPrecision:
     """The fewest float layers found that win back half of the loss, and the runs that show it.
 
-    measure: ``accuracy`` or ``noise``; before, after: all layers quantised, and the suggestion;
-    tried: how many networks were run; exhaustive: whether every smaller subset was among them.
+    measure: ``accuracy``, ``metric`` or ``noise``; before, after: all layers quantised, and the
+    suggestion; tried: how many networks were run; exhaustive: whether every smaller subset was
+    among them.
     """
 
     measure: str
@@ -85,7 +93,7 @@ class SensitivityStudy:
     """A float network, one strategy and the images it is judged on; runs partly quantised versions.
 
     inputs: (N, ...); labels: (N,), or None where there is no accuracy; codes: those of a strategy
-    that learned them, which layers keep in every version.
+    that learned them, which layers keep in every version; scorer: of the same images.
     """
 
     def __init__(
@@ -96,15 +104,16 @@ class SensitivityStudy:
         inputs: Mapping[str, NDArray],
         labels: NDArray[np.int64] | None = None,
         codes: LearnedCodes | None = None,
+        scorer: Scorer | None = None,
     ) -> None:
         if strategy.dynamic:
             raise DataError("a dynamic strategy", allowed="static ones: layers have fixed scales")
         self._model, self._calibration, self._strategy = model, calibration, strategy
         self._inputs, self._labels, self._codes = inputs, labels, codes
         self._groups = layer_groups(model)
-        self._output = model.graph.output[0].name
-        self._reference = evaluate(model, inputs)[self._output]
-        self._cache: dict[tuple[str, ...], NDArray[np.float32]] = {}
+        self._scorer, self._output = scorer, model.graph.output[0].name
+        self._reference = split_outputs(model, inputs)[self._output]
+        self._cache: dict[tuple[str, ...], Outputs] = {}
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -112,7 +121,11 @@ class SensitivityStudy:
         return tuple(self._groups)
 
     def logits(self, float_layers: Iterable[str] = ()) -> NDArray[np.float32]:
-        """Scores of the network quantised but for `float_layers`."""
+        """First output of the network quantised but for `float_layers`."""
+        return self.outputs(float_layers)[self._output]
+
+    def outputs(self, float_layers: Iterable[str] = ()) -> Outputs:
+        """Every output of it by name."""
         key = tuple(sorted(float_layers))
         if key not in self._cache:
             exclude = [node for layer in key for node in self._groups[layer]]
@@ -125,13 +138,14 @@ class SensitivityStudy:
         for layer, nodes in self._groups.items():
             alone = self._run(nodes=nodes, exclude=())
             rows.append(self._row(layer, ALONE, alone))
-            rows.append(self._row(layer, ALL_BUT, self.logits([layer])))
+            rows.append(self._row(layer, ALL_BUT, self.outputs([layer])))
         return rows
 
     def suggest(self, rows: Sequence[LayerSensitivity]) -> MixedPrecision:
         """Keep the fewest layers float that win back half of the loss; every answer was run.
 
-        The loss is the accuracy drop where McNemar's mid-p is below `SIGNIFICANT`, else the noise.
+        The loss is that of the metric where its paired bootstrap shows one, without a metric the
+        accuracy drop where McNemar's mid-p is below `SIGNIFICANT`, else the noise.
         Subsets grow one layer at a time; within a size those come first whose layers, quantised
         alone, make the most noise, at most `MAX_TRIES` of them; equal losses fall to less noise.
         Where even all layers in float do not win back half (the noise comes from other operators),
@@ -157,12 +171,15 @@ class SensitivityStudy:
         return MixedPrecision(measure, full, least, tried, exhaustive)
 
     def _result(self, float_layers: tuple[str, ...], measure: str) -> PartlyFloat:
-        logits = self.logits(float_layers)
-        decibel, drop = sqnr_db(self._reference, logits), self._drop(logits)
-        loss = drop if measure == "accuracy" else noise_of(decibel)
-        return PartlyFloat(float_layers, loss, decibel, drop)
+        outputs = self.outputs(float_layers)
+        row = self._row("", "", outputs)
+        loss = row.accuracy_drop if measure == "accuracy" else row.noise
+        if measure == "metric" and self._scorer:
+            loss = self._scorer.lost(outputs)
+        found = (row.sqnr_db, row.accuracy_drop, row.judged_by, row.value)
+        return PartlyFloat(float_layers, loss, *found)
 
-    def _run(self, nodes: Iterable[str] | None, exclude: Iterable[str]) -> NDArray[np.float32]:
+    def _run(self, nodes: Iterable[str] | None, exclude: Iterable[str]) -> Outputs:
         quantized = quantize(
             self._model,
             self._calibration,
@@ -171,10 +188,13 @@ class SensitivityStudy:
             exclude=exclude,
             codes=self._codes,
         )
-        return evaluate(quantized.executable, self._inputs)[self._output]
+        return split_outputs(quantized.executable, self._inputs)
 
-    def _row(self, layer: str, mode: str, logits: NDArray[np.float32]) -> LayerSensitivity:
-        return LayerSensitivity(layer, mode, sqnr_db(self._reference, logits), self._drop(logits))
+    def _row(self, layer: str, mode: str, outputs: Outputs) -> LayerSensitivity:
+        logits = outputs[self._output]
+        decibel, drop = sqnr_db(self._reference, logits), self._drop(logits)
+        judged = judged_columns(self._scorer, outputs)
+        return LayerSensitivity(layer, mode, decibel, drop, **judged)
 
     def _drop(self, logits: NDArray[np.float32]) -> float:
         if self._labels is None:
@@ -184,7 +204,9 @@ class SensitivityStudy:
         return float((before.sum() - after.sum()) / before.size)
 
     def _measure(self) -> str:
-        """Accuracy where the full loss is resolved, noise otherwise."""
+        """The metric or accuracy where the full loss is resolved, noise otherwise."""
+        if self._scorer is not None:
+            return "metric" if self._scorer.is_loss(self.outputs()) else "noise"
         if self._labels is not None:
             before = correct_answers(self._reference, self._labels)
             test = mcnemar(before, correct_answers(self.logits(), self._labels))

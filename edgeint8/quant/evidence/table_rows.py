@@ -1,13 +1,12 @@
 """From logits and studies to the rows of Part B's tables."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
-import onnx
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from edgeint8.conventions import ACCURACY_MARGIN
 from edgeint8.errors import DataError
@@ -15,8 +14,7 @@ from edgeint8.files import atomic_path
 from edgeint8.quant.affine import sqnr_db
 from edgeint8.quant.calibrate.calibration import Calibration
 from edgeint8.quant.calibrate.draws import spread
-from edgeint8.quant.evidence.channels import channel_columns, softmax_kl
-from edgeint8.quant.evidence.evaluation import evaluate
+from edgeint8.quant.evidence.channels import are_scores, channel_columns, softmax_kl
 from edgeint8.quant.evidence.order import row_of
 from edgeint8.quant.evidence.recommend import HardwareCost, candidates, hardware_cost, recommend
 from edgeint8.quant.evidence.sensitivity import LayerSensitivity, MixedPrecision
@@ -31,7 +29,7 @@ from edgeint8.quant.evidence.statistics import (
 from edgeint8.quant.graph import initializer_values
 from edgeint8.quant.learn.integer_nodes import integer_nodes
 from edgeint8.quant.ptq import QuantizedModel
-from edgeint8.quant.session import DEFAULT_BATCH, EXACT_U8S8_FLAGS, cpu_flags
+from edgeint8.quant.session import EXACT_U8S8_FLAGS, cpu_flags
 
 Logits = NDArray[np.float32]
 JUDGED = (
@@ -39,29 +37,6 @@ JUDGED = (
     *("mcnemar_p_fp32", "mcnemar_p_best"),
 )
 PAIRED = ("delta_low", "delta_high", "non_inferior")
-
-
-def split_logits(
-    model: onnx.ModelProto, inputs: Mapping[str, NDArray[Any]], batch: int = DEFAULT_BATCH
-) -> Logits:
-    """The model's first output; scores that came as (N, classes, 1, ...) become (N, classes)."""
-    return split_outputs(model, inputs, batch)[model.graph.output[0].name]
-
-
-def split_outputs(
-    model: onnx.ModelProto, inputs: Mapping[str, NDArray[Any]], batch: int = DEFAULT_BATCH
-) -> dict[str, Logits]:
-    """Every output by name, the first one as `split_logits` gives it."""
-    found = evaluate(model, inputs, batch=batch)
-    name = model.graph.output[0].name
-    first = found[name]
-    scores = first.size == np.prod(first.shape[:2])
-    return found | {name: first.reshape(first.shape[:2]) if scores else first}
-
-
-def are_scores(logits: Logits) -> bool:
-    """Whether an output is (N, classes), so that its largest value is a decision."""
-    return logits.ndim == 2 and logits.shape[1] > 1
 
 
 def save_outputs(path: str | Path, outputs: Mapping[str, Mapping[str, Logits]]) -> None:
@@ -228,17 +203,15 @@ def _paired(
     return rows
 
 
-def spread_columns(sqnr: ArrayLike, accuracies: ArrayLike) -> dict[str, Any]:
-    """Columns on the spread of one strategy over its calibration draws; NaN without labels."""
-    fidelity = spread(sqnr)
-    share = None if np.isnan(np.asarray(accuracies, np.float64)).any() else spread(accuracies)
-    return {
-        "draws": np.size(sqnr),
-        "draws_sqnr_db_low": fidelity.low,
-        "draws_sqnr_db_high": fidelity.high,
-        "draws_accuracy_low": share.low if share else None,
-        "draws_accuracy_high": share.high if share else None,
-    }
+def spread_columns(draws: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Columns on the spread of one strategy over its rows of ``draws.csv``; NaN is no value."""
+    columns: dict[str, Any] = {"draws": len(draws)}
+    for name in ("sqnr_db", "accuracy", "value"):
+        values = np.array([row.get(name, np.nan) for row in draws], np.float64)
+        found = None if np.isnan(values).any() else spread(values)
+        columns[f"draws_{name}_low"] = found.low if found else None
+        columns[f"draws_{name}_high"] = found.high if found else None
+    return columns
 
 
 def recommendation_rows(
@@ -287,6 +260,8 @@ def sensitivity_rows(rows: Iterable[LayerSensitivity]) -> list[dict[str, Any]]:
             "sqnr_db": row.sqnr_db,
             "accuracy_drop": row.accuracy_drop,
             "noise": row.noise,
+            "judged_by": row.judged_by,
+            "value": row.value,
         }
         for row in rows
     ]
@@ -305,6 +280,9 @@ def mixed_precision_row(suggestion: MixedPrecision) -> dict[str, Any]:
         "sqnr_db_after": after.sqnr_db,
         "accuracy_drop_before": before.accuracy_drop,
         "accuracy_drop_after": after.accuracy_drop,
+        "judged_by": before.judged_by,
+        "value_before": before.value,
+        "value_after": after.value,
         "networks_tried": suggestion.tried,
         "exhaustive": suggestion.exhaustive,
     }

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from edgeint8.report.findings.completeness import shown
-from edgeint8.report.markdown import Tables, figure, heading, link, points, table
+from edgeint8.report.markdown import Tables, allowance, figure, heading, link, table
 
 SCHEME_NAMES = {
     "ort_float32": "float32 multiply, ties to even (ONNX Runtime)",
@@ -128,8 +128,8 @@ def overflow_sentences(accumulator: pd.DataFrame) -> list[str]:
             if row[f"narrowest_{policy}"] == row[f"narrowest_{policy}"]
         )
         sentences.append(
-            f"**{row['workload']}**, `{row['strategy']}`: the narrowest accumulators that stay "
-            f"within {points(row['tolerance'])} of the widest: {widths} "
+            f"**{row['workload']}**, `{row['strategy']}`: the narrowest accumulators that lose "
+            f"at most {allowance(row)} against the widest: {widths} "
             f"(n = {int(row['overflow_images']):,}; {int(row['bits_guaranteed'])} bits never "
             "overflow)."
         )

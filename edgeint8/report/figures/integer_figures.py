@@ -15,6 +15,7 @@ from edgeint8.report.figures.style import (
     legend_below,
     new_figure,
     short_name,
+    yardstick,
 )
 from edgeint8.report.markdown import percent
 
@@ -69,10 +70,11 @@ def overflow(table: pd.DataFrame) -> Figure:
         min(2, len(panels)), width=4.6 * min(2, len(panels)), rows=-(-len(panels) // 2)
     )
     for ax, ((workload, strategy), rows) in zip(axes, panels, strict=False):
+        judged_by = yardstick(rows)
         for k, (policy, line) in enumerate(rows.groupby("policy", sort=False)):
             drawn = ax.plot(
                 line["accumulator_bits"],
-                100 * line["accuracy"],
+                line["value"] if judged_by else 100 * line["accuracy"],
                 color=COLOURS[k],
                 marker=MARKERS[k],
                 linestyle=LINES[k],
@@ -82,9 +84,10 @@ def overflow(table: pd.DataFrame) -> Figure:
             points = zip(line["accumulator_bits"], line["accuracy"], strict=True)
             tell(drawn, [f"{policy}, {bits} bits: {percent(share)}" for bits, share in points])
         ax.set_xlabel("accumulator width (bits)")
-        ax.set_ylabel(f"top-1 accuracy (%), n = {rows['images'].iloc[0]:,}")
+        ax.set_ylabel(f"{judged_by or 'top-1 accuracy (%)'}, n = {rows['images'].iloc[0]:,}")
         ax.set_title(f"{workload}, {strategy}\n({data_source(rows)})")
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-        ax.set_ylim(0, 100)
+        if not judged_by:
+            ax.set_ylim(0, 100)
     legend_below(figure, axes[0])
     return figure

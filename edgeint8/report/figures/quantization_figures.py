@@ -9,7 +9,14 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from edgeint8.report.figures.hover import tell
-from edgeint8.report.figures.style import COLOURS, MARKERS, data_source, new_figure, short_name
+from edgeint8.report.figures.style import (
+    COLOURS,
+    MARKERS,
+    data_source,
+    new_figure,
+    short_name,
+    yardstick,
+)
 from edgeint8.report.markdown import percent
 
 NOT_EDGE = "x86, not an edge device"
@@ -143,15 +150,20 @@ def sensitivity_by_layer(sensitivity: pd.DataFrame, mixed_precision: pd.DataFram
         whole = _row_of(mixed_precision, workload, strategy)
         left, right = axes[2 * index : 2 * index + 2]
         _by_layer(left, frame, "sqnr_db", whole.get("sqnr_db_before"), 1)
-        _by_layer(right, frame, "accuracy_drop", whole.get("accuracy_drop_before"), 100)
+        judged_by = yardstick(frame)
+        if judged_by:
+            _by_layer(right, frame, "value", whole.get("value_before"), 1)
+        else:
+            _by_layer(right, frame, "accuracy_drop", whole.get("accuracy_drop_before"), 100)
         right.set_yticklabels([])
         images = int(frame["images"].iloc[0])
         ends = 100 * frame["accuracy_drop"].agg(["min", "max"])
-        if ends.notna().all():  # without labels there is no accuracy to lose
+        if ends.notna().all() and not judged_by:  # without labels there is no accuracy to lose
             right.set_xlim(ends["min"] - 300 / images, ends["max"] + 300 / images)
         left.set_title(f"{workload}, {strategy} ({data_source(frame)})", loc="left")
         left.set_xlabel("SQNR of the logits (dB), more is better")
-        right.set_xlabel(f"accuracy lost (percentage points), n = {images:,} of the hold-out")
+        lost = (judged_by and f"{judged_by}, more is better") or "accuracy lost (percentage points)"
+        right.set_xlabel(f"{lost}, n = {images:,} of the hold-out")
     entries = [_entry(text, colour, marker) for text, colour, marker in MODES.values()]
     whole_line = Line2D([], [], color=COLOURS[7], linestyle="--", label="all layers quantised")
     _legend(figure, [*entries, whole_line])

@@ -10,7 +10,7 @@ from edgeint8.report.findings.completeness import incomplete, reason_for
 from edgeint8.report.findings.effects import of
 from edgeint8.report.findings.recommended_answers import recommendation
 from edgeint8.report.findings.strategy_effects import headline
-from edgeint8.report.markdown import Tables, percent, points
+from edgeint8.report.markdown import Tables, allowance, percent, points
 
 SIGNIFICANCE = 0.05
 FEW_ANSWERS = 5  # a tolerance of fewer answers than this is an indication only
@@ -146,10 +146,11 @@ def accumulator_answer(tables: Tables, workload: str) -> str:
         wrap, clamp = int(seen["narrowest_wrap"]), int(seen["narrowest_saturate_final"])
         text += (
             f" Under `{seen['strategy']}` {int(seen['overflow_images']):,} test images lost at "
-            f"most {points(float(seen['tolerance']))} of accuracy on {wrap} bits with wraparound "
+            f"most {allowance(seen)} on {wrap} bits with wraparound "
             f"and on {clamp} with one clamp at the end"
         )
         few = float(seen["overflow_images"]) * float(seen["tolerance"]) < FEW_ANSWERS
+        few = few and not isinstance(seen.get("judged_by"), str)
         text += ", which so few images only indicate." if few else "."
     return f"{text} Fewer than {int(row['bits_guaranteed'])} bits rest on data, not on a bound."
 

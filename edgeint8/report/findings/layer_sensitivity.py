@@ -106,12 +106,17 @@ def _suggestion(row: Mapping[str, Any], total: int) -> str:
     names = ", ".join(f"`{short_name(name)}`" for name in str(row["float_layers"]).split())
     tried = f"{row['networks_tried']} networks were run"
     tried += ", every smaller set among them" if row["exhaustive"] else ", not every smaller set"
-    measure = "noise power" if row["measure"] == "noise" else "lost accuracy"
+    measures = {"noise": "noise power", "metric": f"lost {row.get('judged_by')}"}
+    measure = measures.get(str(row["measure"]), "lost accuracy")
     if after > before / 2:
         return f"`{strategy}`: no set of float layers wins back half of the {measure} ({tried})."
     lost = [row[f"accuracy_drop_{side}"] for side in ("before", "after")]
     drops = " to ".join(f"{100 * share:.2f}" for share in lost)
     accuracy = "" if pd.isna(lost[0]) else f", accuracy lost from {drops} percentage points"
+    if isinstance(row.get("judged_by"), str):
+        accuracy = (
+            f", {row['judged_by']} from {row['value_before']:.4g} to {row['value_after']:.4g}"
+        )
     return (
         f"`{strategy}`: keeping {names} float ({row['float_layer_count']} of {total} layers) wins "
         f"back {100 * (1 - after / before):.0f} % of the {measure}: SQNR from "
