@@ -57,6 +57,7 @@ __all__ = [
     "run_onnx",
 ]
 
+RUNTIME_LAYOUTS = ("com.microsoft.nchwc", "com.ms.internal.nhwc")  # blocked; channels last
 WIDE_BIAS_BITS = 24  # beyond this a bias is no longer exact in float32: worth a word
 WHY_FULL = {
     "percentile": "nothing lies beyond the cut",
@@ -137,6 +138,7 @@ def quantize(
             where=f"strategy {strategy.name}",
             allowed="bits of every layer, as quant.bits spends them",
         )
+    _refuse_layouts(model)
     model = with_clamped(model, calibration.clamped if calibration else ())
     left = excluded(model, strategy)
     levels = weight_levels(strategy, exact_u8s8)
@@ -162,6 +164,18 @@ def quantize(
     ]
     note = "; ".join(notes)
     return QuantizedModel(strategy, result.model, result.executable, remaining, note, learned)
+
+
+def _refuse_layouts(model: onnx.ModelProto) -> None:
+    """Refuse what ONNX Runtime's quantiser takes for plain nodes, and makes an invalid graph of."""
+    found = [node for node in model.graph.node if node.domain in RUNTIME_LAYOUTS]
+    if found:
+        raise ModelError(
+            f"{len(found)} nodes in ONNX Runtime's own layout ({found[0].domain}, first "
+            f"{found[0].op_type} {found[0].name})",
+            where=f"graph {model.graph.name!r}",
+            allowed="the file from before it was optimised, or as saved at the basic level",
+        )
 
 
 def weight_levels(strategy: Strategy, exact_u8s8: bool | None = None) -> int:

@@ -33,6 +33,29 @@ def stored(**arrays):
     return [numpy_helper.from_array(np.asarray(array), name) for name, array in arrays.items()]
 
 
+def of_highest_level(tmp_path, model):
+    """A network as ONNX Runtime saves it at ORT_ENABLE_ALL."""
+    options = ort.SessionOptions()
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.optimized_model_filepath = str(tmp_path / "all.onnx")
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.qdqisint8allowed", "1")
+    ort.InferenceSession(model.SerializeToString(), options, ["CPUExecutionProvider"])
+    return onnx.load(tmp_path / "all.onnx")
+
+
+@pytest.mark.parametrize("strategy", [Strategy("s"), Strategy("d", dynamic=True)])
+def test_a_float_network_in_a_layout_of_ort_is_refused_by_name(tmp_path, strategy):
+    """Its quantiser takes the blocked convolutions for plain ones and writes an invalid graph."""
+    blocked = of_highest_level(tmp_path, classifier(channels=(16, 16)))
+    if not any(entry.domain == "com.microsoft.nchwc" for entry in blocked.graph.node):
+        pytest.skip("ONNX Runtime has no blocked layout for this processor")
+    prepared, feeds = prepare_model(blocked), images(8)
+    ranges = None if strategy.dynamic else calibrate(prepared, feeds, "minmax")
+    with pytest.raises(ModelError, match=r"own layout \(com\.microsoft\.nchwc, first Conv .*basic"):
+        quantize(prepared, ranges, strategy)
+
+
 @pytest.mark.parametrize("symmetric", [False, True])
 @pytest.mark.parametrize("form", ["qoperator", "qdq"])
 def test_a_file_of_the_highest_level_is_run_as_it_is(tmp_path, form, symmetric):
@@ -40,13 +63,7 @@ def test_a_file_of_the_highest_level_is_run_as_it_is(tmp_path, form, symmetric):
     network, feeds = prepare_model(classifier()), images(20)
     strategy = Strategy("s", symmetric=symmetric, format=form)
     quantized = quantize(network, calibrate(network, feeds, "minmax"), strategy).model
-    options = ort.SessionOptions()
-    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
-    options.optimized_model_filepath = str(tmp_path / "all.onnx")
-    options.log_severity_level = 3
-    options.add_session_config_entry("session.qdqisint8allowed", "1")
-    ort.InferenceSession(quantized.SerializeToString(), options, ["CPUExecutionProvider"])
-    graph, compared = taken(tmp_path, onnx.load(tmp_path / "all.onnx"), feeds)
+    graph, compared = taken(tmp_path, of_highest_level(tmp_path, quantized), feeds)
     assert "QLinearConv" in {entry.op_type for entry in graph.graph.node}
     assert compared.mismatches == 0
 
