@@ -1,6 +1,7 @@
 // The machine of docs/machine.md: DRAM behind one bus, DMA, three SRAMs, a systolic array (FLOW 0:
 // weight-, 1: output-stationary), accumulators, requantisers (SCHEME 0: ONNX Runtime's float32, 1:
-// gemmlowp's, 2 to 4: requant_shift's rules) and a unit for maxima and averages of windows. Layer after layer of a network runs from static programs; only
+// gemmlowp's, 2 to 4: requant_shift's rules) and a unit for maxima and averages of windows and
+// for additions. Layer after layer of a network runs from static programs; only
 // "n done" synchronises transfers and tiles. SUM_BITS is the width of sums; SATURATE clamps each
 // K-tile of R products where it is added (ws), otherwise they wrap.
 module accelerator import machine::*; #(
@@ -61,7 +62,7 @@ module accelerator import machine::*; #(
   always_comb begin
     now = '{layer_word(0), layer_word(1), layer_word(2), layer_word(3), layer_word(4),
       layer_word(5), layer_word(6), layer_word(7), layer_word(8), layer_word(9), layer_word(10),
-      layer_word(11)};
+      layer_word(11), layer_word(12)};
     transfer = '{transfer_word(0), transfer_word(1), transfer_word(2), transfer_word(3),
       transfer_word(4), transfer_word(5), transfer_word(6), transfer_word(7), transfer_word(8),
       transfer_word(9), transfer_word(10)};
@@ -154,7 +155,7 @@ module accelerator import machine::*; #(
   pool #(C) u_pool (clk, restart, now.pool != 0 ? now.tiles : 0, moved, pool_tile, stream_tile,
     pools, pool_first, pool_last, pool_end,
     pool_row, pool_col, pool_kernel_row, pool_kernel_col, pool_channel);
-  always_comb begin  // an average leaves through the requantisers
+  always_comb begin  // averages and sums take the stages behind the array
     averaged = '0;
     averaged.valid = pools && pool_last;
     averaged.last = 1'b1;
@@ -163,6 +164,12 @@ module accelerator import machine::*; #(
     averaged.pixel = pool_row*stream_tile.cols + pool_col;
     averaged.filter = pool_channel;
   end
+
+  function automatic logic signed [8:0] second(input tile_t t, input int y, z, c);
+    logic [7:0] other;
+    other = filters[t.ifmap + y*t.ifmap_row + z*t.ifmap_pixel + c];
+    return now.is_unsigned != 0 ? $signed({1'b0, other}) : $signed({other[7], other});
+  endfunction
 
   // ---- requantisers -----------------------------------------------------------------------------
   logic signed [SUM_BITS-1:0] finished [C];
@@ -179,6 +186,14 @@ module accelerator import machine::*; #(
       requant_shift #(SUM_BITS, SCHEME) u_requant (clk, finished[c], scale[c][30:0], shift[c][5:0],
         10'(now.zero_out), 10'(now.low), 10'(now.high), code[c]);
     end
+  end
+
+  // ---- additions --------------------------------------------------------------------------------
+  logic signed [8:0] add_a [C], add_b [C];
+  logic [7:0] added [C];
+  for (genvar c = 0; c < C; c++) begin : g_add
+    add_ort u_add (clk, add_a[c], add_b[c], now.scale, now.shift, now.offset, 10'(now.low),
+      10'(now.high), added[c]);
   end
 
   // ---- one clock --------------------------------------------------------------------------------
@@ -222,6 +237,10 @@ module accelerator import machine::*; #(
     z = stream_tile.left + pool_col*stream_tile.stride_w + pool_kernel_col*stream_tile.dilation_w;
     for (int c = 0; c < C; c++) if (pool_channel + c < stream_tile.channels) begin
       here = element(stream_tile, y, z, pool_channel + c);
+      if (now.pool == 3) begin
+        add_a[c] <= here;
+        add_b[c] <= second(stream_tile, y, z, pool_channel + c);
+      end
       value = pool_first ? (now.pool == 2 ? 0 : -(1 << 20)) : best[c];
       if (now.pool == 2) value = narrow(longint'(value) + longint'(here));
       else if (y >= 0 && z >= 0 && y < stream_tile.window_h && z < stream_tile.window_w
@@ -231,7 +250,7 @@ module accelerator import machine::*; #(
         finished[c] <= SUM_BITS'(value);
         scale[c] <= now.scale;
         shift[c] <= now.shift[7:0];
-      end else if (pool_last) sums[stream_tile.sums
+      end else if (pool_last && now.pool == 1) sums[stream_tile.sums
         + (pool_row*stream_tile.cols + pool_col)*stream_tile.sum_pixel + pool_channel + c] = value;
     end
   endtask
@@ -247,7 +266,8 @@ module accelerator import machine::*; #(
       // finished codes return to the sums' place
       if (tags[4].valid && tags[4].last && code_tile.last != 0)
         for (int c = 0; c < C; c++) if (tags[4].filter + c < code_tile.filters)
-          sums[code_tile.sums + tags[4].pixel*code_tile.sum_pixel + tags[4].filter + c] = int'(code[c]);
+          sums[code_tile.sums + tags[4].pixel*code_tile.sum_pixel + tags[4].filter + c]
+            = int'({24'd0, now.pool == 3 ? added[c] : code[c]});
       tiles_done <= tiles_done + 32'(tags[4].tile_end) + 32'(pool_end && now.pool == 1);
       folds_done <= folds_done + 32'(tags[4].fold_end);
       // accumulate
@@ -263,7 +283,7 @@ module accelerator import machine::*; #(
         shift[c] <= constants[CONSTANT*channel + CONSTANT - 1];
       end
     end
-    tags[1] <= restart ? '0 : now.pool == 2 ? averaged : out;
+    tags[1] <= restart ? '0 : now.pool >= 2 ? averaged : out;
     tags[2] <= restart ? '0 : tags[1];
     tags[3] <= restart ? '0 : tags[2];
     tags[4] <= restart ? '0 : tags[3];

@@ -15,10 +15,11 @@ package machine;
     int ifmap, ifmap_row, ifmap_pixel, filter, filter_row, sums, sum_pixel, first, last, constants;
   } tile_t;
 
-  // pool: 0 is an array layer, 1 a max-pool, 2 an average, which has one scale for all channels.
+  // pool: 0 is an array layer, 1 a max-pool, 2 an average, which has one scale for all channels, 3 an
+  // addition: scales of both operands and the offset.
   typedef struct packed {
     int transfers, tiles, first_transfer, first_tile, zero_in, zero_out, low, high, is_unsigned, pool;
-    int scale, shift;
+    int scale, shift, offset;
   } layer_t;
 
   // valid: sums to keep; first: start from the bias; last: requantise; fold_end, tile_end: the fold

@@ -55,7 +55,10 @@ Words = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Bases:
-    """DRAM addresses of a layer's input, weights, constants, output, and spilled sums."""
+    """DRAM addresses of a layer's input, weights, constants, output, and spilled sums.
+
+    An addition has its second tensor where others have weights.
+    """
 
     ifmap: int
     weights: int
@@ -161,8 +164,8 @@ class Addresses:
             kind = int(transfer[KIND])
             words[at, 0], words[at, 1] = kind, transfer[WAIT_TILES]
             words[at, 2:11] = (
-                self._input(transfer)
-                if kind == IFMAP
+                self._input(transfer, self.bases.ifmap if kind == IFMAP else self.bases.weights)
+                if kind == IFMAP or (kind == FILTER and not self.nest.weighted)
                 else self._output(transfer)
                 if kind == OFMAP
                 else self._straight(transfer, kind)
@@ -189,7 +192,7 @@ class Addresses:
         sram, _ = self._sums(slot, p, m, filters)
         return self.bases.spills + 4 * place, 1, 1, bytes_, 0, 0, sram, 0, 0
 
-    def _input(self, transfer: Counts) -> tuple[int, ...]:
+    def _input(self, transfer: Counts, tensor: int) -> tuple[int, ...]:
         nest, loops, pitch = self.nest, self.loops, self.nest.input_pitch
         run, p, c, slot = (int(transfer[k]) for k in (T_RUN, T_P, T_C, SLOT))
         row, col = divmod(p, len(nest.cols))
@@ -200,7 +203,7 @@ class Addresses:
         base, row_pitch, pixel_pitch, top, left = self._ifmap(slot, p, c, channels)
         sram = base + (y - top) * row_pitch + (z - left) * pixel_pitch
         first = run * nest.channels + c * nest.tile_c
-        dram = self.bases.ifmap + (y * loops.input_w + z) * pitch + first
+        dram = tensor + (y * loops.input_w + z) * pitch + first
         shape = _pieces(height, width, channels, loops.input_w, pitch)
         return dram, *shape, loops.input_w * pitch, pitch, sram, row_pitch, pixel_pitch
 

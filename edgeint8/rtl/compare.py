@@ -12,7 +12,8 @@ from edgeint8.conventions import Array
 from edgeint8.fixed_point.arithmetic.requantize import Scheme
 from edgeint8.fixed_point.executor import Images, as_feeds, pieces
 from edgeint8.rtl.image import Image, image_of, tiling
-from edgeint8.rtl.network import RtlLayer, as_nhwc, rtl_layers
+from edgeint8.rtl.layer import RtlLayer, as_nhwc
+from edgeint8.rtl.network import rtl_layers
 from edgeint8.rtl.simulator import Simulated, build, outputs, simulate
 
 

@@ -1,5 +1,6 @@
 """A network's DRAM image and programs for one machine, and its time by the recurrence."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,14 +16,24 @@ from edgeint8.arch.cost.machine.program import (
     run,
 )
 from edgeint8.arch.cost.machine.search import Cuts, best_tile, cut, searched_tiles
-from edgeint8.arch.cost.machine.walk import AVERAGE, POOL, TILE, WHOLE, Nest
+from edgeint8.arch.cost.machine.walk import (
+    AVERAGE,
+    FILTER,
+    IFMAP,
+    KIND,
+    POOL,
+    TILE,
+    WAIT_INPUTS,
+    WHOLE,
+    Nest,
+)
 from edgeint8.arch.cost.physical import DEFAULT, storage_of
 from edgeint8.arch.machine.hardware import Hardware
 from edgeint8.conventions import Array
 from edgeint8.errors import HardwareError
 from edgeint8.fixed_point.arithmetic.requantize import Scheme, code_range
 from edgeint8.rtl.addresses import LAYER_WORDS, Addresses, Bases, Words
-from edgeint8.rtl.network import RtlLayer, as_nhwc
+from edgeint8.rtl.layer import RtlLayer, Unit, as_nhwc
 
 CONSTANT_BYTES = {scheme: 8 if scheme is Scheme.ORT_FLOAT32 else 9 for scheme in Scheme}
 """Bias of four bytes; a float32 scale, or a multiplier of four bytes and a shift."""
@@ -61,7 +72,7 @@ def tiling(
 def _pool_tiling(layer: RtlLayer, hardware: Hardware, dram: Dram) -> tuple[Nest, Run]:
     """Rows of all channels at a time; the number of rows that takes least."""
     loops, storage = layer.loops, storage_of(hardware, DEFAULT)
-    flow = AVERAGE if layer.is_average else POOL
+    flow = POOL if layer.unit is Unit.MAXIMUM else AVERAGE
     engine = engine_of(hardware, dram)._replace(dataflow=flow, pipelined=True)
     best: tuple[Nest, Run] | None = None
     for height in sorted({int(h) for h in searched_tiles(loops).tile_h}, reverse=True):
@@ -82,9 +93,11 @@ def _pool_tiling(layer: RtlLayer, hardware: Hardware, dram: Dram) -> tuple[Nest,
         )
         held = Addresses(loops, nest, _EMPTY, _NOWHERE, 0).slot_sizes
         slots = nest.slots
-        if held[0] * slots[0] > storage.ifmap_bytes or 4 * held[2] * slots[2] > storage.ofmap_bytes:
+        operands = min(storage.ifmap_bytes, storage.filter_bytes if layer.second else sys.maxsize)
+        if held[0] * slots[0] > operands or 4 * held[2] * slots[2] > storage.ofmap_bytes:
             continue
-        found = run(program_of(nest), engine)
+        program = program_of(nest)
+        found = run(with_second(program) if layer.second else program, engine)
         if best is None or found.cycles < best[1].cycles:
             best = nest, found
     if best is None:
@@ -94,6 +107,17 @@ def _pool_tiling(layer: RtlLayer, hardware: Hardware, dram: Dram) -> tuple[Nest,
             allowed="more SRAM",
         )
     return best
+
+
+def with_second(program: Program) -> Program:
+    """Each input is followed by the same block of a second tensor, as what weights would be."""
+    inputs = program.transfers[:, KIND] == IFMAP
+    transfers = np.repeat(program.transfers, 1 + inputs, axis=0)
+    transfers[np.flatnonzero(inputs) + np.cumsum(inputs)[inputs], KIND] = FILTER
+    tiles = program.tiles.copy()
+    before = np.concatenate([[0], np.cumsum(inputs)])
+    tiles[:, WAIT_INPUTS] += before[tiles[:, WAIT_INPUTS]]
+    return Program(transfers, tiles)
 
 
 _NOWHERE = Bases(0, 0, 0, 0, 0)
@@ -119,7 +143,11 @@ def image_of(
         shape = (loops.output_h, loops.output_w, loops.filters * layer.groups)
         bases = Bases(
             places[layer.source],
-            0 if layer.weights is None else memory.put(stored_weights(layer, nest)),
+            places[layer.second]
+            if layer.second
+            else 0
+            if layer.weights is None
+            else memory.put(stored_weights(layer, nest)),
             0 if layer.is_pool else memory.put(constants_of(layer, scheme)),
             memory.room(int(np.prod(shape))),
             memory.room(4 * int(np.prod(shape))),
@@ -199,9 +227,8 @@ def _head(layer: RtlLayer, program: Program, transfers: int, tiles: int) -> list
             low,
             high,
             int(layer.dtype == np.uint8),
-            1 + layer.is_average if layer.is_pool else 0,
+            int(layer.unit),
         ),
+        *layer.constants,
     ]
-    if layer.is_average and layer.rescale is not None:
-        words += [int(layer.rescale.factor.view("<i4")[0]), int(layer.rescale.shift[0])]
     return words + [0] * (LAYER_WORDS - len(words))

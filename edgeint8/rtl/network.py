@@ -5,7 +5,6 @@ Dequantize at the output are the host's. docs/rtl.md.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import onnx
@@ -13,88 +12,17 @@ import onnx
 from edgeint8.arch.cost.loops import Loops
 from edgeint8.conventions import Array
 from edgeint8.errors import ModelError
-from edgeint8.fixed_point.arithmetic.geometry import ConvGeometry
-from edgeint8.fixed_point.arithmetic.graph import Graph, Node
+from edgeint8.fixed_point.arithmetic.graph import Node
 from edgeint8.fixed_point.arithmetic.kernels import accumulate
 from edgeint8.fixed_point.arithmetic.layers import OutputStage, has_output_stage, output_stage
 from edgeint8.fixed_point.arithmetic.operands import Operands
-from edgeint8.fixed_point.arithmetic.requantize import Scheme, combined_scale, quantize_multiplier
+from edgeint8.fixed_point.arithmetic.requantize import Scheme, combined_scale
 from edgeint8.fixed_point.executor import ALL_TENSORS, Executor
+from edgeint8.rtl.layer import SCHEMES, RtlLayer, as_nhwc, rescale_of, window_loops
+from edgeint8.rtl.pools import AVERAGES, addition, average, max_pool
 
 SAME_ELEMENTS = frozenset({"Flatten", "Reshape", "Squeeze", "Unsqueeze", "Identity"})
 HOST = frozenset({"QuantizeLinear", "DequantizeLinear"})
-AVERAGES = frozenset({"QLinearGlobalAveragePool", "QLinearAveragePool"})
-SCHEMES = tuple(scheme for scheme in Scheme if scheme is not Scheme.FLOAT64)
-"""What has a requantiser in RTL: a float64 product has none."""
-
-
-@dataclass(frozen=True)
-class Rescale:
-    """S of equation (1) as the requantiser reads it, (channels,).
-
-    `factor` holds the bits of a float32 for ONNX Runtime's rule, else multipliers; int32.
-    """
-
-    factor: Array
-    shift: Array
-
-
-def rescale_of(scheme: Scheme, scale: Array, channels: int) -> Rescale:
-    """`scale` is of `combined_scale`, one number or (channels,)."""
-    real = np.broadcast_to(np.asarray(scale).reshape(-1), (channels,))
-    if scheme is Scheme.ORT_FLOAT32:
-        bits = np.ascontiguousarray(real, np.float32).view(np.int32)
-        return Rescale(bits, np.zeros(channels, np.int64))
-    if scheme is Scheme.POWER_OF_TWO:
-        shift = -np.rint(np.log2(real.astype(np.float64))).astype(np.int64)
-        left = np.maximum(-shift, 0)
-        return Rescale((1 << left).astype(np.int32), np.clip(shift, 0, 62))
-    found = quantize_multiplier(real, 16 if scheme is Scheme.INT16_HALF_UP else 31)
-    return Rescale(found.mantissa.astype(np.int32), found.shift)
-
-
-@dataclass(frozen=True)
-class RtlLayer:
-    """One layer of the machine.
-
-    `loops` are those of one group. Codes are NHWC: `weights` (groups, K, M) with K in the order
-    kernel row, kernel column, channel; a pool has none. `source` and `result` name tensors of the
-    graph; constants are one a filter of all
-    groups.
-    """
-
-    name: str
-    loops: Loops
-    groups: int
-    source: str
-    result: str
-    zero_in: int
-    zero_out: int
-    dtype: np.dtype
-    weights: Array | None = None
-    bias: Array | None = None
-    rescale: Rescale | None = None
-
-    @property
-    def is_pool(self) -> bool:
-        """Not on the array."""
-        return self.weights is None
-
-    @property
-    def is_average(self) -> bool:
-        """A pool that sums and requantises, with one scale; the other takes the largest."""
-        return self.is_pool and self.rescale is not None
-
-
-def as_nhwc(codes: Array) -> Array:
-    """(C, *S) as (H, W, C); a vector is one pixel, one spatial axis has height 1."""
-    if codes.ndim == 1:
-        return codes[None, None, :]
-    if codes.ndim == 2:
-        return codes.T[None]
-    if codes.ndim != 3:
-        raise ModelError(f"a tensor of shape {codes.shape}", allowed="(C), (C, L) or (C, H, W)")
-    return codes.transpose(1, 2, 0)
 
 
 def rtl_layers(
@@ -122,19 +50,21 @@ def rtl_layers(
         if node.op_type in SAME_ELEMENTS:
             origin[node.outputs[0]] = origin.get(node.inputs[0], node.inputs[0])
         elif node.op_type == "MaxPool":
-            layers.append(_pool(node, tensors))
+            layers.append(max_pool(node, tensors))
+        elif node.op_type == "QLinearAdd":
+            layers.append(addition(executor.graph, node, tensors))
         elif node.name in met and has_output_stage(node):
             source = origin.get(node.inputs[0], node.inputs[0])
             stage = output_stage(executor.graph, node)
             layers.append(_array_layer(node, met[node.name], stage, scheme, source, tensors))
         elif node.op_type in AVERAGES:
-            layers.append(_average(executor.graph, node, scheme, tensors))
+            layers.append(average(executor.graph, node, scheme, tensors))
         elif node.op_type not in HOST:
             raise ModelError(
                 f"{node.op_type} is not in the machine",
                 where=f"node {node.name}",
-                allowed="QLinearConv, QGemm, QLinearMatMul, MaxPool, averages over whole images, "
-                "and Quantize and Dequantize",
+                allowed="QLinearConv, QGemm, QLinearMatMul, MaxPool, QLinearAdd, means over "
+                "images, and Quantize and Dequantize",
             )
     _check_chain(layers)
     return tuple(layers), tensors
@@ -145,43 +75,13 @@ def _check_chain(layers: list[RtlLayer]) -> None:
         raise ModelError("no layer runs in integers", allowed="at least one")
     made = {layers[0].source, *(layer.result for layer in layers)}
     for layer in layers:
-        if layer.source not in made:
-            raise ModelError(
-                f"{layer.source} is made outside the machine",
-                where=layer.name,
-                allowed="an integer graph without float nodes",
-            )
-
-
-def _loops(geometry: ConvGeometry, x: Array, y: Array, groups: int) -> Loops:
-    """Loops of one group of a window operator on one image, (C, *S) both."""
-    (input_h, input_w, channels), (output_h, output_w, filters) = as_nhwc(x).shape, as_nhwc(y).shape
-    both = (1,) if x.ndim == 2 else ()
-    none = (0,) if x.ndim == 2 else ()
-    kernel_h, kernel_w = both + geometry.kernel
-    stride_h, stride_w = both + geometry.strides
-    dilation_h, dilation_w = both + geometry.dilations
-    top, left = none + geometry.pads_begin
-    channels, filters = channels // groups, filters // groups
-    return Loops(
-        output_h,
-        output_w,
-        channels,
-        filters,
-        kernel_h,
-        kernel_w,
-        stride_h,
-        stride_w,
-        input_h,
-        input_w,
-        top,
-        left,
-        input_h * input_w * channels,
-        kernel_h * kernel_w * channels * filters,
-        output_h * output_w * filters,
-        dilation_h=dilation_h,
-        dilation_w=dilation_w,
-    )
+        for source in filter(None, (layer.source, layer.second)):
+            if source not in made:
+                raise ModelError(
+                    f"{source} is made outside the machine",
+                    where=layer.name,
+                    allowed="an integer graph without float nodes",
+                )
 
 
 def _array_layer(
@@ -206,7 +106,7 @@ def _array_layer(
         groups = 1
     else:
         groups = operands.geometry.groups
-        loops = _loops(operands.geometry, x, y, groups)
+        loops = window_loops(operands.geometry, x, y, groups)
         w = operands.w.reshape(groups, loops.filters, loops.channels, -1)  # (G, M, C, R S)
         weights = w.transpose(0, 3, 2, 1).reshape(groups, -1, loops.filters)
     bias = operands.bias if operands.bias is not None else np.zeros(operands.channels, np.int64)
@@ -232,44 +132,3 @@ def _as_stored(weights: Array, source: Array) -> Array:
         return weights
     order = as_nhwc(np.arange(source.size).reshape(source.shape)).reshape(-1)
     return weights[order]
-
-
-def _pool(node: Node, tensors: Mapping[str, Array]) -> RtlLayer:
-    x, y = tensors[node.inputs[0]][0], tensors[node.outputs[0]][0]
-    if x.dtype not in (np.int8, np.uint8):
-        raise ModelError(f"MaxPool of {x.dtype}", where=node.name, allowed="int8 or uint8")
-    geometry = ConvGeometry.from_attributes(
-        node.attributes, node.attributes["kernel_shape"], x.shape[1:]
-    )
-    loops = _loops(geometry, x, y, 1)
-    return RtlLayer(
-        node.name, loops, 1, node.inputs[0], node.outputs[0], 0, 0, x.dtype
-    )  # fmt: skip
-
-
-def _average(graph: Graph, node: Node, scheme: Scheme, tensors: Mapping[str, Array]) -> RtlLayer:
-    """A mean over the whole image: a sum of codes minus zero-points, requantised."""
-    x, y = tensors[node.inputs[0]][0], tensors[node.outputs[0]][0]
-    spatial = x.shape[1:]
-    whole = tuple(node.attribute("kernel_shape", spatial)) == spatial
-    if not whole or any(node.attribute("pads", (0,))) or node.attribute("channels_last", 0):
-        raise ModelError(
-            "an average of windows is in float32 in ONNX Runtime",
-            where=f"node {node.name}",
-            allowed="averages over whole images, channels first",
-        )
-    x_scale, x_zero, y_scale, y_zero = (graph.constants[n].reshape(()) for n in node.inputs[1:5])
-    count = np.float32(np.prod(spatial))
-    scale = np.asarray(x_scale / np.float32(y_scale * count), np.float32)
-    geometry = ConvGeometry.from_attributes({}, spatial, spatial)
-    return RtlLayer(
-        node.name,
-        _loops(geometry, x, y, 1),
-        1,
-        node.inputs[0],
-        node.outputs[0],
-        int(x_zero),
-        int(y_zero),
-        x.dtype,
-        rescale=rescale_of(scheme, scale, 1),
-    )

@@ -20,7 +20,7 @@ from edgeint8.errors import HardwareError, ModelError
 from edgeint8.fixed_point.arithmetic.requantize import Scheme
 from edgeint8.fixed_point.executor import Images, as_feeds
 from edgeint8.rtl.compare import LayerCheck, run_network
-from edgeint8.rtl.network import RtlLayer
+from edgeint8.rtl.layer import RtlLayer, Unit
 from edgeint8.scale_sim.account.account import layer_accounts
 from edgeint8.scale_sim.account.account_cycles import CYCLE_TERMS
 
@@ -36,6 +36,9 @@ def as_arch_layer(layer: RtlLayer) -> Layer:
     """The layer as the cost model knows it."""
     loops, groups = layer.loops, layer.groups
     moved = (loops.ifmap_elements * groups, 0, loops.ofmap_elements * groups)
+    if layer.unit is Unit.ADDITION:
+        both = (2 * moved[0], *moved[1:])
+        return Layer(layer.name, "elementwise", None, 1, *both, layer.name, "an addition")
     if layer.is_pool:
         return Layer(layer.name, "pool", None, 1, *moved, layer.name, "a pool")
     shape = LayerShape.from_output(

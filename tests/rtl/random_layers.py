@@ -7,7 +7,7 @@ from edgeint8.fixed_point.arithmetic.geometry import ConvGeometry
 from edgeint8.fixed_point.arithmetic.kernels import accumulate
 from edgeint8.fixed_point.arithmetic.operands import Operands
 from edgeint8.fixed_point.arithmetic.requantize import Scheme, requantize
-from edgeint8.rtl.network import RtlLayer, as_nhwc, rescale_of
+from edgeint8.rtl.layer import RtlLayer, as_nhwc, rescale_of
 
 Array = np.ndarray
 

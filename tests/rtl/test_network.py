@@ -22,7 +22,8 @@ from edgeint8.fixed_point.arithmetic.requantize import Scheme
 from edgeint8.rtl import simulator
 from edgeint8.rtl.compare import check_layers, first_mismatch, run_network
 from edgeint8.rtl.image import CONSTANT_BYTES, image_of
-from edgeint8.rtl.network import SCHEMES, rtl_layers
+from edgeint8.rtl.layer import SCHEMES
+from edgeint8.rtl.network import rtl_layers
 from edgeint8.rtl.rows import BOUND, MACHINE, SCALESIM, as_arch_layer, below_the_machine, rtl_rows
 from edgeint8.rtl.simulator import build, outputs, parameters, simulate
 from edgeint8.scale_sim.account.account_bytes import byte_rungs

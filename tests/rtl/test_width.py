@@ -19,7 +19,8 @@ from edgeint8.fixed_point.studies.overflow import Limits, Policy
 from edgeint8.quant.affine import signed_width, sum_reach, with_bias
 from edgeint8.rtl.compare import check_layers
 from edgeint8.rtl.image import image_of, tiling
-from edgeint8.rtl.network import RtlLayer, rescale_of, rtl_layers
+from edgeint8.rtl.layer import RtlLayer, rescale_of
+from edgeint8.rtl.network import rtl_layers
 from edgeint8.rtl.simulator import Built, build, outputs, simulate
 
 SMALL = Hardware("ws", 4, 2, 8, 8, 8, 1, pipelined_folds=True, name="ws_narrow")
