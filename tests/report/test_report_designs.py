@@ -2,7 +2,7 @@
 
 import numpy as np
 import pandas as pd
-from part_d_tables import FRONT, LARGE, SMALL, band, design, energy, machine, recommended
+from part_d_tables import FRONT, LARGE, SMALL, band, design, energy, machine, recommended, tables
 
 from edgeint8.report.document import part_d
 from edgeint8.report.findings import (
@@ -87,6 +87,18 @@ def test_the_draws_of_a_need_are_told_from_the_table():
     assert "`a` wins 50.0 % of 1,000 draws between 17 designs" in said
     assert "30.0 % go to `c`; 20.0 % go to `b`. Alone dethrone it: DRAM high." in said
     assert said.endswith("The nearest flip: DRAM at 1.25 times mid.")
+
+
+def test_a_space_without_a_design_that_will_do_says_so():
+    rows = band().assign(workload="net")
+    found = tables(pareto=FRONT, band=rows.to_dict("records"))
+    assert "**No design is recommended**: none of those to be had" in part_d.design_section(
+        found, "net"
+    )[0]  # fmt: skip
+    empty = tables(pareto=FRONT, band=rows.assign(front=0).to_dict("records"))
+    assert "none holds every layer within the limits" in part_d.design_section(empty, "net")[0]
+    some = tables(pareto=FRONT, band=rows.to_dict("records"), best=[recommended("a", 1, 110)])
+    assert "No design" not in part_d.design_section(some, "net")[0]
 
 
 def test_the_machine_for_a_suite_is_told_from_the_table():

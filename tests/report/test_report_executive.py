@@ -128,6 +128,14 @@ def test_other_data_give_another_answer(question):
     assert before[question] and after[question] != before[question]
 
 
+def test_a_deadline_says_watts_while_it_runs_and_while_it_waits():
+    tables = study(power=300.0)
+    best = tables["best"].assign(rate=float("nan"), deadline_ms=20.0, objective="deadline")
+    best = best.assign(model_ms=1.5, idle_power_mw=6.86, area_mm2=0.25)
+    said = answers_of(tables | {"best": best})["at the rate needed (45 nm)"]
+    assert said == "within 20 ms: 1.5 ms at 300 mW, then 6.86 mW idle, 0.25 mm²"
+
+
 def test_what_a_study_does_not_ask_is_left_out():
     alone = with_absent({"baseline": one("baseline", accuracy=0.8, data_source="generated")})
     assert list(answers_of(alone)) == ["accuracy in FP32 (data)"]

@@ -20,11 +20,16 @@ class Ran(Protocol):
     """A design that was run on the machine, and what of it is to be small."""
 
     @property
-    def number(self) -> int: ...
+    def number(self) -> int:
+        """Its number in the space."""
+
     @property
-    def hardware(self) -> Hardware: ...
+    def hardware(self) -> Hardware:
+        """The machine."""
+
     @property
-    def figure(self) -> int: ...
+    def figure(self) -> int:
+        """What is to be small."""
 
 
 Design = TypeVar("Design", bound=Ran)

@@ -258,7 +258,7 @@ def design_section(tables: Tables, workload: str) -> list[str]:
         return [_list(workload, [f"Nothing is recommended: the totals are {lacks}."])]
     pareto, best, band = (rows_of(tables, name, workload) for name in ("pareto", "best", "band"))
     sentences = [
-        *recommended_answers.recommendation(best),
+        *(recommended_answers.recommendation(best) or recommended_answers.nothing_meets(band)),
         *recommended_answers.scale_sim_choice(best),
         *recommended_answers.over_the_band(band),
         *design_answers.front_size(pareto),

@@ -180,7 +180,15 @@ def _at_its_rate(say: Say, tables: Tables, workload: str) -> str:
     if pd.isna(first["rate"]):
         if pd.isna(first["deadline_ms"]):
             return say("none: by energy times delay")
-        return say("within {deadline:g} ms", deadline=first["deadline_ms"])
+        return say(
+            "within {deadline:g} ms: {ms:.3g} ms at {power:,.3g} mW, then {idle:,.3g} mW idle, "
+            "{area:.2f} mm²",
+            deadline=first["deadline_ms"],
+            ms=first["model_ms"],
+            power=first["power_mw"],
+            idle=first["idle_power_mw"],
+            area=first["area_mm2"],
+        )
     return say(
         "{rate:g} a second, {power:,.3g} mW, {busy:.2g} % of its multipliers, {area:.2f} mm²",
         rate=first["rate"],

@@ -41,6 +41,20 @@ def recommendation(best: pd.DataFrame) -> list[str]:
     return [" ".join([*sentences, _more_bandwidth(first)])]
 
 
+def nothing_meets(band: pd.DataFrame) -> list[str]:
+    """Why no design is recommended of a space that was walked; rows of ``band.csv``."""
+    rows = band[band["level"] == "mid"] if len(band) else band
+    if rows.empty:
+        return []
+    if not rows["front"].iloc[0]:
+        return ["**No design is recommended**: none holds every layer within the limits."]
+    return [
+        "**No design is recommended**: none of those to be had is fast enough for the stated need, "
+        "within the limits, on the machine that waits for tiles. A larger space, more "
+        "`dram_gb_per_s` or a slower need may have one."
+    ]
+
+
 def need_text(row: pd.Series) -> str:
     """The stated need in words; nothing where energy times delay decided."""
     if pd.notna(row.get("rate")):
