@@ -127,13 +127,22 @@ def hardware_cost(quantized: QuantizedModel) -> HardwareCost:
 
 
 def float_arithmetic(model: onnx.ModelProto, float_nodes: Iterable[str]) -> dict[str, int]:
-    """Operators among `float_nodes` that calculate, with their counts, by name."""
+    """Operators among `float_nodes` that calculate, with their counts, by name.
+
+    A global average of levels is none of them: hardware adds the levels and requantises once.
+    ONNX Runtime has no kernel of it for int8 activations, which is no property of a strategy.
+    """
     names = set(float_nodes)
+    levels: set[str] = set()
+    for node in model.graph.node:
+        moved = node.op_type in ORDER_PRESERVING and node.input[0] in levels
+        levels |= set(node.output) if moved or node.op_type == "DequantizeLinear" else set()
     kinds = Counter(
         node.op_type
         for node in model.graph.node
         if (node.name or f"{node.op_type}:{node.output[0]}") in names
         and node.op_type not in ORDER_PRESERVING
+        and not (node.op_type == "GlobalAveragePool" and node.input[0] in levels)
     )
     return dict(sorted(kinds.items()))
 
