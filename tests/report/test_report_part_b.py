@@ -325,5 +325,5 @@ def test_a_low_sqnr_is_explained_by_node_tensor_and_constants():
         "of it to 11, and keeps 38.0 dB, its worst entry -0.5 dB (ranges of its entries 3e+03 "
         "times apart). Extreme constants: w (2e+04)."
     )
-    assert "`split_outputs`" in remedies.split(";")[0] and "`exclude` does not" in remedies
+    assert "`split_outputs`" in remedies.split(";")[0] and "`auto_exclude` do not" in remedies
     assert layer_sensitivity.why_low(tables, "another") == []
