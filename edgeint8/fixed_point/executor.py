@@ -91,17 +91,17 @@ class Executor:
         raw = data_path is DataPath.RAW_CODES
         self.accumulate = accumulate or (raw_accumulate if raw else exact_accumulate)
         for node in with_subgraphs(self.graph.nodes):
-            if node.op_type not in self.operators:
-                raise ModelError(
-                    f"operator {node.op_type} is not supported",
-                    where=f"node {node.name}",
-                    allowed=f"the {len(OPERATORS)} in edgeint8/fixed_point/operators",
-                )
             if node.op_type in runtime.refuses:
                 raise ModelError(
                     f"{runtime.name} does not take {node.op_type}",
                     where=f"node {node.name}",
                     allowed=runtime.refuses[node.op_type],
+                )
+            if node.op_type not in self.operators:
+                raise ModelError(
+                    f"operator {node.op_type} is not supported",
+                    where=f"node {node.name}",
+                    allowed=f"the {len(OPERATORS)} in edgeint8/fixed_point/operators",
                 )
         self._last_use = {name: k for k, n in enumerate(self.graph.nodes) for name in n.inputs}
 

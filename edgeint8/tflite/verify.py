@@ -27,6 +27,7 @@ from edgeint8.fixed_point.runtimes.runtime import Runtime
 from edgeint8.quant.ort import reference
 from edgeint8.tflite.convert.convert import Converted, convert
 from edgeint8.tflite.feeds import Inputs, feeds_of, piece_size, pieces
+from edgeint8.tflite.file.model import Operator, TFLiteModel
 from edgeint8.tflite.file.reader import load_tflite
 from edgeint8.tflite.report import PairCount, RuntimeResult, VerifyReport
 from edgeint8.tflite.witness.witness import Witness, installed
@@ -68,8 +69,15 @@ def verify_tflite(
     if not any(run.taken for run in runs):
         raise ModelError(f"no runtime takes it: {runs[0].refused}", where=str(path))
     results = tuple(run.result() for run in runs)
-    kinds = tuple(dict.fromkeys(operator.kind for operator in converted.source.operators))
-    return VerifyReport(str(path), kinds, results, tuple(pair for pair in pairs if pair.images))
+    kinds = dict.fromkeys(_rule_name(converted.source, op) for op in converted.source.operators)
+    compared = tuple(pair for pair in pairs if pair.images)
+    return VerifyReport(str(path), tuple(kinds), results, compared)
+
+
+def _rule_name(source: TFLiteModel, operator: Operator) -> str:
+    """What `RULES` calls an operator."""
+    wide = source.tensors[operator.outputs[0]].dtype == np.int16
+    return f"{operator.kind} of int16" if wide else operator.kind
 
 
 def _walk(

@@ -124,14 +124,16 @@ def centre(operands: Operands) -> Array:
     return padded
 
 
-def _depthwise(x: Array, weights: Array, geometry: ConvGeometry, sizes: tuple[int, ...]) -> Array:
+def _depthwise(
+    x: Array, weights: Array, geometry: ConvGeometry, sizes: tuple[int, ...], x_max: int
+) -> Array:
     """One input channel per group: shift the image, scale it, add it.
 
     x (N, *S, C) float32, weights (C, K, multiplier) float32; (N, *sizes, C * multiplier).
-    A product is at most 255 * 255, so float32 is exact up to 258 taps.
+    `x_max` bounds ``|x|``: with 255 float32 is exact up to 258 taps.
     """
     groups, depth, multiplier = weights.shape
-    exact = np.float32 if depth * 255 * 255 < FLOAT32_EXACT else np.float64
+    exact = np.float32 if depth * x_max * 255 < FLOAT32_EXACT else np.float64
     acc = np.zeros((x.shape[0], *sizes, groups, multiplier), exact)
     for k, (_, tap) in enumerate(geometry.taps(x, sizes)):
         acc += tap[..., None] * weights[:, k]
@@ -162,7 +164,7 @@ def convolve(operands: Operands) -> Array:
     x_max = largest_magnitude(operands)
     x = centre(operands)
     if operands.groups == x.shape[-1] and operands.groups > 1:
-        return _depthwise(x, weights, geometry, sizes)
+        return _depthwise(x, weights, geometry, sizes, x_max)
     per_image = int(np.prod(sizes)) * operands.depth * 4
     step = max(1, COLUMN_BUFFER_BYTES // per_image)
     pieces = [

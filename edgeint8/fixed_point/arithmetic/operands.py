@@ -14,7 +14,7 @@ from edgeint8.fixed_point.arithmetic.requantize import code_range
 class Operands:
     """Raw codes, zero-points, bias and geometry of one accumulation.
 
-    x : (N, C, *S) codes of a convolution, or (..., K) of a matrix product; int8 or uint8
+    x : (N, C, *S) codes of a convolution, or (..., K) of a matrix product; int8, uint8 or int16
     w : (M, C/groups, *kernel) or (..., K, M); int8 or uint8
     x_zero_point : the code that means 0
     w_zero_point : 0-d or (M,)
@@ -32,9 +32,10 @@ class Operands:
     pad_value: int | None = None
 
     def __post_init__(self) -> None:
-        for name, codes in (("x", self.x), ("w", self.w)):
-            if codes.dtype not in (np.int8, np.uint8):
-                raise ModelError(f"{name} has type {codes.dtype}", allowed="int8 or uint8")
+        if self.x.dtype not in (np.int8, np.uint8, np.int16):
+            raise ModelError(f"x has type {self.x.dtype}", allowed="int8, uint8 or int16")
+        if self.w.dtype not in (np.int8, np.uint8):
+            raise ModelError(f"w has type {self.w.dtype}", allowed="int8 or uint8")
         if self.geometry is not None:
             self.geometry.check_shapes(self.x.shape, self.w.shape)
         elif self.x.ndim < 1 or self.w.ndim < 2 or self.x.shape[-1] != self.w.shape[-2]:

@@ -11,7 +11,7 @@ from edgeint8.fixed_point.operators.context import Context, scalar
 NO_ZERO_POINT = np.zeros((), np.int8)
 
 
-def _conv_operands(
+def conv_operands(
     context: Context,
     x: Array,
     w: Array,
@@ -41,7 +41,7 @@ def qlinear_conv(
     """Convolution of codes, requantised; w_scale and w_zero_point per tensor or per channel."""
     channels_last = bool(context.attribute("channels_last", 0))
     x = np.moveaxis(x, -1, 1) if channels_last else x
-    operands = _conv_operands(context, x, w, x_zero_point, w_zero_point, bias)
+    operands = conv_operands(context, x, w, x_zero_point, w_zero_point, bias)
     acc = context.accumulate(context.node, operands)
     scale = combined_scale(context.scheme, x_scale.reshape(()), w_scale, y_scale.reshape(()))
     y = requantize(acc, scale, scalar(y_zero_point), y_zero_point.dtype, context.scheme)
@@ -56,7 +56,7 @@ def conv_integer(
     w_zero_point: Array | None = None,
 ) -> Array:
     """Convolution of codes, the int32 accumulators themselves."""
-    operands = _conv_operands(context, x, w, x_zero_point, w_zero_point, None)
+    operands = conv_operands(context, x, w, x_zero_point, w_zero_point, None)
     return np.moveaxis(context.accumulate(context.node, operands), -1, 1).astype(np.int32)
 
 

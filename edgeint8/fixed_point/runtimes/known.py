@@ -14,10 +14,12 @@ from edgeint8.fixed_point.runtimes import (
     resizing,
     sums,
     tables,
+    wide,
 )
 from edgeint8.fixed_point.runtimes.runtime import Operator, Runtime
 
-ORT = Runtime("ort", "onnxruntime 1.31.1", "x86-64", Scheme.ORT_FLOAT32)
+_NO_INT16 = dict.fromkeys((wide.CONV, wide.GEMM, wide.ADD), "int8 codes: no kernel for int16")
+ORT = Runtime("ort", "onnxruntime 1.31.1", "x86-64", Scheme.ORT_FLOAT32, refuses=_NO_INT16)
 
 _EVERYWHERE: dict[str, Operator] = {
     "QLinearAveragePool": averages.average_pool,
@@ -38,6 +40,10 @@ _GEMMLOWP: dict[str, Operator] = {
     "QLinearSoftmax": functions.softmax_fixed_point,
 }
 
+_LITERT_16X8: dict[str, Operator] = {
+    wide.CONV: wide.conv,
+    wide.GEMM: products.gemm_litert_ref,
+}
 LITERT_REF = Runtime(
     "litert_ref",
     "ai-edge-litert 2.3.0, BUILTIN_REF",
@@ -46,6 +52,8 @@ LITERT_REF = Runtime(
     {
         **_GEMMLOWP,
         "QGemm": products.gemm_litert_ref,
+        **_LITERT_16X8,
+        wide.ADD: wide.add,
         "QLinearMul": sums.mul_litert,
         "QLinearSigmoid": tables.logistic_table,
         "QLinearReluN1To1": rescaling.relu_n1_to_1,
@@ -71,23 +79,26 @@ LITERT_XNNPACK = Runtime(
         "QLinearReluN1To1": rescaling.relu_n1_to_1,
         "QLinearLeakyRelu": rescaling.leaky_relu_xnnpack,
         "QLinearResizeBilinear": resizing.bilinear_xnnpack,
+        **_LITERT_16X8,
     },
+    {wide.ADD: "int8 codes: LiteRT adds int16 in a kernel that nobody has repeated"},
 )
 _NO_RELU_N1_TO_1 = {"QLinearReluN1To1": "RELU and RELU6: it has no RELU_N1_TO_1"}
+_TFLM_INT8: dict[str, Operator] = {
+    **_GEMMLOWP,
+    "QGemm": products.gemm_tflm(Scheme.GEMMLOWP),
+    "QLinearMul": sums.mul_tflm,
+    "QLinearSigmoid": tables.logistic_fixed_point,
+    "QLinearTanh": tables.tanh_fixed_point,
+    "QLinearLeakyRelu": rescaling.leaky_relu(np.float64),
+    "QLinearRelu6": rescaling.relu6_tflm,
+}
 TFLM = Runtime(
     "tflm",
     "tflite-micro 0.dev20261023182759, reference kernels",
     "any",
     Scheme.GEMMLOWP,
-    {
-        **_GEMMLOWP,
-        "QGemm": products.gemm_tflm(Scheme.GEMMLOWP),
-        "QLinearMul": sums.mul_tflm,
-        "QLinearSigmoid": tables.logistic_fixed_point,
-        "QLinearTanh": tables.tanh_fixed_point,
-        "QLinearLeakyRelu": rescaling.leaky_relu(np.float64),
-        "QLinearRelu6": rescaling.relu6_tflm,
-    },
+    {**_TFLM_INT8, wide.CONV: wide.conv, wide.GEMM: wide.gemm, wide.ADD: wide.add},
     _NO_RELU_N1_TO_1,
 )
 CMSIS_SINGLE = Runtime(
@@ -95,8 +106,8 @@ CMSIS_SINGLE = Runtime(
     "CMSIS-NN built with CMSIS_NN_USE_SINGLE_ROUNDING",
     "any",
     Scheme.INT32_HALF_UP,
-    {**TFLM.operators, "QGemm": products.gemm_tflm(Scheme.INT32_HALF_UP)},
-    _NO_RELU_N1_TO_1,
+    {**_TFLM_INT8, "QGemm": products.gemm_tflm(Scheme.INT32_HALF_UP)},
+    {**_NO_RELU_N1_TO_1, **_NO_INT16},
     witnessed=False,
 )
 RUNTIMES = {
@@ -110,6 +121,7 @@ _SUM = (
     "two 21-bit multipliers, one bias, one shift",
     "three gemmlowp multipliers, 20 bits to the left",
 )
+_WIDE_LAYER = ("15-bit multiplier, ties upwards",) * 3
 _SAME = ("codes move or are compared",) * 3
 RULES: Mapping[str, tuple[str, str, str]] = {
     "CONV_2D": _LAYER,
@@ -157,6 +169,18 @@ RULES: Mapping[str, tuple[str, str, str]] = {
         "floats: division, ties away; codes: gemmlowp",
         "floats: reciprocal, ties to even; codes: an 8.8 ratio",
         "floats: division, ties away; codes: gemmlowp",
+    ),
+    "ADD of int16": (
+        "three gemmlowp multipliers, 15 bits to the left",
+        "refused",
+        "three gemmlowp multipliers, 15 bits to the left",
+    ),
+    "CONV_2D of int16": _WIDE_LAYER,
+    "DEPTHWISE_CONV_2D of int16": _WIDE_LAYER,
+    "FULLY_CONNECTED of int16": (
+        "float64, ties away from zero",
+        "float64, ties away from zero",
+        "15-bit multiplier, ties upwards",
     ),
     "limit of a fused activation": (
         "ties away from zero, then the zero-point",

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
+import numpy.typing as npt
 
 from edgeint8.conventions import Array
 from edgeint8.fixed_point.arithmetic.requantize import code_range
@@ -52,7 +53,13 @@ def requantize_xnnpack(
     return to_codes((centred(x, x_zero) * factor + (1 << 7)) >> 8, y_zero)
 
 
-def limit_code(value: float, scale: Array, zero: int, ties_even: bool = False) -> int:
+def limit_code(
+    value: float,
+    scale: Array,
+    zero: int,
+    ties_even: bool = False,
+    dtype: npt.DTypeLike = np.int8,
+) -> int:
     """Code of an activation's limit, saturated.
 
     TFLite ``CalculateActivationRangeQuantized``: ``zp + round(f32(value / scale))``, ties away from
@@ -61,7 +68,7 @@ def limit_code(value: float, scale: Array, zero: int, ties_even: bool = False) -
     """
     real = np.asarray(F32(value) / F32(scale.item()))
     code = np.rint(real + F32(zero)) if ties_even else round_away(real) + F32(zero)
-    return int(np.clip(int(code), *code_range(np.int8)))
+    return int(np.clip(int(code), *code_range(dtype)))
 
 
 def _rescaled(x: Array, x_scale: Array, x_zero: Array, y_scale: Array, y_zero: Array) -> Array:

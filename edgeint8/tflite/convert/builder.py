@@ -14,12 +14,12 @@ from onnx import helper, numpy_helper
 
 from edgeint8.conventions import OWN_DOMAIN, Array
 from edgeint8.errors import ModelError
+from edgeint8.fixed_point.arithmetic.requantize import code_range
 from edgeint8.tflite.convert.bodies import OPSET, bodies
 from edgeint8.tflite.file.model import Operator, Tensor, TFLiteModel
 
 TO_NCHW, TO_NHWC = (0, 3, 1, 2), (0, 2, 3, 1)
 MICROSOFT = "com.microsoft"
-CODES_LOW, CODES_HIGH = -128, 127
 
 
 @dataclass(frozen=True)
@@ -124,22 +124,32 @@ class Builder:
             self._constants[name] = numpy_helper.from_array(np.asarray(value, order="C"), name)
         return name
 
-    def parameters(self, index: int) -> list[str]:
-        """Names of a tensor's scale and zero-point: int8, one of each."""
+    def wide(self, index: int) -> bool:
+        """Whether a tensor has codes of 16 bits."""
+        return self.tensor(index).dtype == np.int16
+
+    def parameters(self, index: int, wide: bool = False) -> list[str]:
+        """Names of a tensor's scale and zero-point, one of each; those of int16 codes are 0.
+
+        Only what asks `wide` first has operators for int16.
+        """
         tensor = self.tensor(index)
         scale, zero = tensor.codes()
-        if tensor.dtype != np.int8:
+        if tensor.dtype not in (np.int8, *([np.int16] if wide else [])):
             raise ModelError(
                 f"codes of type {tensor.type_name}", where=tensor.place, allowed="INT8"
             )
         if scale.size != 1:
             raise ModelError(f"{scale.size} scales", where=tensor.place, allowed="one scale")
-        if not CODES_LOW <= zero[0] <= CODES_HIGH:
-            raise ModelError(f"zero-point {zero[0]}", where=tensor.place, allowed="-128 to 127")
+        low, high = (0, 0) if self.wide(index) else code_range(np.int8)
+        if not low <= zero[0] <= high:
+            raise ModelError(
+                f"zero-point {zero[0]}", where=tensor.place, allowed=f"{low} to {high}"
+            )
         name = self.names[index]
         return [
             self.constant(f"{name}:scale", scale.reshape(())),
-            self.constant(f"{name}:zero_point", zero.astype(np.int8).reshape(())),
+            self.constant(f"{name}:zero_point", zero.astype(tensor.dtype).reshape(())),
         ]
 
     def integers(self, operator: Operator, place: int) -> Array:

@@ -18,13 +18,18 @@ def pair(build: Builder, operator: Operator) -> None:
     """ADD, SUB, MUL with broadcasting."""
     out = operator.outputs[0]
     kind, domain = PAIRS[operator.kind]
+    wide = operator.kind == "ADD" and all(map(build.wide, (out, *operator.inputs)))
+    if wide:
+        kind, domain = "QLinearAdd16", OWN_DOMAIN
+        if operator.options["pot_scale_int16"]:
+            raise ModelError("pot_scale_int16", allowed="false: scales of any kind")
     rank = len(build.tensor(out).shape)
     inputs = []
     for index in operator.inputs:
-        inputs += [_broadcast(build, index, rank), *build.parameters(index)]
+        inputs += [_broadcast(build, index, rank), *build.parameters(index, wide)]
     activation = layers.fused_activation(operator)
     raw = layers.unclipped(build, activation, out)
-    build.emit(kind, [*inputs, *build.parameters(out)], raw, domain)
+    build.emit(kind, [*inputs, *build.parameters(out, wide)], raw, domain)
     layers.clip(build, activation, out, raw)
 
 

@@ -7,8 +7,9 @@ import numpy as np
 
 from edgeint8.conventions import OWN_DOMAIN, Array
 from edgeint8.errors import ModelError
+from edgeint8.fixed_point.arithmetic.requantize import code_range
 from edgeint8.fixed_point.runtimes.rescaling import limit_code
-from edgeint8.tflite.convert.builder import CODES_HIGH, CODES_LOW, MICROSOFT, Builder
+from edgeint8.tflite.convert.builder import MICROSOFT, Builder
 from edgeint8.tflite.file.model import LARGEST_TENSOR, Operator, Tensor
 from edgeint8.tflite.file.schema import ACTIVATIONS, SAME, VALID
 
@@ -22,8 +23,8 @@ def activation_range(kind: str, tensor: Tensor, ties_even: bool = False) -> tupl
         raise ModelError(f"activation {kind}", allowed=f"NONE, {', '.join(LIMITS)}")
     ends = LIMITS.get(kind, (None, None))
     low, high = (
-        free if value is None else limit_code(value, scale, int(zero[0]), ties_even)
-        for value, free in zip(ends, (CODES_LOW, CODES_HIGH), strict=True)
+        free if value is None else limit_code(value, scale, int(zero[0]), ties_even, tensor.dtype)
+        for value, free in zip(ends, code_range(tensor.dtype), strict=True)
     )
     return low, high
 
@@ -38,7 +39,8 @@ def fused_activation(operator: Operator) -> str:
 
 def unclipped(build: Builder, kind: str, index: int) -> str:
     """Name for what a node makes before activation `kind`, which becomes a Clip behind it."""
-    if activation_range(kind, build.tensor(index)) == (CODES_LOW, CODES_HIGH):
+    tensor = build.tensor(index)
+    if activation_range(kind, tensor) == code_range(tensor.dtype):
         return build.inside(index)
     return f"{build.names[index]}:unclipped"
 
@@ -50,10 +52,12 @@ def clip(build: Builder, kind: str, index: int, raw: str, delegated: bool = True
     """
     if raw == build.inside(index):
         return
-    away, even = (activation_range(kind, build.tensor(index), ties) for ties in (False, True))
+    tensor = build.tensor(index)
+    away, even = (activation_range(kind, tensor, ties) for ties in (False, True))
+    delegated = delegated and not build.wide(index)
     limits = away if away == even or not delegated else (*away, *even)
     names = [
-        build.constant(f"{build.names[index]}:{end}", np.asarray(value, np.int8))
+        build.constant(f"{build.names[index]}:{end}", np.asarray(value, tensor.dtype))
         for end, value in zip(
             ("lowest", "highest", "lowest_even", "highest_even"), limits, strict=False
         )
@@ -128,12 +132,13 @@ def bias(build: Builder, operator: Operator, channels: int, place: int = 2) -> l
     index = operator.inputs[place] if len(operator.inputs) > place else -1
     if index < 0:
         return []
-    tensor = build.tensor(index)
-    if tensor.data is None or tensor.dtype != np.int32 or tensor.data.size != channels:
+    tensor, wide = build.tensor(index), build.wide(operator.outputs[0])
+    kind = np.int64 if wide else np.int32
+    if tensor.data is None or tensor.dtype != kind or tensor.data.size != channels:
         raise ModelError(
             f"bias {tensor.type_name} {tensor.shape}",
             where=tensor.place,
-            allowed=f"{channels} constants of INT32",
+            allowed=f"{channels} constants of {np.dtype(kind).name.upper()}",
         )
     return [build.constant(build.names[index], tensor.data.reshape(-1))]
 
@@ -158,14 +163,24 @@ def conv(build: Builder, operator: Operator) -> None:
         )
     kind = fused_activation(operator)
     raw = unclipped(build, kind, out)
+    wide = _same_width(build, source, out)
     inputs = [
-        build.inside(source), *build.parameters(source),
+        build.inside(source), *build.parameters(source, wide),
         build.constant(build.names[stored], codes.transpose(order)), *parameters,
-        *build.parameters(out), *bias(build, operator, channels),
+        *build.parameters(out, wide), *bias(build, operator, channels),
     ]  # fmt: skip
     window = _window(operator.options, shape[1:3], image, made)
-    build.emit("QLinearConv", inputs, raw, group=group, **window)
+    name, domain = ("QLinearConv16x8", OWN_DOMAIN) if wide else ("QLinearConv", "")
+    build.emit(name, inputs, raw, domain, group=group, **window)
     clip(build, kind, out, raw)
+
+
+def _same_width(build: Builder, source: int, out: int) -> bool:
+    """Whether a layer has codes of 16 bits in front and behind; refuses a change of width."""
+    if build.wide(source) != build.wide(out):
+        names = [build.tensor(index).type_name for index in (source, out)]
+        raise ModelError(f"codes of {' to '.join(names)}", allowed="one type")
+    return build.wide(out)
 
 
 TO_OIHW = (0, 3, 1, 2)
@@ -188,20 +203,23 @@ def fully_connected(build: Builder, operator: Operator) -> None:
         size = build.constant(f"{flat}_shape", np.array([-1, depth], np.int64))
         build.emit("Reshape", [rows, size], flat)
         rows = flat
-    zero = build.constant(f"{build.names[out]}:no_bias", np.zeros(channels, np.int32))
+    wide = _same_width(build, source, out)
+    nothing = np.zeros(channels, np.int64 if wide else np.int32)
+    zero = build.constant(f"{build.names[out]}:no_bias", nothing)
     added = bias(build, operator, channels) or [zero]
     inputs = [
-        rows, *build.parameters(source),
+        rows, *build.parameters(source, wide),
         build.constant(build.names[stored], np.ascontiguousarray(codes.T)), *parameters,
-        *added, *build.parameters(out),
+        *added, *build.parameters(out, wide),
     ]  # fmt: skip
     kind = fused_activation(operator)
     raw = unclipped(build, kind, out)
+    name, domain = ("QGemm16x8", OWN_DOMAIN) if wide else ("QGemm", MICROSOFT)
     if made.shape[1:] == (channels,):
-        build.emit("QGemm", inputs, raw, MICROSOFT)
+        build.emit(name, inputs, raw, domain)
     else:
         product = f"{build.names[out]}:product"
-        build.emit("QGemm", inputs, product, MICROSOFT)
+        build.emit(name, inputs, product, domain)
         _shaped(build, out, product, raw)
     clip(build, kind, out, raw)
 

@@ -122,7 +122,7 @@ OPTIONS = {
     ),
     "SOFTMAX": Options(9, {"beta": Field(0, "f", 0.0)}),
     "CONCATENATION": Options(10, {"axis": _int(0), "activation": _byte(1)}),
-    "ADD": Options(11, {"activation": _byte(0)}),
+    "ADD": Options(11, {"activation": _byte(0), "pot_scale_int16": Field(1, "?", True)}),
     "RESHAPE": Options(17, {"new_shape": Field(0, "V", ())}),
     "MUL": Options(21, {"activation": _byte(0)}),
     "RESIZE_BILINEAR": Options(15, {"align_corners": _flag(2), "half_pixel_centers": _flag(3)}),
