@@ -125,7 +125,11 @@ OVERFLOW = Table(
         integer("accumulator_bits", "bits"),
         text("policy", "`wrap`, `saturate_final`, `saturate_step` or `saturate_tile`"),
         integer("images"),
-        number("accuracy", "share", "top-1 of the network with this accumulator"),
+        number(
+            "accuracy",
+            "share",
+            "top-1 of the network with this accumulator; agreement without labels",
+        ),
         number("overflow_rate", "share", "of accumulators that the policy changed"),
         number("max_error", "accumulator", "against the exact sum of the same inputs"),
         number("mean_error", "accumulator", "the same"),

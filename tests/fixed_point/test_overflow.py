@@ -195,6 +195,7 @@ def test_what_judges_sees_the_outputs_of_every_width():
     assert [row.accumulator_bits for row in rows] == [8, 12]
     assert rows[0].value != rows[1].value == whole
     assert {(row.judged_by, row.margin) for row in rows} == {("sum", 2.0)}
+    assert np.isnan([row.accuracy for row in rows]).all(), "no labels, no accuracy"
 
 
 def test_no_images_is_an_error():

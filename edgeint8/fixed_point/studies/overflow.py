@@ -158,7 +158,8 @@ class LimitedAccumulator:
 class OverflowRow:
     """One row of ``overflow.csv``; errors in units of the accumulator.
 
-    accuracy : share of right top-1 answers; without labels, agreement with the exact network
+    accuracy : share of right top-1 answers; without labels, agreement with the exact network; NaN
+        where there are no labels and something else judges
     overflow_rate : share of accumulators that the policy changed
     max_error, mean_error : against the exact sum of the same inputs, over all accumulators
     clamps_per_image : clamp operations, the policy's hardware cost
@@ -238,11 +239,12 @@ def overflow_row(
     outputs = outputs_of(Executor(model, accumulate=accumulator), model, images, batch)
     top1 = predictions(outputs)
     elements = max(accumulator.elements, 1)
+    right = float(np.mean(top1 == (exact if labels is None else labels)))
     return OverflowRow(
         accumulator_bits=limits.bits,
         policy=limits.policy.value,
         images=len(top1),
-        accuracy=float(np.mean(top1 == (exact if labels is None else labels))),
+        accuracy=math.nan if judge and labels is None else right,
         overflow_rate=accumulator.changed / elements,
         max_error=accumulator.max_error,
         mean_error=accumulator.total_error / elements,
