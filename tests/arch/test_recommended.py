@@ -14,6 +14,7 @@ from edgeint8.arch.cost.machine import search
 from edgeint8.arch.cost.machine.cost import machine_costs
 from edgeint8.arch.cost.physical import network_cost, total_cycles, total_dram_bytes
 from edgeint8.arch.explore.design_space import Constraints, DesignSpace, design_space
+from edgeint8.arch.explore.design_tables import whole_tile
 from edgeint8.arch.explore.energy_band import (
     band_rows,
     explore_band,
@@ -21,7 +22,8 @@ from edgeint8.arch.explore.energy_band import (
     recommend_band,
 )
 from edgeint8.arch.explore.explore import explore
-from edgeint8.arch.explore.ranking import Ranking, least_energy_fj
+from edgeint8.arch.explore.least import least_cycles, least_energies_fj
+from edgeint8.arch.explore.ranking import Ranking
 from edgeint8.arch.explore.recommended import (
     NEARLY,
     best_rows,
@@ -29,6 +31,7 @@ from edgeint8.arch.explore.recommended import (
     gb_per_s,
     recommend,
 )
+from edgeint8.arch.machine.constants import sram_fj_per_byte
 from edgeint8.arch.machine.hardware import Hardware
 from edgeint8.arch.network.layers import Layer
 from edgeint8.scale_sim.dse import replica_cycles, replica_total
@@ -109,12 +112,31 @@ def test_no_machine_beats_what_the_search_stops_at(level, space) -> None:
         assert ranking.least[place] <= products[number]
 
 
+@pytest.mark.parametrize("space", [SPACE, SPLITS])
+def test_the_least_of_all_designs_is_that_of_each(space) -> None:
+    """One machine at a time, by the full model: the bound's costs with each layer as one tile."""
+    exploration = explore(NETWORK, space, level="high")
+    least = least_energies_fj(NETWORK, exploration)
+    cycles = least_cycles(NETWORK, space, exploration.numbers)
+    np.testing.assert_array_equal(cycles, exploration.cycles)
+    for value, number in zip(least, map(int, exploration.numbers), strict=True):
+        hardware = space.hardware(number)
+        uncut = [
+            cost if cost.tile is None else replace(cost, tile=whole_tile(cost.layer))
+            for cost in network_cost(NETWORK, hardware)
+        ]
+        prices = [320_000 + sram_fj_per_byte(kb, "high") for kb in hardware.sram_kb]
+        energy = sum(network_energy_fj(uncut, hardware, "high").values())
+        assert value == energy * min(prices) // max(prices)
+
+
 @pytest.mark.parametrize("operand", ["ifmap_bytes", "filter_bytes", "ofmap_bytes"])
 def test_as_many_bytes_through_a_cheaper_buffer_stay_above_the_least_energy(operand) -> None:
     """A tile may move the bound's bytes, but more of them as inputs and fewer as weights."""
     hardware = Hardware("ws", 8, 8, 256, 4, 16, 2, name="splits")
     bound = network_cost(NETWORK, hardware)
-    least = least_energy_fj(NETWORK, hardware, "mid")
+    space = DesignSpace((8,), (8,), ((256, 4, 16),), (2,), ("ws",), (False,), balanced=False)
+    (least,) = least_energies_fj(NETWORK, explore(NETWORK, space))
     nothing = dict.fromkeys(("ifmap_bytes", "filter_bytes", "ofmap_bytes", "psum_bytes"), 0)
     moved = [replace(cost, **nothing | {operand: cost.dram_bytes}) for cost in bound]
     assert total_dram_bytes(moved) == total_dram_bytes(bound)
@@ -243,7 +265,7 @@ def test_nothing_is_recommended_where_nothing_is_feasible() -> None:
 
 
 def test_a_network_without_work_needs_no_energy() -> None:
-    assert least_energy_fj([], Hardware("ws", 8, 8, 16, 16, 16, 2, name="splits"), "mid") == 0
+    assert set(least_energies_fj([], explore([], SPACE))) <= {0}
 
 
 def test_constraints_in_words() -> None:

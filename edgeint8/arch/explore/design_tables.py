@@ -143,6 +143,12 @@ def fold_cycles(
     return pipelined_cycles(total, temporal, rows, skew, np.maximum(temporal, rows))
 
 
+def whole_tile(layer: Layer) -> TileSizes:
+    """A layer on the array as one tile."""
+    loops = layer_loops(layer)
+    return TileSizes(loops.output_h, loops.output_w, loops.channels, loops.filters, loops.images)
+
+
 def array_traffic(
     layers: Sequence[Distinct],
     tiles: Sequence[TileSizes],

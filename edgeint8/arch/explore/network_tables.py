@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeint8.arch.cost.physical import exposed_cycles
-from edgeint8.arch.cost.tile_space import INT8
+from edgeint8.arch.cost.tile_space import INT8, TileSizes
 from edgeint8.arch.explore.design_space import DesignSpace, Sram, holds_array_tile
 from edgeint8.arch.explore.design_tables import (
     Traffic,
@@ -18,6 +18,7 @@ from edgeint8.arch.explore.design_tables import (
     fold_cycles,
     fold_layer,
     traffic_table,
+    whole_tile,
 )
 from edgeint8.arch.explore.pareto import beyond, logarithmic_bins
 from edgeint8.arch.machine.constants import (
@@ -57,6 +58,7 @@ class Network:
         self.never = beyond(np.dtype(object if self.wide else np.int64))
         self._traffic: dict[tuple[Sram, bool], Traffic] = {}
         self._streams: dict[tuple[Dataflow, Sram, bool], tuple[Counts, Counts, Counts]] = {}
+        self._uncut: dict[Dataflow, tuple[Counts, Counts, Counts]] = {}
         self._compute: dict[tuple[Dataflow, bool], list[Counts]] = {}
         self.elements = np.multiply.outer(self.rows, self.cols)
         self.foldings = {
@@ -81,10 +83,20 @@ class Network:
         """Elements between array and SRAM with the tiles of `traffic`. Equation 26."""
         key = (dataflow, sram_kb, bandwidth_bpc is None and not self.space.shared_bus)
         if key not in self._streams:
-            tiles = self.traffic(sram_kb, bandwidth_bpc).tiles
-            axes = (self.rows, self.cols)
-            self._streams[key] = array_traffic(self.on_array, tiles, dataflow, axes, self.wide)
+            self._streams[key] = self._passed(dataflow, self.traffic(sram_kb, bandwidth_bpc).tiles)
         return self._streams[key]
+
+    def uncut_streams(self, dataflow: Dataflow) -> tuple[Counts, Counts, Counts]:
+        """The same with every layer as one tile, whatever the buffers hold."""
+        if dataflow not in self._uncut:
+            tiles = [whole_tile(entry.layer) for entry in self.on_array]
+            self._uncut[dataflow] = self._passed(dataflow, tiles)
+        return self._uncut[dataflow]
+
+    def _passed(
+        self, dataflow: Dataflow, tiles: Sequence[TileSizes]
+    ) -> tuple[Counts, Counts, Counts]:
+        return array_traffic(self.on_array, tiles, dataflow, (self.rows, self.cols), self.wide)
 
     def memory_cycles(self, sram_kb: Sram, bandwidth_bpc: int | None) -> list[int]:
         """DRAM cycles of each distinct layer, all its copies together; array layers first."""
@@ -131,16 +143,22 @@ def energy_block(
     sram_kb: Sram,
     bandwidth_bpc: int | None,
     level: Level,
+    uncut: bool = False,
 ) -> Counts:
     """Femtojoules of every array size without its clock; shape (rows, cols). Equation 33.
 
+    `uncut` counts DRAM bytes as tiles have them, and SRAM accesses as if each layer were one tile.
     `never` where the network does not fit, or in a balanced space the array's tile does not.
     """
     traffic = network.traffic(sram_kb, bandwidth_bpc)
     if not traffic.fits:
         kind = object if network.wide else np.int64
         return np.full((len(network.rows), len(network.cols)), network.never, dtype=kind)
-    streams = network.streams(dataflow, sram_kb, bandwidth_bpc)
+    streams = (
+        network.uncut_streams(dataflow)
+        if uncut
+        else network.streams(dataflow, sram_kb, bandwidth_bpc)
+    )
     kind = object if network.wide else np.int64
     counts = np.array([entry.count for entry in network.distinct], dtype=kind)
     array = np.array([entry.layer.shape is not None for entry in network.distinct])

@@ -8,17 +8,10 @@ could not be better with the bound's. docs/machine.md, equations 13 and 14.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
-from edgeint8.arch.cost.energy import (
-    Accesses,
-    count_accesses,
-    energy_fj,
-    network_energy_fj,
-    total_accesses,
-)
-from edgeint8.arch.cost.loops import layer_loops
+from edgeint8.arch.cost.energy import network_energy_fj
 from edgeint8.arch.cost.machine.cost import machine_cost
 from edgeint8.arch.cost.physical import (
     DEFAULT,
@@ -27,12 +20,11 @@ from edgeint8.arch.cost.physical import (
     network_layers,
     total_cycles,
 )
-from edgeint8.arch.cost.tile_space import TileSizes
 from edgeint8.arch.explore.design_space import NO_LIMITS, Constraints
 from edgeint8.arch.explore.explore import Exploration
+from edgeint8.arch.explore.least import least_energies_fj
 from edgeint8.arch.explore.need import NO_NEED, Need
 from edgeint8.arch.explore.walk import Walk
-from edgeint8.arch.machine.constants import DRAM_PER_BYTE, Level, sram_fj_per_byte
 from edgeint8.arch.machine.hardware import Hardware
 from edgeint8.arch.network.layers import Layer
 from edgeint8.arch.network.totals import batch_of_layers
@@ -96,8 +88,7 @@ class Ranking(Walk[Candidate]):
     @cached_property
     def least_energy_fj(self) -> list[int]:
         """What no machine of a design falls below."""
-        level = self.exploration.level
-        return [least_energy_fj(self.layers, hardware, level) for hardware in self.hardware]
+        return least_energies_fj(self.layers, self.exploration)
 
     @cached_property
     def least(self) -> list[int]:
@@ -135,35 +126,3 @@ def _layer_cost(layer: Layer, hardware: Hardware, machine: bool) -> tuple[LayerC
         return cost, cost.cycles
     found = machine_cost(layer, hardware)
     return found.cost, found.bound_cycles
-
-
-def bound_cycles(layers: Sequence[Layer], hardware: Hardware) -> int:
-    """The bound of all layers, one after another."""
-    costly = network_layers(layers, DEFAULT)
-    return sum(_uncut_accesses(layer, hardware).cycles for layer in costly)
-
-
-def least_energy_fj(layers: Sequence[Layer], hardware: Hardware, level: Level) -> int:
-    """Energy that no machine falls below, from the bound's costs. Equation 13.
-
-    The array reads and writes its SRAMs least where nothing is cut: every cut only adds folds. A
-    machine moves no fewer bytes than the bound, but others: of buffers of different sizes it may
-    fill the cheaper ones more. So the bound's bytes count as if all filled the cheapest; what does
-    not depend on bytes is in proportion less, which errs on the safe side.
-    """
-    dram = round(DRAM_PER_BYTE.at(level))
-    prices = [dram + sram_fj_per_byte(kb, level) for kb in hardware.sram_kb]
-    costly = network_layers(layers, DEFAULT)
-    uncut = total_accesses(_uncut_accesses(layer, hardware) for layer in costly)
-    return sum(energy_fj(uncut, hardware, level).values()) * min(prices) // max(prices)
-
-
-@lru_cache(maxsize=1 << 16)
-def _uncut_accesses(layer: Layer, hardware: Hardware) -> Accesses:
-    """Those of the bound's bytes and cycles with the whole layer as one tile."""
-    (cost,) = network_cost([layer], hardware)
-    if cost.tile is not None:
-        loops = layer_loops(layer)
-        sizes = (loops.output_h, loops.output_w, loops.channels, loops.filters, loops.images)
-        cost = replace(cost, tile=TileSizes(*sizes))
-    return count_accesses(cost, hardware)

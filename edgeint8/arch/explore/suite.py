@@ -26,10 +26,11 @@ from edgeint8.arch.explore.explore import (
     within,
 )
 from edgeint8.arch.explore.front import design_row
+from edgeint8.arch.explore.least import least_cycles
 from edgeint8.arch.explore.need import NO_NEED, Need
 from edgeint8.arch.explore.network_tables import WIDE_MACS, Network
 from edgeint8.arch.explore.pareto import beyond
-from edgeint8.arch.explore.ranking import Candidate, Ranking, bound_cycles
+from edgeint8.arch.explore.ranking import Candidate, Ranking
 from edgeint8.arch.explore.recommended import (
     need_columns,
     ranked,
@@ -177,8 +178,8 @@ class SuiteRanking(Walk[SuiteCandidate]):
         """The same designs for each network alone."""
         rankings = []
         for member in self.members:
-            cycles = np.array([bound_cycles(member.layers, h) for h in self.hardware], np.int64)
-            alone = replace(self.exploration, cycles=cycles)
+            numbers, space = self.exploration.numbers, self.exploration.space
+            alone = replace(self.exploration, cycles=least_cycles(member.layers, space, numbers))
             rankings.append(Ranking(member.layers, alone, self.limits, self.machine, member.need))
         return tuple(rankings)
 
