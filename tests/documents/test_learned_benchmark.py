@@ -55,9 +55,7 @@ def test_what_it_does_not_know_is_refused(dequantized):
 
 def test_a_line_has_the_least_and_the_most_over_the_draws():
     (line,) = learned_codes({"benchmark_learned_codes": ROWS}).splitlines()[2:]
-    wanted = (
-        "| net | 90.00 % | w4 | -30.00 | -0.70 to -0.50 | -1.10 | 1 of 2 | 8.0 | 23.5 to 24.0 |"
-    )
+    wanted = "| net | 90.00 % | w4 | -30.00 | -0.70 to -0.50 | -1.10 | 2 | 1 | 8.0 | 23.5 to 24.0 |"
     assert line == f"{wanted} 19 | 5.0 |"
 
 

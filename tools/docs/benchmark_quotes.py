@@ -13,7 +13,7 @@ from edgeint8.files import read_json
 from edgeint8.report.markdown import Tables, percent, table
 from edgeint8.tables.files import read_table
 
-LEARNED = ("learned_codes", "learned_codes_resnet8")
+LEARNED = ("learned_codes", "learned_codes_bits")
 KEPT = (
     *("golden", "golden_mobilenet", "scalesim", "quantize_sweep", "explore", "peers"),
     *("workflow_cost", "machine_laws", "runtimes", "runtime_speed", "vela", *LEARNED),
@@ -169,20 +169,26 @@ def _learned_rows(rows: pd.DataFrame) -> Iterator[dict[str, str]]:
     for (network, setting), group in rows.groupby(["network", "setting"], sort=False):
         learned = group[group["rounding"] == "learned"]
         nearest = group[group["rounding"] == "nearest"]
-        delta, decibel = 100 * learned["accuracy_delta"], learned["sqnr_db"]
         yield {
             "network": network,
-            "FP32": percent(learned["accuracy_fp32"].iloc[0], 2),
+            "FP32": percent(group["accuracy_fp32"].iloc[0], 2),
             "setting": setting,
-            "nearest": "".join(f"{100 * value:+.2f}" for value in nearest["accuracy_delta"]),
-            "learned, over the draws": f"{delta.min():+.2f} to {delta.max():+.2f}",
-            "lowest end of an interval": f"{100 * learned['delta_low'].min():+.2f}",
-            "non-inferior": f"{learned['non_inferior'].sum()} of {len(learned)}",
-            "SQNR nearest": "".join(f"{value:.1f}" for value in nearest["sqnr_db"]),
-            "SQNR learned": f"{decibel.min():.1f} to {decibel.max():.1f}",
-            "bits of sums, proven": str(learned["bits_guaranteed"].max()),
-            "CPU s": f"{learned['time_cpu_s'].median():.1f}",
+            "nearest": _ends(100 * nearest["accuracy_delta"], "+.2f"),
+            "learned, over the draws": _ends(100 * learned["accuracy_delta"], "+.2f"),
+            "lowest end of an interval": _ends(100 * learned["delta_low"].nsmallest(1), "+.2f"),
+            "draws": str(len(learned)),
+            "non-inferior": str(learned["non_inferior"].sum()),
+            "SQNR nearest": _ends(nearest["sqnr_db"], ".1f"),
+            "SQNR learned": _ends(learned["sqnr_db"], ".1f"),
+            "bits of sums, proven": str(group["bits_guaranteed"].max()),
+            "CPU s": _ends(learned["time_cpu_s"], ".1f"),
         }
+
+
+def _ends(values: pd.Series, form: str) -> str:
+    """The least and the most, once if they are one; nothing of nothing."""
+    ends = sorted({values.min(), values.max()}) if len(values) else []
+    return " to ".join(format(value, form) for value in ends)
 
 
 def learned_codes_witness(tables: Tables) -> str:
