@@ -55,3 +55,10 @@ def test_the_arena_of_one_operator_is_exact(kind, capfd, tmp_path):
     for seed in range(5):
         path.write_bytes(random_model(kind, seed)[0])
         assert tflite_memory(path).arena_bytes == allocated(path.read_bytes(), capfd), seed
+
+
+def test_a_resize_is_one_operator_whatever_its_body_holds():
+    """Two transposes at the ends of the file, one operator between them, nothing unknown."""
+    layers = layers_from_onnx(convert(read_tflite(random_model("RESIZE_BILINEAR", 5)[0])).model)
+    assert [layer.name for layer in layers if layer.writes][1:-1] == ["QLinearResizeBilinear_0"]
+    assert not any(layer.unknown for layer in layers)

@@ -31,15 +31,7 @@ _KNOWN_ELSEWHERE = frozenset(
     | {"ExpandDims", "Range", "Unique", "GridSample", "Sampling", "Transpose", "GroupNorm"}
     | {"LayerNormalization", "QLinearConcat", "QLinearWhere", "QLinearSoftmax", "IsAllFinite"}
     | {"QLinearReduceMean", "QLinearAveragePool", "QLinearGlobalAveragePool", "QEmbedLayerNorm"}
-    | {
-        "NhwcMaxPool",
-        "QGatherNd",
-        "Resize",
-        "QLinearResizeBilinear",
-        "ArrayFeatureExtractor",
-        "Binarizer",
-        "Imputer",
-    }
+    | {"NhwcMaxPool", "QGatherNd", "Resize", "ArrayFeatureExtractor", "Binarizer", "Imputer"}
     | {"LabelEncoder", "Normalizer", "OneHotEncoder", "Scaler", "CDist", "ZipMap", "CategoryMapper"}
     | {"QMoEUnpack", "DequantizeWithOrder", "QuantizeWithOrder", "QEmbedLayerNormalization"}
     | {"TreeEnsemble", "TreeEnsembleClassifier", "TreeEnsembleRegressor", "QLinearResizeBilinear"}
