@@ -101,6 +101,14 @@ BEST = Table(
         text("constraints", "the limits of the study, in words"),
         *OF_ONE_INFERENCE,
         *_NEED,
+        text("plain_hardware", "what most would build first: ws 16x16 of this bandwidth"),
+        number(
+            "figure_vs_plain",
+            "share",
+            "the objective's figure over that of `plain_hardware`; empty where that is too slow or "
+            "too small",
+        ),
+        number("area_vs_plain", "share", "the area over that of `plain_hardware`"),
     ),
 )
 

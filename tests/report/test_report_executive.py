@@ -47,6 +47,8 @@ def study(
     rate=30.0,
     plain_bits=24,
     cost_beside=4,
+    saved=0.4,
+    won=0.8,
 ):
     """The tables that the first page reads: a network, its strategy and the plain one."""
     named, plain = {"strategy": strategy}, {"strategy": PLAIN}
@@ -57,7 +59,7 @@ def study(
                 *("quantization",),
                 named
                 | {"accuracy": accuracy, "accuracy_delta": -0.01, "sqnr_db": sqnr}
-                | {"float_nodes": 0, "weight_bits": 8},
+                | {"float_nodes": 0, "weight_bits": 8, "delta_low": -0.02, "delta_high": 0.005},
                 plain | {"accuracy": 0.79},
             ),
             "recommendation": both(
@@ -84,7 +86,11 @@ def study(
                 rate=rate,
                 rate_power_mw=rate / 10,
                 deadline_ms=float("nan"),
+                plain_hardware="ws_16x16_64kB_4Bpc",
+                figure_vs_plain=saved,
+                area_vs_plain=0.75,
             ),
+            "band": one("band", level="mid", draws=1000, draws_won=won),
             "memory": one("memory", arena_bytes=arena, flash_bytes=9000),
             "crosscheck": one("crosscheck", difference=difference),
         }
@@ -109,6 +115,8 @@ CHANGES = {
     "INT8 arena and flash": {"arena": 8192},
     "recommended design": {"rows": 32},
     "at the rate needed (45 nm)": {"rate": 60.0},
+    "against ws 16x16": {"saved": 0.5},
+    "how sure the design is": {"won": 0.3},
     "at full speed (45 nm)": {"power": 400.0},
     "what binds it": {"bound": "dram_bandwidth"},
     "numbers that differ from SCALE-Sim": {"difference": 3},
@@ -144,10 +152,30 @@ def test_what_a_study_does_not_ask_is_left_out():
     assert summary(unlabelled) == ""
 
 
+def test_a_loss_stands_with_its_interval():
+    assert answers_of(study(accuracy=0.8))["its accuracy, against FP32"] == (
+        "80.00 % (-1.00 points, -2.00 to +0.50)"
+    )
+
+
 def test_the_plain_choice_is_the_other_side_of_what_is_saved():
     said = answers_of(study(bits=21, accuracy=0.8))["against asym_channel_minmax"]
     assert said == "-3 accumulator bits, +1.00 points"
     assert not answers_of(study(strategy=PLAIN)).get("against asym_channel_minmax")
+
+
+@pytest.mark.parametrize(
+    ("saved", "objective", "expected"),
+    [
+        (0.4, "rate", "-60 % energy, -25 % area"),
+        (1.5, "edp", "+50 % energy times delay, -25 % area"),
+        (float("nan"), "deadline", "ws 16x16 will not do; -25 % area"),
+    ],
+)
+def test_the_plain_machine_is_the_other_side_of_what_a_design_saves(saved, objective, expected):
+    tables = study(saved=saved)
+    best = tables["best"].assign(objective=objective)
+    assert answers_of(tables | {"best": best})["against ws 16x16"] == expected
 
 
 def test_limits_are_those_of_the_run():

@@ -20,7 +20,7 @@ CATALOGUE = yaml.safe_load((CATALOGUES / "zh.yaml").read_text(encoding="utf-8"))
 NUMBER = re.compile(r"[-+]?\d(?:[\d,.]*\d)?")
 NAMES = {
     *("EdgeINT", "RTL", "SQNR", "FP", "INT", "SCALE", "Sim", "ONNX", "Runtime", "DRAM", "dB"),
-    *("arena", "flash", "kB", "B", "mW", "mm", "nm", "os", "x", "ms"),
+    *("arena", "flash", "kB", "B", "mW", "mm", "nm", "os", "ws", "x", "ms"),
     *("asym", "channel", "minmax", "net", "generated"),
 }
 
@@ -47,6 +47,9 @@ NAMED_BEFORE_SAYING = {
     "{array}, {sizes} kB, unlimited bandwidth",
     "{name}: equal in all {count:,}",
     "{name}: differs in {wrong:,} of {count:,}",
+    "{reached} ({change:+.2f} points, {low:+.2f} to {high:+.2f})",
+    "{figure:+.0f} % energy, {area:+.0f} % area",
+    "{figure:+.0f} % energy times delay, {area:+.0f} % area",
     *("number", "witness in this study"),
 }
 

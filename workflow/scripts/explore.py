@@ -14,6 +14,7 @@ from edgeint8.arch.explore.recommended import best_rows
 from edgeint8.arch.machine.constants import LEVELS
 from edgeint8.arch.machine.technology import of_files, using
 from edgeint8.arch.network.layers import layers_from_json
+from edgeint8.arch.questions.plain import against_plain
 from edgeint8.files import read_json, write_csv
 from edgeint8.scale_sim.dse import replica_total
 from edgeint8.scale_sim.front_check import best_by_criterion, witness_rows
@@ -40,7 +41,7 @@ with job(snakemake), using(of_files(snakemake.input.technology), snakemake.param
     write_csv(snakemake.output.pareto, [row | sizes for row in front_rows(workload, layers, found)])
     limits = options["constraints"]
     rows = best_rows(workload, layers, best, RECOMMENDED, replica_total, limits, limit)
-    write_csv(snakemake.output.best, rows)
+    write_csv(snakemake.output.best, against_plain(rows, layers, best))
     write_csv(snakemake.output.band, band_rows(workload, layers, levels, band, need))
     checked = front_check_rows(workload, layers, found)
     designs = best_by_criterion(found, best)

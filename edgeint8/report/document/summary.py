@@ -12,7 +12,8 @@ from edgeint8.report.findings.effects import of
 from edgeint8.report.markdown import Tables, link, percent, table
 from edgeint8.report.words import Say, english
 
-PLAIN = "asym_channel_minmax"  # what most people would build
+# What most people would build.
+PLAIN, PLAIN_ARRAY = "asym_channel_minmax", "ws 16x16"
 Answer = Callable[[Say, Tables, str], str]
 
 
@@ -79,7 +80,11 @@ def _accuracy(say: Say, tables: Tables, workload: str) -> str:
         return say("no labels; {share} of decisions agree", share=percent(row["agreement"]))
     change = 100 * row["accuracy_delta"]
     reached = percent(row["accuracy"])
-    return say("{reached} ({change:+.2f} points)", reached=reached, change=change)
+    low, high = (100 * row.get(f"delta_{end}", float("nan")) for end in ("low", "high"))
+    if pd.isna(low):
+        return say("{reached} ({change:+.2f} points)", reached=reached, change=change)
+    text = "{reached} ({change:+.2f} points, {low:+.2f} to {high:+.2f})"
+    return say(text, reached=reached, change=change, low=low, high=high)
 
 
 def _fidelity(say: Say, tables: Tables, workload: str) -> str:
@@ -198,6 +203,31 @@ def _at_its_rate(say: Say, tables: Tables, workload: str) -> str:
     )
 
 
+def _against_plain_machine(say: Say, tables: Tables, workload: str) -> str:
+    """Energy at the need and area beside those of the machine most would build first."""
+    rows = of(tables["best"], workload)
+    if rows.empty or pd.isna(rows.iloc[0].get("plain_hardware")):
+        return ""
+    first = rows.iloc[0]
+    area = 100 * (first["area_vs_plain"] - 1)
+    if pd.isna(first["figure_vs_plain"]):
+        return say("{plain} will not do; {area:+.0f} % area", plain=PLAIN_ARRAY, area=area)
+    text = "{figure:+.0f} % energy, {area:+.0f} % area"
+    if first["objective"] == "edp":
+        text = "{figure:+.0f} % energy times delay, {area:+.0f} % area"
+    return say(text, figure=100 * (first["figure_vs_plain"] - 1), area=area)
+
+
+def _sure(say: Say, tables: Tables, workload: str) -> str:
+    """In how many draws of the constants the design would be recommended all the same."""
+    rows = of(tables["band"], workload)
+    mid = rows[rows["level"] == "mid"] if len(rows) else rows
+    if mid.empty or "draws" not in mid or not mid["draws"].iloc[0] > 0:
+        return ""
+    won, draws = 100 * mid["draws_won"].iloc[0], int(mid["draws"].iloc[0])
+    return say("wins {won:.0f} % of {draws:,} draws of the constants", won=won, draws=draws)
+
+
 def _bottleneck(say: Say, tables: Tables, workload: str) -> str:
     rows = of(tables["best"], workload)
     return "" if rows.empty else say(CAUSES[rows["bound_by"].iloc[0]])
@@ -231,6 +261,8 @@ QUESTIONS: dict[str, tuple[str, Answer]] = {
     "INT8 arena and flash": ("memory", _memory),
     "recommended design": ("best", _design),
     "at the rate needed (45 nm)": ("best", _at_its_rate),
+    f"against {PLAIN_ARRAY}": ("best", _against_plain_machine),
+    "how sure the design is": ("band", _sure),
     "at full speed (45 nm)": ("best", _at_full_speed),
     "what binds it": ("best", _bottleneck),
     "numbers that differ from SCALE-Sim": ("crosscheck", _replica),
