@@ -33,6 +33,9 @@ from edgeint8.arch.network.totals import batch_of_layers, mac_count, per_image
 from edgeint8.conventions import Row
 
 NEARLY = 1.05
+RIVALS_WITHIN = 1.25
+"""How far above the least figure a smaller design may lie to be a rival: what comes near in some
+draw of constants, without running all that are small."""
 CANDIDATES = 40
 """Designs of the recommended bandwidth that are ranked; SCALE-Sim chooses among them."""
 
@@ -97,7 +100,7 @@ def _recommend(
     least = best[0].figure
     designs = ranked(ranking, had, least, candidates)
     kept = (ranking.machine, ranking.need, ranking.exploration.level)
-    smaller = _smaller(ranking, list(chain(*had)), designs[0], rivals)
+    smaller = _smaller(ranking, list(chain(*had)), designs[0], rivals, least)
     return Recommendation(designs, least, least_of_all.figure, *kept, (*best, *smaller))
 
 
@@ -113,13 +116,14 @@ def ranked(
 
 
 def _smaller(
-    ranking: Ranking, places: Sequence[int], first: Candidate, count: int
+    ranking: Ranking, places: Sequence[int], first: Candidate, count: int, least: int
 ) -> tuple[Candidate, ...]:
-    """The `count` designs of least figure among those smaller than the recommended one."""
+    """The `count` of least figure among the designs smaller than the recommended one."""
     if ranking.need.objective == "edp" or not count:
         return ()
     size = size_of(first.hardware)
-    return ranking.best([p for p in places if size_of(ranking.hardware[p]) < size], count)
+    smaller = [p for p in places if size_of(ranking.hardware[p]) < size]
+    return ranking.best(smaller, count, RIVALS_WITHIN * least)
 
 
 def gb_per_s(hardware: Hardware) -> float:
