@@ -51,6 +51,9 @@ def test_the_walk_by_hand():
     assert spend(noise, prices, budget=2 * 40 + 10) == {"small": 3, "large": 2}
     assert spend(noise, prices, budget=2 * 40 + 30) == {"small": 3, "large": 2}  # 20 left, not 30
     assert spend(noise, prices, budget=2 * 40 + 40) == {"small": 3, "large": 3}
+    several = {"a": curve(8, 5), "b": curve(8, 5), "large": curve(9, 4)}  # 6 for 20, or 5 for 30
+    prices = by_weights({"a": 10, "b": 10, "large": 30})
+    assert spend(several, prices, budget=2 * 50 + 30) == {"a": 3, "b": 3, "large": 2}
 
 
 def test_a_step_may_skip_bits_that_win_nothing():
