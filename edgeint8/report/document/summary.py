@@ -220,7 +220,8 @@ def _against_plain_machine(say: Say, tables: Tables, workload: str) -> str:
 
 def _sure(say: Say, tables: Tables, workload: str) -> str:
     """In how many draws of the constants the design would be recommended all the same."""
-    rows = of(tables["band"], workload)
+    band = tables.get("band", pd.DataFrame())  # not among the kept tables
+    rows = of(band, workload) if len(band) else band
     mid = rows[rows["level"] == "mid"] if len(rows) else rows
     if mid.empty or "draws" not in mid or not mid["draws"].iloc[0] > 0:
         return ""
