@@ -27,8 +27,8 @@ from edgeint8.quant.ptq import calibrate_for, quantize
 from edgeint8.quant.strategy import Strategy
 from edgeint8.rtl.rows import network_rows
 
-NETWORKS = ("signal_cnn_1d", "tiny_cnn_2d")
-MACHINES = ("ws_8x8_32kB_4Bpc", "os_8x8_32kB_4Bpc", "ws_16x16_64kB_16Bpc")
+NETWORKS = ("signal_cnn_1d", "tiny_cnn_2d", "mobile_cnn_2d")
+MACHINES = ("ws_8x8_32kB_4Bpc", "os_8x8_32kB_4Bpc")
 STRATEGY = Strategy("asym_channel_minmax", symmetric=False, per_channel=True, calibration="minmax")
 KEY = ("workload", "layer", "hardware", "words", "mismatches", "rtl_dram_bytes", "dram_bytes")
 

@@ -12,8 +12,17 @@ from edgeint8.rtl.layer import RtlLayer, as_nhwc, rescale_of
 Array = np.ndarray
 
 
+def random_zero(rng: np.random.Generator, low: int) -> int:
+    """Any zero-point, but often the ends of the codes and the one with codes -128 to 127."""
+    ends = [low, low + 128, low + 255]
+    return int(rng.choice(ends) if rng.integers(2) else rng.integers(low, low + 256))
+
+
 def random_layer(rng: np.random.Generator, scheme: Scheme) -> tuple[RtlLayer, Array, Array, Array]:
-    """(layer, input codes (C, H, W), accumulators (H, W, M), output codes (H, W, M))."""
+    """(layer, input codes (C, H, W), accumulators (H, W, M), output codes (H, W, M)).
+
+    The layer's rescale follows from float32 scales: `scales_of` gives them again.
+    """
     kernel = tuple(int(rng.integers(1, 4)) for _ in range(2))
     strides = tuple(int(rng.integers(1, 4)) for _ in range(2))
     dilations = tuple(int(d) for d in rng.choice([1, 1, 2], 2))
@@ -22,12 +31,15 @@ def random_layer(rng: np.random.Generator, scheme: Scheme) -> tuple[RtlLayer, Ar
     groups = int(rng.choice([1, 1, 1, 2, 3]))
     channels, filters = (int(rng.integers(1, 13 if groups == 1 else 4)) for _ in range(2))
     height, width = (int(rng.integers(s, 10)) for s in spans)
+    if rng.integers(8) == 0:  # one fold of a small array
+        kernel, strides, dilations, begin, end = (1, 1), (1, 1), (1, 1), (0, 0), (0, 0)
+        groups, channels, filters, height, width = 1, 3, int(rng.integers(1, 4)), 1, 2
     dtype = np.uint8 if rng.integers(2) else np.int8
     low = 0 if dtype == np.uint8 else -128
     x = rng.integers(low, low + 256, (1, groups * channels, height, width)).astype(dtype)
     w = rng.integers(-128, 128, (groups * filters, channels, *kernel)).astype(np.int8)
     bias = rng.integers(-5000, 5000, groups * filters)
-    zero_in, zero_out = (int(z) for z in rng.integers(low, low + 256, 2))
+    zero_in, zero_out = random_zero(rng, low), random_zero(rng, low)
     geometry = ConvGeometry(kernel, strides, dilations, begin, end, groups)
     operands = Operands(x, w, zero_in, np.zeros((), np.int8), bias, geometry)
     acc = accumulate(operands).astype(np.int64)  # (1, H, W, M)
@@ -49,6 +61,14 @@ def random_layer(rng: np.random.Generator, scheme: Scheme) -> tuple[RtlLayer, Ar
         *(stored.reshape(groups, -1, filters), bias, rescale_of(scheme, real, len(bias))),
     )
     return layer, x[0], acc[0], codes
+
+
+def scales_of(layer: RtlLayer, scheme: Scheme) -> Array:
+    """S of each filter, float64."""
+    assert layer.rescale is not None
+    if scheme is Scheme.ORT_FLOAT32:
+        return layer.rescale.factor.view(np.float32).astype(np.float64)
+    return layer.rescale.factor / 2.0**layer.rescale.shift
 
 
 def nhwc(codes: Array) -> Array:

@@ -2,13 +2,15 @@
 
 import os
 from dataclasses import replace
+from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 import onnx
 import pytest
+from bins import BINS, bins_of
 from onnx import TensorProto, helper, numpy_helper
-from random_layers import random_layer
+from random_layers import random_layer, scales_of
 
 from edgeint8.arch.cost.machine.program import Dram, engine_of, program_of, run
 from edgeint8.arch.cost.machine.search import Candidates, Cuts, searched_tiles
@@ -33,6 +35,7 @@ from edgeint8.tables.contents import TABLES
 from edgeint8.tables.files import framed
 from edgeint8.tables.part_c import SCALESIM_TERMS
 
+ROOT = Path(__file__).parents[2]
 REQUIRED = os.environ.get("EDGEINT8_REQUIRE_ALL") == "1"
 needs_verilator = pytest.mark.skipif(
     not simulator.available() and not REQUIRED, reason="verilator is not installed"
@@ -204,9 +207,9 @@ def test_the_layer_of_the_cost_model_keeps_its_pads() -> None:
 
 
 def random_case(rng: np.random.Generator, hardware: Hardware, scheme: Scheme):
-    """(image, engine, wanted codes) of a random layer in a random tiling that fits."""
+    """(layer, image, engine, wanted codes, accumulators): a random tiling that fits."""
     while True:
-        layer, x, _, want = random_layer(rng, scheme)
+        layer, x, acc, want = random_layer(rng, scheme)
         sizes = [int(rng.choice([64, 128, 300, 600, 1500, 6000])) for _ in range(3)]
         order = ORDERS[rng.integers(6)]
         found = Candidates(searched_tiles(layer.loops), Storage(*sizes), order, layer.groups)
@@ -223,28 +226,35 @@ def random_case(rng: np.random.Generator, hardware: Hardware, scheme: Scheme):
     )
     timed = run(program_of(nest), engine)
     image = image_of([layer], x, folds, scheme, dram, [(nest, timed)])
-    return layer, image, engine, want
+    return layer, image, engine, want, acc
 
 
-def hold_random_layers(count: int, seed: int, hardware: Hardware, scheme: Scheme) -> int:
-    """Run random layers; the number of those that spilled."""
-    built, rng, spilled = build(hardware, scheme), np.random.default_rng(seed), 0
+def hold_random_layers(count: int, seed: int, hardware: Hardware, scheme: Scheme) -> set[str]:
+    """Run random layers; the bins of `bins.py` that they hit."""
+    built, rng = build(hardware, scheme), np.random.default_rng(seed)
+    met: set[str] = set()
     for _ in range(count):
-        layer, image, engine, want = random_case(rng, hardware, scheme)
+        layer, image, engine, want, acc = random_case(rng, hardware, scheme)
         found = simulate(built, image, engine=engine)
         (got,) = outputs(image, found, [layer.dtype])
         assert not first_mismatch(0, got, want), (layer.loops, engine)
         assert found.cycles[0] == image.runs[0].cycles, (layer.loops, engine)
         assert sum(found.bytes_moved[0]) == image.runs[0].program.dram_bytes
-        spilled += image.runs[0].program.spilled_bytes > 0
-    return spilled
+        met |= bins_of(layer, image, engine, scales_of(layer, scheme), acc)
+    return met
 
 
 @needs_verilator
 @pytest.mark.parametrize(("hardware", "scheme"), MACHINES, ids=["ws_ort", "os_gemmlowp"])
 def test_random_layers_to_the_bit_and_to_the_cycle(hardware: Hardware, scheme: Scheme) -> None:
     """Strides, padding, dilation, groups, every loop order, buses from 1 byte to unlimited."""
-    assert hold_random_layers(30, 7, hardware, scheme) > 0
+    assert set(BINS) - hold_random_layers(30, 7, hardware, scheme) == set()
+
+
+def test_the_document_lists_every_bin() -> None:
+    text = (ROOT / "docs/rtl.md").read_text(encoding="utf-8").split("**Coverage.**")[1]
+    listed = text.split("\n\n")[0].replace("\n", " ")
+    assert [name for name in BINS if name not in listed] == []
 
 
 @needs_verilator
@@ -262,7 +272,7 @@ def test_random_layers_to_the_bit_and_to_the_cycle(hardware: Hardware, scheme: S
 )
 def test_many_random_layers(dataflow, rows: int, cols: int, scheme: Scheme) -> None:
     hardware = Hardware(dataflow, rows, cols, 8, 8, 8, 1, pipelined_folds=True, name="small")
-    assert hold_random_layers(110, rows, hardware, scheme) > 0
+    assert set(BINS) - hold_random_layers(110, rows, hardware, scheme) == set()
 
 
 @needs_verilator

@@ -8,7 +8,9 @@ import pytest
 from test_network import needs_verilator, network
 
 from edgeint8.arch.cost.loops import Loops
-from edgeint8.arch.cost.machine.walk import Nest
+from edgeint8.arch.cost.machine.program import Run, Tile, engine_of, program_of, run
+from edgeint8.arch.cost.machine.search import Cuts
+from edgeint8.arch.cost.machine.walk import WHOLE, Nest
 from edgeint8.arch.machine.hardware import Hardware
 from edgeint8.fixed_point.arithmetic.kernels import accumulate
 from edgeint8.fixed_point.arithmetic.operands import Operands
@@ -18,7 +20,7 @@ from edgeint8.fixed_point.studies.bit_growth import vertex_input
 from edgeint8.fixed_point.studies.overflow import Limits, Policy
 from edgeint8.quant.affine import signed_width, sum_reach, with_bias
 from edgeint8.rtl.compare import check_layers
-from edgeint8.rtl.image import image_of, tiling
+from edgeint8.rtl.image import CONSTANT_BYTES, image_of, tiling
 from edgeint8.rtl.layer import RtlLayer, rescale_of
 from edgeint8.rtl.network import rtl_layers
 from edgeint8.rtl.simulator import Built, build, outputs, simulate
@@ -63,17 +65,20 @@ def codes_of(operands: Operands, acc: np.ndarray) -> np.ndarray:
     return requantize(acc, scale, ZERO_OUT, np.int8, SCHEME).reshape(-1)
 
 
-def aligned(nest: Nest, hardware: Hardware) -> bool:
-    """Whether no cut in channels moves the K-tiles of the array's height, or their order."""
-    uncut = nest.tile_c == nest.channels
-    return uncut or (nest.window == 1 and nest.tile_c % hardware.rows == 0)
+def uncut(layer: RtlLayer) -> tuple[Nest, Run]:
+    """The layer as one tile, so that its K-tiles are the array's from the first product on."""
+    if layer.is_pool:
+        return tiling(layer, SMALL, SCHEME)
+    loops = layer.loops
+    sizes = loops.output_h, loops.output_w, loops.channels, loops.filters
+    tile = Tile(*sizes, (0, 1, 2), (WHOLE, WHOLE, WHOLE), (1, 1, 1))
+    nest = Cuts(loops).nest(tile, layer.groups, False, CONSTANT_BYTES[SCHEME])
+    return nest, run(program_of(nest), engine_of(SMALL))
 
 
 def run_dense(built: Built, operands: Operands) -> np.ndarray:
     layer = as_layer(operands)
-    found = tiling(layer, SMALL, SCHEME)
-    assert aligned(found[0], SMALL)
-    image = image_of([layer], operands.x[0], SMALL, SCHEME, tilings=[found])
+    image = image_of([layer], operands.x[0], SMALL, SCHEME, tilings=[uncut(layer)])
     (codes,) = outputs(image, simulate(built, image), [layer.dtype])
     return codes.reshape(-1)
 
@@ -106,17 +111,15 @@ def test_the_vertex_passes_at_its_width_and_fails_one_bit_below(policy: Policy) 
 def test_twenty_images_on_narrow_sums_decide_as_the_overflow_study(
     policy: Policy, bits: int
 ) -> None:
-    model, hardware = network(), replace(SMALL, bandwidth_bpc=None)
-    built = build(hardware, SCHEME, sum_bits=bits, saturate=POLICIES[policy])
-    limits = Limits(bits, policy, hardware.rows)
+    model, limits = network(), Limits(bits, policy, SMALL.rows)
+    built = build(SMALL, SCHEME, sum_bits=bits, saturate=POLICIES[policy])
     images = np.random.default_rng(5).normal(0, 3, (20, 1, 3, 7, 8)).astype(np.float32)
     changed = 0
     for one in images:
         layers, exact = rtl_layers(model, {"x": one})
         narrow = narrow_tensors(model, one, limits)
-        tilings = [tiling(layer, hardware, SCHEME) for layer in layers]
-        assert all(aligned(nest, hardware) for nest, _ in tilings)
-        image = image_of(layers, exact["q"][0], hardware, SCHEME, tilings=tilings)
+        tilings = [uncut(layer) for layer in layers]
+        image = image_of(layers, exact["q"][0], SMALL, SCHEME, tilings=tilings)
         checks = check_layers(layers, [narrow], [image], [simulate(built, image)])
         assert [check.first for check in checks] == [""] * len(layers)
         changed += np.argmax(narrow["g"]) != np.argmax(exact["g"])
