@@ -18,6 +18,7 @@ LEAST, LIMIT = 2.0**-37, 2.0**16
 
 
 def max_pool(node: Node, tensors: Mapping[str, Array]) -> RtlLayer:
+    """A MaxPool of int8 or uint8 codes, one window a position and channel."""
     x, y = tensors[node.inputs[0]][0], tensors[node.outputs[0]][0]
     if x.dtype not in (np.int8, np.uint8):
         raise ModelError(f"MaxPool of {x.dtype}", where=node.name, allowed="int8 or uint8")
