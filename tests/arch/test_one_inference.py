@@ -10,7 +10,7 @@ from edgeint8.arch.cost.physical import network_cost, total_cycles, total_dram_b
 from edgeint8.arch.explore.design_space import Constraints, DesignSpace
 from edgeint8.arch.explore.explore import explore
 from edgeint8.arch.explore.front import design_row
-from edgeint8.arch.explore.recommended import recommend
+from edgeint8.arch.explore.recommended import recommend, recommended_row
 from edgeint8.arch.machine.hardware import parse_hardware_id
 from edgeint8.arch.network.layers import Layer
 from edgeint8.arch.network.onnx_layers import layers_from_onnx
@@ -77,3 +77,12 @@ def test_limits_on_the_machine_are_of_one_inference_too():
         limits = Constraints(latency_ms=within * share)
         found = explore(layers(IMAGES), space)
         assert (recommend(layers(IMAGES), found, limits=limits) is not None) == feasible
+
+
+def test_the_recommended_machine_is_told_by_the_image_as_its_bound_is():
+    space = DesignSpace((8,), (8,), ((16, 16, 16),), (2,), ("ws",), (False,))
+    found = recommend(layers(IMAGES), explore(layers(IMAGES), space))
+    row = recommended_row("net", layers(IMAGES), found)
+    run = machine_cycles(layers(IMAGES), found.designs[0].hardware)
+    assert row["machine_cycles"] * IMAGES == pytest.approx(run, rel=1e-12)
+    assert row["bound_cycles"] <= row["machine_cycles"] < 2 * row["bound_cycles"]

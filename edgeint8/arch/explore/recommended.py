@@ -155,9 +155,12 @@ def _by_bandwidth(exploration: Exploration) -> list[list[int]]:
 def recommended_row(
     workload: str, layers: Sequence[Layer], found: Recommendation, place: int = 0
 ) -> Row:
-    """One of the ranked designs: the columns of ``pareto.csv``, on the machine, and its cycles."""
-    design = found.designs[place]
-    cycles = design.cycles if found.machine else math.nan
+    """One of the ranked designs: the columns of ``pareto.csv``, on the machine, and its cycles.
+
+    All of an inference: a run of several images is divided.
+    """
+    design, batch = found.designs[place], batch_of_layers(layers)
+    cycles = per_image(design.cycles, batch) if found.machine else math.nan
     row = design_row(workload, layers, design.hardware, design.costs)
     return row | {"machine_cycles": cycles}
 
