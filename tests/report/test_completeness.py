@@ -114,9 +114,29 @@ def test_a_graph_that_the_executor_cannot_run_is_noted_and_not_counted():
         ]
     )
     text = part_c.executor_table(golden)
-    assert "| a | s | ort | 2 | 3 | 4,000 | 0 |" in text and "- b, `s`: no Resize" in text
+    assert "| a | ort | 1 of 1 | 2 | 4,000 | 0 |" in text and "- b, `s`: no Resize" in text
     only = golden.iloc[1:]
     assert "Nothing was compared" in answers.integer_answer(only, pd.DataFrame())
+
+
+def test_strategies_that_agree_share_a_row_and_one_that_does_not_has_its_own():
+    rows = [
+        {"workload": "a", "strategy": name, "witness": "ort", "images": images, "elements": 1_000}
+        | {"mismatches": wrong}
+        for name, images, wrong in (("s", 2, 0), ("t", 2, 7), ("u", 2, 0), ("v", 9, 0))
+    ]
+    lines = part_c.executor_table(pd.DataFrame(rows)).splitlines()[2:]
+    assert lines == [
+        "| a | ort | 2 of 4 | 2 | 2,000 | 0 |",
+        "| a | ort | 1 of 4 | 9 | 1,000 | 0 |",
+        "| a | ort | `t` | 2 | 1,000 | 7 |",
+    ]
+    widths = {"bits_guaranteed": 22, "bits_observed": 20, "bits_tile": 18}
+    widths |= {"bits_guaranteed_raw_codes": 23, "limiting_layer": "conv"}
+    found = [{"workload": "a", "strategy": name} | widths for name in "stu"]
+    found[1]["bits_observed"] = 21
+    text = part_c.width_table(pd.DataFrame(found))
+    assert "| a | s, u | 22 | 20 | 18 | 23 | conv |" in text and "| a | t | 22 | 21 |" in text
 
 
 def test_only_trained_networks_were_trained_once():

@@ -51,26 +51,38 @@ def section(tables: Tables) -> str:
 
 
 def executor_table(golden: pd.DataFrame) -> str:
-    """How many elements were compared and how many differ; what the executor cannot run."""
-    columns = {
-        "workload": "workload",
-        "strategy": "strategy",
-        "witness": "witness",
-        "images": "images",
-        "tensors": "tensors",
-        "elements": "elements",
-        "mismatches": "mismatches",
-        "float_nodes": "float nodes",
-    }
+    """How many strategies equal their witness; those that do not, and what could not run."""
     notes = golden["note"] if "note" in golden else pd.Series(None, golden.index, dtype=object)
-    counts = ["images", "tensors", "elements", "mismatches"]
-    run = golden[notes.isna()].astype(dict.fromkeys(counts, int))
     lines = [
         f"- {row['workload']}, `{row['strategy']}`: {shown(row['note'])}"
         for row in golden[notes.notna()].to_dict("records")
     ]
+    columns = {
+        "workload": "workload",
+        "witness": "witness",
+        "strategies": "strategies",
+        "images": "images",
+        "elements": "elements",
+        "mismatches": "mismatches",
+    }
+    run = _equal_together(golden[notes.isna()])
     parts = [table(run, columns)] if len(run) else []
     return "\n\n".join([*parts, *(["\n".join(lines)] if lines else [])])
+
+
+def _equal_together(golden: pd.DataFrame) -> pd.DataFrame:
+    """One row for all strategies of a network that equal a witness, one for each that does not."""
+    rows = []
+    for (workload, witness), mine in golden.groupby(["workload", "witness"], sort=False):
+        equal = mine[mine["mismatches"] == 0]
+        key = {"workload": workload, "witness": witness}
+        for images, same in equal.groupby("images", sort=False):
+            said = {"strategies": f"{len(same)} of {len(mine)}", "images": int(images)}
+            rows.append(key | said | {"elements": int(same["elements"].sum()), "mismatches": 0})
+        for row in mine[mine["mismatches"] > 0].to_dict("records"):
+            counts = {name: int(row[name]) for name in ("images", "elements", "mismatches")}
+            rows.append(key | {"strategies": f"`{row['strategy']}`"} | counts)
+    return pd.DataFrame(rows)
 
 
 def runtime_sentences(runtimes: pd.DataFrame) -> list[str]:
@@ -114,8 +126,15 @@ def width_table(accumulator: pd.DataFrame) -> str:
     return (
         "Bits of the accumulator, bias included. *Raw codes*: unsigned codes are multiplied as "
         "they are and the zero-point's share sits in the bias; otherwise the zero-point is "
-        "subtracted before the multiplier.\n\n" + table(accumulator, columns)
+        "subtracted before the multiplier. Strategies of equal widths share a row.\n\n"
+        + table(_widths_together(accumulator, [n for n in columns if n != "strategy"]), columns)
     )
+
+
+def _widths_together(accumulator: pd.DataFrame, shown_columns: list[str]) -> pd.DataFrame:
+    """Strategies that are equal in all that is shown as one row that names them all."""
+    groups = accumulator.groupby(shown_columns, sort=False, dropna=False)["strategy"]
+    return groups.agg(", ".join).reset_index()
 
 
 def overflow_sentences(accumulator: pd.DataFrame) -> list[str]:
