@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from part_d_tables import SWEEP, machine, only_presets, study
 
+from edgeint8.report.figures.design_figures import representatives
 from edgeint8.report.figures.figures import FIGURES, front_figures
 from edgeint8.report.figures.labels import CHARACTER_WIDTH, LINE_HEIGHT, place_names, short_count
 from edgeint8.report.findings import (
@@ -40,6 +41,28 @@ def test_every_figure_stands_for_any_study(kind, name):
         assert any(workload in title for title in titles)
     drawn.draw_without_rendering()
     plt.close(drawn)
+
+
+@pytest.mark.parametrize("name", FIGURES_OF_D)
+@pytest.mark.parametrize("its_own", [SWEEP[:2], ["os_9x9_16kB_4Bpc"]], ids=["few", "others"])
+def test_every_figure_stands_where_a_network_has_its_own_machines(its_own, name):
+    """As a workload's `hardware` in a study file says."""
+    first, second = study(SWEEP, workloads=("a",)), study(its_own, workloads=("b",))
+    made = {table: pd.concat([first[table], second[table]], ignore_index=True) for table in first}
+    drawn = FIGURES[name](*(made[table] for table in FIGURE_TABLES[name]))
+    titles = [ax.get_title() for ax in drawn.axes]
+    assert all(any(workload in title for title in titles) for workload in ("a", "b"))
+    drawn.draw_without_rendering()
+    plt.close(drawn)
+
+
+def test_machines_that_fewer_networks_have_do_not_stand_for_all():
+    """A machine of one network has the smaller sum over networks."""
+    fast, slow = machine("ws_8x8_64kB_4Bpc", 900), machine("ws_9x9_64kB_4Bpc", 500)
+    only = machine("ws_7x7_64kB_4Bpc", 950)
+    rows = [row | {"workload": name} for name in "ab" for row in (fast, slow)]
+    dse = pd.DataFrame([*rows, only | {"workload": "a"}])
+    assert representatives(dse)[0] == "ws_9x9_64kB_4Bpc"
 
 
 POINT = "os_24x24_48kB_8Bpc"  # of an array, a buffer and a bandwidth that nothing else has

@@ -37,10 +37,13 @@ PJ_PER_UJ = 1e6
 def representatives(dse: pd.DataFrame) -> list[str]:
     """One machine a dataflow, the fastest in sum over the workloads, then all single points.
 
-    They have a limited bandwidth if such machines have all dataflows of the study; if not, the
-    fastest with a limited bandwidth is added.
+    Machines are compared that as many workloads as any have: a sum over fewer is smaller. They have
+    a limited bandwidth if such machines have all dataflows of the study; if not, the fastest with a
+    limited bandwidth is added.
     """
     frame = machines(dse)
+    shared = frame.groupby("hardware")["workload"].transform("nunique")
+    frame = frame[shared == shared.max()]
     total = frame.groupby("hardware", sort=False)["bound_cycles"].sum()
     known = frame.drop_duplicates("hardware").set_index("hardware")
     plain = known[~known["preset"]]
@@ -131,7 +134,8 @@ def energy_by_part(table: pd.DataFrame, dse: pd.DataFrame) -> Figure:
         ax.set_axis_off()
     for ax, workload in zip(axes, workloads, strict=False):
         rows = table[table["workload"] == workload]
-        _energy_panel(ax, rows, names, dse)
+        mine = [name for name in names if name in set(rows["hardware"])]
+        _energy_panel(ax, rows, mine or representatives(dse[dse["workload"] == workload]), dse)
         ax.set_title(f"{workload}: mid constants; line from low to high")
     handles = [
         mpl.patches.Patch(facecolor=COLOURS[k], hatch=HATCHES[k], edgecolor="white", label=label)
