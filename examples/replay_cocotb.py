@@ -44,6 +44,7 @@ if __name__ == "__main__":
     unit = "requant_gemmlowp"
     times = ("1ns", "1ns")
     runner.build(sources=[RTL / f"{unit}.sv"], hdl_toplevel=unit, build_dir=place, timescale=times)
+    os.environ["VECTORS"] = str(FOLDER)  # the simulator runs in a folder of its own
     results = runner.test(hdl_toplevel=unit, test_module=Path(__file__).stem, build_dir=place)
     tests, failed = get_results(results)
     print(f"{tests} test, {failed} failed")

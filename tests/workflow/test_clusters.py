@@ -81,7 +81,8 @@ def test_no_group_waits_for_a_job_that_waits_for_the_group(tmp_path):
     """Else the study would hang: no rule between two rules of a group may stand outside it."""
     study = yaml.safe_load((ROOT / "config/test.yaml").read_text())
     study["run"]["workloads"] = ["tiny_cnn_2d", "net"]
-    study["workloads"]["net"] = {"onnx": "net.onnx"}  # came quantised
+    study["workloads"]["net"] = {"onnx": "net.onnx", "rate": 30}  # came quantised
+    study["explore"]["suite"] = {"tiny_cnn_2d": 1, "net": 1}
     onnx.save(residual(), tmp_path / "net.onnx")
     (tmp_path / "test.yaml").write_text(yaml.safe_dump(study))
     users = rule_graph(tmp_path / "test.yaml")
