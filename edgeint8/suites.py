@@ -10,9 +10,9 @@ from edgeint8.arch.explore.design_space import constraints, design_space
 from edgeint8.arch.explore.need import Need
 from edgeint8.arch.explore.suite import Member, suite_rows
 from edgeint8.arch.machine.technology import load_technology, using
-from edgeint8.arch.network.inputs import read_layers
 from edgeint8.conventions import Row
 from edgeint8.errors import ConfigError
+from edgeint8.inputs import network_layers
 from edgeint8.study.config import section_of
 
 KEYS = ("weight", "rate", "deadline_ms")
@@ -73,4 +73,4 @@ def _member(file: str, asked: Mapping[str, float]) -> Member:
                 f"{key} is {value!r}", where=file, allowed=f"numbers for {', '.join(KEYS)}"
             )
     need = Need(asked.get("rate"), asked.get("deadline_ms"))
-    return Member(Path(file).stem, read_layers(file, {}), asked.get("weight", 1), need)
+    return Member(Path(file).stem, network_layers(file), asked.get("weight", 1), need)

@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiling_layers import conv
+from tiling_layers import conv, machines
 
 from edgeint8.arch.cost.bounds import lower_bound, upper_bound
 from edgeint8.arch.cost.folds import array_cycles
@@ -33,19 +33,7 @@ layer_strategy = st.builds(
 )
 
 
-hardware_strategy = st.builds(
-    Hardware,
-    st.sampled_from(["ws", "os", "is"]),
-    st.integers(1, 40),
-    st.integers(1, 40),
-    st.integers(1, 8),
-    st.integers(1, 8),
-    st.integers(1, 8),
-    st.one_of(st.none(), st.integers(1, 32)),
-    shared_bus=st.booleans(),
-    pipelined_folds=st.booleans(),
-    name=st.just("machine"),
-)
+hardware_strategy = machines(40)
 
 
 @given(layer_strategy, hardware_strategy)

@@ -262,9 +262,6 @@ def test_equal_layers_are_computed_once() -> None:
     assert distinct[-1].layer.operator == "pool"  # what is not on the array comes last
 
 
-# ---------------------------------------------------------------- fronts alone
-
-
 def test_switching_by_hand() -> None:
     """A long stream suits ws, a long K os; each wins its layer and switching takes both."""
     many_pixels, long_k = conv("pixels", 32, 1, 8, 8), conv("long", 1, 1, 4096, 8)

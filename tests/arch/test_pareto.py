@@ -69,6 +69,3 @@ def test_table_rejects_only_what_is_dominated() -> None:
     front.settle()
     expected = front_indices(points[:, 0], points[:, 1], points[:, 2].astype(float))
     assert sorted(front.ids.tolist()) == expected.tolist()
-
-
-# ---------------------------------------------------------------- dataflows

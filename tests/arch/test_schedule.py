@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tiling_layers import machines
 
 from edgeint8.arch.cost.bounds import upper_bound
 from edgeint8.arch.cost.folds import array_cycles
@@ -103,23 +104,10 @@ def test_one_tile_is_the_bound() -> None:
 layers = st.builds(
     conv, st.integers(1, 12), st.integers(1, 3), st.integers(1, 40), st.integers(1, 40)
 )
-machines = st.builds(
-    Hardware,
-    st.sampled_from(["ws", "os", "is"]),
-    st.integers(1, 24),
-    st.integers(1, 24),
-    st.integers(1, 8),
-    st.integers(1, 8),
-    st.integers(1, 8),
-    st.one_of(st.none(), st.integers(1, 32)),
-    shared_bus=st.booleans(),
-    pipelined_folds=st.booleans(),
-    name=st.just("machine"),
-)
 
 
 @settings(max_examples=150, deadline=None)
-@given(layers, machines, st.booleans())
+@given(layers, machines(24), st.booleans())
 def test_bracket(layer: Layer, hardware: Hardware, double_buffered: bool) -> None:
     options = Options(double_buffered=double_buffered)
     bound = layer_cost(layer, hardware, options)
@@ -130,7 +118,7 @@ def test_bracket(layer: Layer, hardware: Hardware, double_buffered: bool) -> Non
 
 
 @settings(max_examples=150, deadline=None)
-@given(layers, machines, st.tuples(*[st.integers(0, 20)] * 3), st.integers(0, 32))
+@given(layers, machines(24), st.tuples(*[st.integers(0, 20)] * 3), st.integers(0, 32))
 def test_more_sram_and_bandwidth_never_slow_a_schedule(layer, hardware, sram, bandwidth) -> None:
     more = replace(
         hardware,

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+from hypothesis import strategies as st
+
 from edgeint8.arch.machine.hardware import Hardware, parse_hardware_id
 from edgeint8.arch.network.fusion import chained
 from edgeint8.arch.network.layers import Layer, LayerShape
@@ -32,7 +34,21 @@ def named(identifier: str, **changes) -> Hardware:
     return replace(parse_hardware_id(identifier), name="machine", **changes)
 
 
-# ---------------------------------------------------------------- the oracle: walk and count
+def machines(most: int) -> st.SearchStrategy[Hardware]:
+    """Machines of up to `most` rows and columns, whose small buffers make layers wait."""
+    return st.builds(
+        Hardware,
+        st.sampled_from(["ws", "os", "is"]),
+        st.integers(1, most),
+        st.integers(1, most),
+        st.integers(1, 8),
+        st.integers(1, 8),
+        st.integers(1, 8),
+        st.one_of(st.none(), st.integers(1, 32)),
+        shared_bus=st.booleans(),
+        pipelined_folds=st.booleans(),
+        name=st.just("machine"),
+    )
 
 
 def chain() -> list[Layer]:

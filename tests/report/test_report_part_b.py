@@ -230,6 +230,12 @@ def test_the_answer_names_the_step_that_decided():
     tables["recommendation"] = recommendation(names[::-1], costs=(2,))
     said = answers.strategy_answer(tables, "net")
     assert "`pow2` is recommended" in said and "highest SQNR at the lowest hardware cost" in said
+    rows = tables["recommendation"]
+    best = rows["rank"] == rows["rank"].max()
+    tied = rows["holdout_sqnr_db"].max() + best.astype(float)  # the last admitted has a little more
+    tables["recommendation"] = rows.assign(holdout_sqnr_db=tied)
+    said = answers.strategy_answer(tables, "net")
+    assert "ties with the highest" in said and "it has the highest SQNR" not in said
     tables["recommendation"] = recommendation(names, eligible=1)
     assert "show no other of 3 strategies" in answers.strategy_answer(tables, "net")
     nothing = tables | {"recommendation": pd.DataFrame()}

@@ -46,13 +46,10 @@ MACHINES = [(WS, Scheme.ORT_FLOAT32), (OS, Scheme.GEMMLOWP)]
 BUSES = [0, 1, 3, 7, 12, 64]
 
 
-def network(seed: int = 0, average: bool = False) -> onnx.ModelProto:
-    """Quantize, two convolutions with a pool between them, Flatten, QGemm, Dequantize.
-
-    In front of the Flatten stands a pool of single pixels, or the mean over the image.
-    """
+def constants(seed: int) -> dict[str, np.generic | np.ndarray]:
+    """Weights, biases, scales and zero-points of `network`."""
     rng = np.random.default_rng(seed)
-    tensors = {
+    return {
         "xs": np.float32(0.05), "xz": np.uint8(119), "one": np.float32(0.02), "zero": np.int8(0),
         "w1": rng.integers(-127, 128, (6, 3, 3, 3)).astype(np.int8),
         "s1": (0.002 * rng.uniform(0.5, 2, 6)).astype(np.float32), "z6": np.zeros(6, np.int8),
@@ -67,6 +64,14 @@ def network(seed: int = 0, average: bool = False) -> onnx.ModelProto:
         "y3s": np.float32(0.2), "y3z": np.uint8(128),
         "y4s": np.float32(0.04), "y4z": np.uint8(3),
     }  # fmt: skip
+
+
+def network(seed: int = 0, average: bool = False) -> onnx.ModelProto:
+    """Quantize, two convolutions with a pool between them, Flatten, QGemm, Dequantize.
+
+    In front of the Flatten stands a pool of single pixels, or the mean over the image.
+    """
+    tensors = constants(seed)
     nodes = [
         helper.make_node("QuantizeLinear", ["x", "xs", "xz"], ["q"], "quantize"),
         helper.make_node(

@@ -13,16 +13,14 @@ from edgeint8.arch.machine.constants import Level
 from edgeint8.arch.machine.hardware import Hardware, parse_hardware_id
 from edgeint8.arch.network.layers import Layer
 from edgeint8.arch.network.totals import batch_of_layers
-from edgeint8.conventions import Row
+from edgeint8.conventions import PLAIN_MACHINE, Row
 from edgeint8.errors import HardwareError
-
-PLAIN = "ws_16x16_64kB_unlimited"
 
 
 def plain_machine(like: Hardware) -> Hardware:
-    """`PLAIN` with the bandwidth, bus and clock of another machine: memory is not what differs."""
+    """`PLAIN_MACHINE` with the bandwidth, bus and clock of another: memory is not compared."""
     return replace(
-        parse_hardware_id(PLAIN),
+        parse_hardware_id(PLAIN_MACHINE),
         bandwidth_bpc=like.bandwidth_bpc,
         shared_bus=like.shared_bus,
         clock_hz=like.clock_hz,

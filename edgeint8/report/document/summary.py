@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pandas as pd
 
+from edgeint8.conventions import PLAIN_MACHINE
 from edgeint8.report.document.witnesses import RUNTIMES
 from edgeint8.report.findings.answers import recommended_width
 from edgeint8.report.findings.array_machines import CAUSES
@@ -13,7 +14,7 @@ from edgeint8.report.markdown import Tables, link, percent, table
 from edgeint8.report.words import Say, english
 
 # What most people would build.
-PLAIN, PLAIN_ARRAY = "asym_channel_minmax", "ws 16x16"
+PLAIN, PLAIN_ARRAY = "asym_channel_minmax", " ".join(PLAIN_MACHINE.split("_")[:2])
 Answer = Callable[[Say, Tables, str], str]
 
 
@@ -100,10 +101,10 @@ def _why(say: Say, tables: Tables, workload: str) -> str:
     admitted = rows[rows["rank"].notna()].sort_values("rank")
     many, counted = len(admitted), len(rows)
     if many == 1:
-        return say("the only one of {counted} inside the margin", counted=counted)
+        return say("the only one of {counted} shown inside the margin", counted=counted)
     cost, beside = (float(admitted["hardware_cost"].iloc[place]) for place in (0, 1))
     return say(
-        "{many} of {counted} inside the margin; hardware cost {cost:g}, next {beside:g}",
+        "{many} of {counted} shown inside the margin; hardware cost {cost:g}, next {beside:g}",
         many=many,
         counted=counted,
         cost=cost,

@@ -97,7 +97,13 @@ def _chosen_because(rows: pd.DataFrame, best: str = "most accurate") -> str:
     cost = f"hardware cost, {int(first['hardware_cost'])} ({first['cost_reasons']})"
     if eligible.iloc[1]["hardware_cost"] > first["hardware_cost"]:
         return f"{among} it has the lowest {cost}"
-    return f"{among} it has the highest SQNR at the lowest {cost}"
+    shared = eligible[eligible["hardware_cost"] <= first["hardware_cost"]]["holdout_sqnr_db"]
+    if first["holdout_sqnr_db"] >= shared.max():
+        return f"{among} it has the highest SQNR at the lowest {cost}"
+    return (
+        f"{among} it has the lowest {cost}, and an SQNR that ties with the highest of these within "
+        "the spread over calibration draws; fewer float nodes, then the name, decide"
+    )
 
 
 def _one(best: str) -> str:
