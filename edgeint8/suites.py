@@ -1,5 +1,6 @@
 """The call ``suite`` and its answer: one machine for several networks."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,22 +56,27 @@ def suite(
 
     networks
         By file what is asked: ``{"kws.csv": {"rate": 10}, "vww.csv": {"rate": 1, "weight": 2}}``.
-        All state ``rate`` or ``deadline_ms``, or none does, where energy times delay decides.
+        All state ``rate`` or ``deadline_ms``, or none does, where energy times delay decides. Rows
+        are named after their files, by the whole path where two files have one name.
     options
         As for `explore`; `technology` and `dram` too.
     """
     chosen = section_of("explore", {"rows": list(rows), "cols": list(cols), **options})
     with using(None if technology is None else load_technology(technology), dram):
-        members = [_member(file, asked) for file, asked in networks.items()]
+        stems = Counter(Path(file).stem for file in networks)
+        members = [
+            _member(file, asked, Path(file).stem if stems[Path(file).stem] == 1 else file)
+            for file, asked in networks.items()
+        ]
         space, limits = design_space(chosen), constraints(chosen)
         return Suite(tuple(suite_rows(members, space, chosen["dram_gb_per_s"], limits)))
 
 
-def _member(file: str, asked: Mapping[str, float]) -> Member:
+def _member(file: str, asked: Mapping[str, float], name: str) -> Member:
     for key, value in asked.items():
         if key not in KEYS or not isinstance(value, int | float):
             raise ConfigError(
                 f"{key} is {value!r}", where=file, allowed=f"numbers for {', '.join(KEYS)}"
             )
     need = Need(asked.get("rate"), asked.get("deadline_ms"))
-    return Member(Path(file).stem, network_layers(file), asked.get("weight", 1), need)
+    return Member(name, network_layers(file), asked.get("weight", 1), need)

@@ -99,6 +99,12 @@ def test_one_machine_for_two_networks(folder, capsys) -> None:
     assert found.hardware == alone.best["hardware"] == found.rows()[0]["own_hardware"]
     assert [row["workload"] for row in found.rows()] == ["net", "copy"]
     assert 1 <= found.facts()["worst_regret"] <= 1.1
+    other = folder / "other" / "net.onnx"
+    other.parent.mkdir(exist_ok=True)
+    other.write_bytes(net.read_bytes())
+    twice = {str(file): {"rate": 1000} for file in (net, other)}
+    rows = e8.suite(twice, (4, 5), (4, 5), sram_kb=[32], bandwidth=[4]).rows()
+    assert [row["workload"] for row in rows] == list(twice)
     arguments = ["suite", f"{net},rate=1000", "--rows", "4", "5", "--cols", "4", "5"]
     assert main([*arguments, "--csv"]) == 0
     assert capsys.readouterr().out.splitlines()[1].startswith("net,")
