@@ -12,6 +12,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 SCRIPTS = sorted((ROOT / "workflow/scripts").glob("*.py"))
 TOOLS = sorted((ROOT / "tools").rglob("*.py"))
 SHELF = 15  # modules of one folder, its __init__ apart
+LARGEST_SHELF_OF_TESTS = 18
 LONGER_SHELVES = {"scale_sim/replica": 18}
 SHARED = (
     *("edgeint8.errors", "edgeint8.files", "edgeint8.data"),
@@ -113,6 +114,11 @@ def test_tests_stand_on_the_shelves_of_what_they_test():
     assert shelves - {"oracles", "workflow", "documents", "face"} <= set(ALLOWED)
     loose = {path.name for path in (ROOT / "tests").glob("*.py")}
     assert loose == {"conftest.py", "test_mutations.py", "test_structure.py"}
+    for room in ("arch", "quant"):  # too many for one shelf: those of the package
+        inner = {path.name for path in (ROOT / "tests" / room).iterdir() if path.is_dir()}
+        assert inner - {"__pycache__"} <= {path.name for path in (PACKAGE / room).iterdir()}
+    for folder in {path.parent for path in (ROOT / "tests").rglob("test_*.py")}:
+        assert len(list(folder.glob("test_*.py"))) <= LARGEST_SHELF_OF_TESTS, folder
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ def test_every_constant_has_a_band_and_a_source() -> None:
 
 
 def test_the_document_shows_the_constants_in_use() -> None:
-    text = (Path(__file__).parents[2] / "docs" / "physical_model.md").read_text()
+    text = (Path(__file__).parents[3] / "docs" / "physical_model.md").read_text()
     for row in constant_rows():
         band = " | ".join(f"{row[level]:,g}" for level in LEVELS)
         assert f"| {row['constant']} | {row['unit']} | {band} | {row['source']} |" in text

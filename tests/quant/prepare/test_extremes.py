@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 from messy_networks import node, weights
-from onnx import TensorProto, helper
-from test_roles import network, normal
+from onnx import TensorProto
+from role_networks import LARGEST, masked, network, normal
 
 from edgeint8.fixed_point.compare import compare_model
 from edgeint8.quant.calibrate.calibration import ASYMMETRIC, SYMMETRIC
@@ -14,25 +14,7 @@ from edgeint8.quant.ort.reference import batches
 from edgeint8.quant.ort.scales import power_of_two_range
 from edgeint8.quant.ptq import Strategy, calibrate, prepare_model, quantize
 
-LARGEST = float(np.finfo(np.float32).max)
 METHODS = ("minmax", "percentile", "entropy", "mse")
-
-
-def masked():
-    """Scores under a mask of padded tokens: float32's smallest number, as transformers writes."""
-    stored = {"w": normal(1, 8, 6), "one": np.float32(1), "lowest": np.float32(-LARGEST)}
-    nodes = [
-        node("MatMul", ["x", "w"], ["s"], "scores"),
-        node("Cast", ["mask"], ["m"], "cast", to=TensorProto.FLOAT),
-        node("Sub", ["one", "m"], ["inverse"], "inverse"),
-        node("Mul", ["inverse", "lowest"], ["bias"], "bias"),
-        node("Add", ["s", "bias"], ["t"], "masked"),
-        node("Softmax", ["t"], ["y"], "softmax"),
-    ]
-    model = network(nodes, stored, {"x": (8,)}, "y")
-    model.graph.input.append(helper.make_tensor_value_info("mask", TensorProto.INT64, ["N", 6]))
-    lengths = np.random.default_rng(0).integers(2, 7, (40, 1))
-    return model, {"x": normal(2, 40, 8), "mask": (np.arange(6) < lengths).astype(np.int64)}
 
 
 @pytest.mark.parametrize("limit", [1e-45, 1e-40, 1e-31, 1.0, 1e30, 3e38, LARGEST])

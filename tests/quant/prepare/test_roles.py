@@ -4,8 +4,9 @@ import numpy as np
 import onnx
 import pytest
 from float_networks import FLAVOURS
-from messy_networks import FLOAT, node, weights
-from onnx import TensorProto, helper, numpy_helper
+from messy_networks import node, weights
+from onnx import TensorProto, helper
+from role_networks import network, normal
 
 from edgeint8.fixed_point.compare import compare_model
 from edgeint8.quant.affine import sqnr_db
@@ -19,26 +20,6 @@ from edgeint8.quant.ptq import Strategy, calibrate, prepare_model, quantize, run
 RANGES = np.geomspace(0.02, 2, 8).astype(np.float32)  # what a scale per channel is for
 TENSOR, CHANNEL = Strategy("tensor", per_channel=False), Strategy("channel")
 DYNAMIC = Strategy("dynamic", dynamic=True)
-
-
-def network(nodes, stored, inputs, output):
-    """A float model; `inputs` are shapes by name, or (shape, type)."""
-    graph = helper.make_graph(
-        nodes,
-        "roles",
-        [
-            helper.make_tensor_value_info(name, FLOAT, ["N", *shape])
-            for name, shape in inputs.items()
-        ],
-        [onnx.ValueInfoProto(name=output)],
-        [numpy_helper.from_array(np.asarray(value), name) for name, value in stored.items()],
-    )
-    opsets = [helper.make_opsetid("", 17)]
-    return helper.make_model(graph, opset_imports=opsets, ir_version=9)
-
-
-def normal(seed, *shape):
-    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
 
 
 def autoencoder():

@@ -31,7 +31,7 @@ from edgeint8.data import TOPOLOGIES
 from edgeint8.errors import HardwareError
 from edgeint8.report.findings.design_answers import constants_used
 
-DOCUMENT = Path(__file__).parents[2] / "docs/technology.md"
+DOCUMENT = Path(__file__).parents[3] / "docs/technology.md"
 LAYER = Layer("gemm", "gemm", LayerShape.from_gemm(64, 32, 48), 1, 3072, 1536, 2048, "test")
 MACHINE = parse_hardware_id("ws_16x16_8kB_8Bpc")
 

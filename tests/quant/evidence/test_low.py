@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from float_networks import classifier, images
 from messy_networks import node
-from test_extremes import LARGEST, masked
-from test_roles import network, normal
+from role_networks import LARGEST, masked, network, normal
 
 from edgeint8.quant.affine import sqnr_db
 from edgeint8.quant.evidence.evaluation import evaluate

@@ -7,8 +7,7 @@ import onnx
 import pytest
 from messy_networks import node, weights
 from onnx import numpy_helper
-from test_extremes import LARGEST, masked
-from test_roles import network, normal
+from role_networks import LARGEST, masked, network, normal
 
 from edgeint8.errors import ConfigError
 from edgeint8.fixed_point.compare import compare_model
