@@ -169,6 +169,7 @@ def explore(
     cols: tuple[int, int] = (4, 256),
     *,
     shape: Shape | None = None,
+    fused: bool = True,
     technology: str | Path | None = None,
     dram: str = "mixed",
     reading: Mapping[str, Any] = NOTHING,
@@ -182,10 +183,11 @@ def explore(
     second) or `deadline_ms`, idle time included; without either, least energy times delay.
     `options` are the keys of ``explore`` in a study file, with its defaults: ``sram_kb``,
     ``bandwidth``, ``dataflows``, ``pipelined``, ``constraints``, ``dram_gb_per_s`` and so on;
-    `technology` and `dram` are those of `cost`, `reading` as for `layers`.
+    `fused`, `technology` and `dram` are those of `cost`, `reading` as for `layers`.
     """
     with using(_technology(technology), dram):
         found = network_layers(network, shape, **reading)
+        found = fuse(found) if fused else found
         return _explore(found, rows, cols, options, Need(rate, deadline_ms))
 
 

@@ -140,13 +140,19 @@ def _suite(options: argparse.Namespace) -> Any:
     )
 
 
-def asked_of(text: str) -> tuple[str, dict[str, float]]:
-    """``kws.csv,rate=10,weight=2`` as the file and what is asked of it."""
+def asked_of(text: str) -> tuple[str, dict[str, Any]]:
+    """``net.onnx,rate=10,weight=2,shape.x=1x3x8x8`` as the file and what is asked of it."""
     file, *entries = text.split(",")
+    asked: dict[str, Any] = {}
     try:
-        asked = {key: float(value) for key, value in (entry.split("=") for entry in entries)}
+        for key, value in (entry.split("=") for entry in entries):
+            if key.startswith("shape."):
+                name, extents = shape_of(f"{key.removeprefix('shape.')}={value}")
+                asked.setdefault("shape", {})[name] = extents
+            else:
+                asked[key] = float(value)
     except ValueError:
-        allowed = "NET.csv,rate=30,weight=2 or NET.onnx,deadline_ms=20"
+        allowed = "NET.csv,rate=30,weight=2 or NET.onnx,deadline_ms=20,batch=4,shape.x=1x3x224x224"
         raise DataError(f"network {text!r}", where="suite", allowed=allowed) from None
     return file, asked
 

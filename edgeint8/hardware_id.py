@@ -1,8 +1,9 @@
-"""The id of a machine: the one place that writes it and reads it.
+"""The id of a machine, and the name of a design: the one place that writes them and reads them.
 
 ``ws_16x16_64kB_unlimited`` or ``os_32x32_128kB_16Bpc``: dataflow, array, KiB of each operand's
-buffer, DRAM bytes per cycle and operand port. Whether the numbers make a machine is `Hardware`'s
-to say.
+buffer, DRAM bytes per cycle and operand port. A design of an exploration also says the buffers of
+ifmap, filter and ofmap apart, and whether folds overlap: ``os_4x8_16_32_16kb_4bpc_pipelined``.
+Whether the numbers make a machine is `Hardware`'s to say.
 """
 
 import re
@@ -66,4 +67,53 @@ def read_hardware_id(text: str) -> HardwareId | None:
         int(match["cols"]),
         int(match["kb"]),
         None if bandwidth == UNLIMITED else int(bandwidth.removesuffix("Bpc")),
+    )
+
+
+_DESIGN = (
+    f"(?P<dataflow>{_FLOWS})_(?P<rows>{_NUMBER})x(?P<cols>{_NUMBER})"
+    f"_(?P<kb>{_NUMBER}_{_NUMBER}_{_NUMBER})kb_(?P<bandwidth>unlimited|{_NUMBER}bpc)"
+    "_(?P<folds>serial|pipelined)"
+)
+
+
+class DesignName(NamedTuple):
+    """What the name of a design says. `bandwidth_bpc` None is unlimited.
+
+    >>> str(DesignName("os", rows=4, cols=8, sram_kb=(16, 32, 16), bandwidth_bpc=4, pipelined=True))
+    'os_4x8_16_32_16kb_4bpc_pipelined'
+    """
+
+    dataflow: str
+    rows: int
+    cols: int
+    sram_kb: tuple[int, int, int]
+    bandwidth_bpc: int | None
+    pipelined: bool
+
+    def __str__(self) -> str:
+        sizes = "_".join(map(str, self.sram_kb))
+        band = UNLIMITED if self.bandwidth_bpc is None else f"{self.bandwidth_bpc}bpc"
+        folds = "pipelined" if self.pipelined else "serial"
+        return f"{self.dataflow}_{self.rows}x{self.cols}_{sizes}kb_{band}_{folds}"
+
+
+def read_design_name(text: str) -> DesignName | None:
+    """The parts of a design's name; None for what is none.
+
+    >>> read_design_name("ws_8x8_1_2_3kb_unlimited_serial").sram_kb
+    (1, 2, 3)
+    """
+    match = re.fullmatch(_DESIGN, text)
+    if match is None:
+        return None
+    ifmap, weights, ofmap = map(int, match["kb"].split("_"))
+    bandwidth = match["bandwidth"]
+    return DesignName(
+        match["dataflow"],
+        int(match["rows"]),
+        int(match["cols"]),
+        (ifmap, weights, ofmap),
+        None if bandwidth == UNLIMITED else int(bandwidth.removesuffix("bpc")),
+        match["folds"] == "pipelined",
     )

@@ -11,12 +11,14 @@ from edgeint8.arch.explore.design_space import constraints, design_space
 from edgeint8.arch.explore.need import Need
 from edgeint8.arch.explore.suite import Member, suite_rows
 from edgeint8.arch.machine.technology import load_technology, using
+from edgeint8.arch.network.fusion import fuse
 from edgeint8.conventions import Row
 from edgeint8.errors import ConfigError
 from edgeint8.inputs import network_layers
 from edgeint8.study.config import section_of
 
-KEYS = ("weight", "rate", "deadline_ms")
+ASKED = ("weight", "rate", "deadline_ms")
+READING = ("batch", "batch_axis")
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Suite(Answer):
 
 
 def suite(
-    networks: Mapping[str, Mapping[str, float]],
+    networks: Mapping[str, Mapping[str, Any]],
     rows: tuple[int, int] = (4, 256),
     cols: tuple[int, int] = (4, 256),
     *,
@@ -57,7 +59,9 @@ def suite(
     networks
         By file what is asked: ``{"kws.csv": {"rate": 10}, "vww.csv": {"rate": 1, "weight": 2}}``.
         All state ``rate`` or ``deadline_ms``, or none does, where energy times delay decides. Rows
-        are named after their files, by the whole path where two files have one name.
+        are named after their files, by the whole path where two files have one name. As for
+        `layers`, ``batch``, ``batch_axis`` and ``shape`` may stand there:
+        ``{"net.onnx": {"rate": 30, "shape": {"x": (1, 3, 224, 224)}}}``.
     options
         As for `explore`; `technology` and `dram` too.
     """
@@ -72,11 +76,16 @@ def suite(
         return Suite(tuple(suite_rows(members, space, chosen["dram_gb_per_s"], limits)))
 
 
-def _member(file: str, asked: Mapping[str, float], name: str) -> Member:
-    for key, value in asked.items():
-        if key not in KEYS or not isinstance(value, int | float):
-            raise ConfigError(
-                f"{key} is {value!r}", where=file, allowed=f"numbers for {', '.join(KEYS)}"
-            )
-    need = Need(asked.get("rate"), asked.get("deadline_ms"))
-    return Member(name, network_layers(file), asked.get("weight", 1), need)
+def _member(file: str, asked: Mapping[str, Any], name: str) -> Member:
+    given = dict(asked)
+    shape = given.pop("shape", None)
+    for key, value in given.items():
+        if key not in (*ASKED, *READING) or not isinstance(value, int | float):
+            allowed = f"numbers for {', '.join((*ASKED, *READING))}; shape: extents by input"
+            raise ConfigError(f"{key} is {value!r}", where=file, allowed=allowed)
+        if key in READING and value != int(value):
+            raise ConfigError(f"{key} is {value!r}", where=file, allowed="a whole number")
+    reading = {key: int(given[key]) for key in READING if key in given}
+    need = Need(given.get("rate"), given.get("deadline_ms"))
+    layers = fuse(network_layers(file, shape, **reading))
+    return Member(name, layers, given.get("weight", 1), need)

@@ -8,12 +8,14 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edgeint8.arch.explore.design_space import DesignSpace
 from edgeint8.arch.machine.hardware import (
     Hardware,
     load_preset,
     parse_hardware_id,
     uniform_hardware,
 )
+from edgeint8.arch.network.inputs import find_hardware
 from edgeint8.dataflow import DATAFLOWS
 from edgeint8.errors import HardwareError
 from edgeint8.hardware_id import FORM, PATTERN, HardwareId, read_hardware_id
@@ -149,3 +151,23 @@ def test_unequal_buffers_need_a_name() -> None:
     with pytest.raises(HardwareError, match="no name"):
         Hardware("ws", 8, 8, 1, 2, 3)
     assert Hardware("ws", 8, 8, 1, 2, 3, name="mine").id == "mine"
+
+
+@given(
+    st.sampled_from(DATAFLOWS),
+    st.tuples(*[st.integers(1, 300)] * 2),
+    st.tuples(*[st.integers(1, 64)] * 3),
+    st.none() | st.integers(1, 512),
+    st.booleans(),
+)
+def test_the_name_of_a_design_is_a_machine(dataflow, array, sram_kb, bandwidth, pipelined):
+    """What `best.csv` calls a design names the same machine everywhere else."""
+    space = DesignSpace((array[0],), (array[1],), (sram_kb,), (bandwidth,), (dataflow,))
+    machine = space.machine(dataflow, *array, sram_kb, bandwidth, pipelined)
+    assert find_hardware(machine.id) == machine
+
+
+@pytest.mark.parametrize("text", ["os_4x4_1_1kb_4bpc_serial", "os_4x4_1_1_1kb_0bpc_serial", "x"])
+def test_what_only_looks_like_a_design_is_refused(text):
+    with pytest.raises(HardwareError, match="unknown hardware"):
+        find_hardware(text)

@@ -112,8 +112,32 @@ def test_one_machine_for_two_networks(folder, capsys) -> None:
     assert "allowed: NET.csv,rate=30,weight=2" in capsys.readouterr().err
     with pytest.raises(ConfigError, match="speed is 3"):
         e8.suite({str(net): {"speed": 3}}, (4, 8))
+    with pytest.raises(ConfigError, match="whole number"):
+        e8.suite({str(net): {"batch": 1.5}}, (4, 8))
     none = e8.suite({str(net): {"rate": 1e9}}, (4, 8), (4, 8), sram_kb=[32], bandwidth=[4])
     assert none.hardware is None and none.facts() == {"hardware": None} and not none.rows()
+
+
+def test_networks_of_a_suite_are_read_as_those_of_other_calls(tmp_path, capsys) -> None:
+    """A free extent and a batch: the cycles of the one machine are those of `cost` there."""
+    network = classifier(seed=3)
+    for axis in (2, 3):
+        network.graph.input[0].type.tensor_type.shape.dim[axis].dim_param = "size"
+    name, free = network.graph.input[0].name, tmp_path / "free.onnx"
+    onnx.save(network, free)
+    shape, machine = {name: (1, 3, 16, 16)}, {"sram_kb": [32], "bandwidth": [4]}
+    asked = {str(free): {"rate": 10, "batch": 4, "shape": shape}}
+    (row,) = e8.suite(asked, (4, 4), (4, 4), **machine).rows()
+    here = e8.cost(free, row["hardware"], shape=shape, batch=4)
+    cycles = ("bound_cycles", "machine_cycles")
+    assert [row[name] for name in cycles] == [getattr(here, name) for name in cycles]
+    alone = e8.explore(free, (4, 4), (4, 4), shape=shape, rate=10, **machine, reading={"batch": 4})
+    assert [alone.best[name] for name in cycles] == [row[name] for name in cycles]
+    apart = e8.explore(free, (4, 4), (4, 4), shape=shape, fused=False, rate=10, **machine)
+    assert apart.best["bound_cycles"] > alone.best["bound_cycles"]
+    words = f"{free},rate=10,batch=4,shape.{name}=1x3x16x16"
+    assert main(["suite", words, "--rows", "4", "4", "--cols", "4", "4", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["rows"][0]["workload"] == "free"
 
 
 def test_quantised_networks_run_in_integers_and_equal_onnx_runtime(folder):

@@ -13,6 +13,7 @@ from edgeint8.arch.machine.hardware import Hardware
 from edgeint8.conventions import KIB
 from edgeint8.dataflow import DATAFLOWS, Dataflow, layout_of
 from edgeint8.errors import ConfigError
+from edgeint8.hardware_id import DesignName
 
 Sram = tuple[int, int, int]
 
@@ -115,9 +116,7 @@ class DesignSpace:
         pipelined: bool,
     ) -> Hardware:
         """A machine of this space, named by what distinguishes it."""
-        band = "unlimited" if bandwidth_bpc is None else f"{bandwidth_bpc}bpc"
-        folds = "pipelined" if pipelined else "serial"
-        sizes = "_".join(map(str, sram_kb))
+        name = DesignName(dataflow, rows, cols, sram_kb, bandwidth_bpc, pipelined)
         return Hardware(
             dataflow,
             rows,
@@ -127,7 +126,7 @@ class DesignSpace:
             clock_hz=self.clock_hz,
             shared_bus=self.shared_bus,
             pipelined_folds=pipelined,
-            name=f"{dataflow}_{rows}x{cols}_{sizes}kb_{band}_{folds}",
+            name=str(name),
         )
 
 

@@ -17,7 +17,7 @@ import yaml
 
 from edgeint8.dataflow import Dataflow, layout_of
 from edgeint8.errors import HardwareError, yaml_problem
-from edgeint8.hardware_id import FORM, HardwareId, read_hardware_id
+from edgeint8.hardware_id import FORM, HardwareId, read_design_name, read_hardware_id
 
 PORTS = 3
 """Operand ports to DRAM: ifmap, filter, ofmap."""
@@ -150,6 +150,26 @@ def parse_hardware_id(text: str) -> Hardware:
     if parts is None:
         raise HardwareError(f"hardware id {text!r} does not parse", allowed=FORM)
     return uniform_hardware(cast(Dataflow, parts.dataflow), *parts[1:])
+
+
+def parse_design_name(text: str) -> Hardware | None:
+    """The machine of a design's name, at 1 GHz with one DRAM bus; None for what is no such name.
+
+    >>> parse_design_name("ws_8x8_1_2_3kb_unlimited_pipelined").sram_kb
+    (1, 2, 3)
+    """
+    parts = read_design_name(text)
+    if parts is None:
+        return None
+    return Hardware(
+        cast(Dataflow, parts.dataflow),
+        parts.rows,
+        parts.cols,
+        *parts.sram_kb,
+        bandwidth_bpc=parts.bandwidth_bpc,
+        pipelined_folds=parts.pipelined,
+        name=text,
+    )
 
 
 _PRESET_REQUIRED = frozenset({"dataflow", "rows", "cols", "clock_mhz", "dram_gb_per_s"})

@@ -4,7 +4,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgeint8.arch.machine.hardware import Hardware, load_preset, parse_hardware_id
+from edgeint8.arch.machine.hardware import (
+    Hardware,
+    load_preset,
+    parse_design_name,
+    parse_hardware_id,
+)
 from edgeint8.arch.network.layers import Layer
 from edgeint8.arch.network.repeated import in_batch
 from edgeint8.arch.network.totals import batch_of_layers, mac_count
@@ -104,7 +109,7 @@ def _constants(given: Constants) -> dict[str, float | int | bool]:
 
 
 def find_hardware(text: str, where: str = "--hardware") -> Hardware:
-    """A YAML file, a preset by name, or an id.
+    """A YAML file, a preset by name, an id, or the name of a design as ``best.csv`` has it.
 
     Presets are looked for in ``config/hardware`` of the working folder, then in the package.
     `where` is the place that `text` comes from, for the message.
@@ -120,6 +125,8 @@ def find_hardware(text: str, where: str = "--hardware") -> Hardware:
         except HardwareError as error:
             what = f"{error.what} in {text}" if text not in error.what else error.what
             raise HardwareError(what, where=where, allowed=error.allowed) from None
+    if (design := parse_design_name(text)) is not None:
+        return design
     raise HardwareError(
         f"unknown hardware {text!r}",
         where=where,
