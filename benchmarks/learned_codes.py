@@ -35,8 +35,12 @@ from edgeint8.models.data.samples import Samples, load_samples
 from edgeint8.quant.affine import signed_width, sqnr_db, sum_reach, with_bias
 from edgeint8.quant.bits.spend import spend_bits
 from edgeint8.quant.calibrate.draws import DRAWS, calibration_draws
-from edgeint8.quant.evidence.evaluation import evaluate
-from edgeint8.quant.evidence.statistics import correct_answers, non_inferiority
+from edgeint8.quant.evidence.evaluation import as_scores, evaluate
+from edgeint8.quant.evidence.statistics import (
+    NonInferiority,
+    correct_answers,
+    non_inferiority,
+)
 from edgeint8.quant.evidence.table_rows import mean_weight_bits
 from edgeint8.quant.ort.reference import batches
 from edgeint8.quant.prepare.prepare import prepare_model
@@ -91,18 +95,35 @@ class Judge:
     def __init__(self, name: str, model: onnx.ModelProto, test: Samples) -> None:
         self.name, self._test = name, test
         self._output = model.graph.output[0].name
-        self._fp32 = self._scores(model)
+        self._fp32 = self.scores(model)
 
-    def _scores(self, graph: onnx.ModelProto) -> NDArray[Any]:
-        scores = evaluate(graph, self._test.inputs)[self._output]
-        return scores.reshape(scores.shape[:2])
+    def scores(self, graph: onnx.ModelProto) -> NDArray[Any]:
+        """What a graph puts out for the test images, (N, classes)."""
+        return as_scores(evaluate(graph, self._test.inputs)[self._output])
+
+    def compared(self, scores: NDArray[Any], others: NDArray[Any]) -> NonInferiority:
+        """Accuracy of `scores` less that of `others`, paired."""
+        right = [correct_answers(logits, self._test.labels) for logits in (scores, others)]
+        return non_inferiority(*right, ACCURACY_MARGIN)
+
+    def quality(self, scores: NDArray[Any]) -> dict[str, Any]:
+        """Accuracy beside that of the float network, and SQNR, of anybody's scores."""
+        paired = self.compared(scores, self._fp32)
+        right = [correct_answers(logits, self._test.labels) for logits in (self._fp32, scores)]
+        return {
+            "accuracy_fp32": right[0].mean(),
+            "accuracy": right[1].mean(),
+            "accuracy_delta": paired.difference,
+            "delta_low": paired.low,
+            "delta_high": paired.high,
+            "non_inferior": paired.holds,
+            "sqnr_db": sqnr_db(self._fp32, scores),
+        }
 
     def row(self, quantized: QuantizedModel, draw: int, seconds: float) -> dict[str, Any]:
         """Quality, proven widths and the executor's comparison of one quantised network."""
         graph, strategy = quantized.executable, quantized.strategy
-        scores, labels = self._scores(graph), self._test.labels
-        right = [correct_answers(logits, labels) for logits in (scores, self._fp32)]
-        paired = non_inferiority(*right, ACCURACY_MARGIN)
+        scores = self.scores(graph)
         one, replayed = (self._test.first(count).inputs for count in (1, REPLAYED))
         widths = model_widths(graph, [as_feeds(graph, one)])
         compared = compare_model(graph, batches(graph, replayed))
@@ -111,13 +132,7 @@ class Judge:
             "setting": strategy.name,
             "rounding": strategy.rounding,
             "draw": draw,
-            "accuracy_fp32": right[1].mean(),
-            "accuracy": right[0].mean(),
-            "accuracy_delta": paired.difference,
-            "delta_low": paired.low,
-            "delta_high": paired.high,
-            "non_inferior": paired.holds,
-            "sqnr_db": sqnr_db(self._fp32, scores),
+            **self.quality(scores),
             "weight_levels": min(weight_levels(strategy), 2 ** (strategy.widest_bits - 1) - 1),
             "mean_weight_bits": mean_weight_bits(quantized),
             "bits_guaranteed": max(width.bits_exact_with_bias for width in widths),

@@ -14,7 +14,7 @@ from edgeint8.models.networks.registry import MODELS
 from edgeint8.quant.affine import sqnr_db
 from edgeint8.quant.session import run_onnx
 from edgeint8.tflite.export.export import export_tflite
-from tools.docs.benchmark_quotes import learned_codes, learned_codes_witness
+from tools.docs.learned_quotes import learned_codes, learned_codes_witness, learned_targets
 
 ROOT = Path(__file__).parents[2]
 ROW = {"network": "net", "setting": "w4", "accuracy_fp32": 0.9, "time_cpu_s": 5.0}
@@ -65,3 +65,19 @@ def test_what_differs_is_said():
     wrong = ROWS.assign(mismatches=[0, 2, 0], bits_vertex=[19, 18, 19])
     said = learned_codes_witness({"benchmark_learned_codes": wrong})
     assert ": 2 differ. In 2 of them the input" in said
+
+
+def test_what_was_asked_is_held_against_the_worst_draw():
+    """Asked of W3: no draw below -2; of W4: non-inferior in every draw. Nearest codes count not."""
+    three = ROWS.assign(network="tiny_cnn_2d", setting="w3_channel")
+    four = three.assign(setting="w4_channel")
+    missed = three.assign(accuracy_delta=[0.0, -0.0201, 0.0])
+    for rows, wanted in (
+        (three, "w3_channel | no draw below -2.0 | worst of 2 -0.70 | yes |"),
+        (three.assign(accuracy_delta=-0.02), "worst of 2 -2.00 | yes |"),  # exactly at it
+        (missed, "worst of 2 -2.01 | **no** |"),
+        (four, "every draw non-inferior at 1 point | 1 of 2 | **no** |"),
+        (four.assign(non_inferior=True), "2 of 2 | yes |"),
+    ):
+        (line,) = learned_targets({"benchmark_learned_codes": rows}).splitlines()[2:]
+        assert line.endswith(wanted)

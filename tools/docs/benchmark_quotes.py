@@ -4,7 +4,7 @@ The files are written by benchmarks/*.py with ``--output`` and stand in docs/dat
 tables are called ``benchmark_<name>`` here, and ``benchmark_runs`` is made of their JSON files.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -14,12 +14,12 @@ from edgeint8.report.document.rtl import MACHINE, scalesim_terms, unbalanced
 from edgeint8.report.figures.style import short_name
 from edgeint8.report.markdown import Tables, percent, table
 from edgeint8.tables.files import read_table
+from tools.docs import learned_quotes
 
-LEARNED = ("learned_codes", "learned_codes_bits")
 KEPT = (
     *("golden", "golden_mobilenet", "scalesim", "quantize_sweep", "explore", "peers"),
     *("workflow_cost", "machine_laws", "runtimes", "runtime_speed", "vela", "four_counts"),
-    *LEARNED,
+    *learned_quotes.KEPT,
 )
 SHOWN = "tiny_cnn_2d", "ws_8x8_32kB_4Bpc", "os_8x8_32kB_4Bpc"  # of four_counts, in docs/rtl.md
 SLOWEST = 5  # cases in which the replica gains least
@@ -160,55 +160,6 @@ def machine_laws(tables: Tables) -> str:
     return table(frame, headings)
 
 
-def learned_codes(tables: Tables) -> str:
-    """Learned codes over their calibration draws, beside the nearest codes of the first one."""
-    names = [f"benchmark_{name}" for name in LEARNED]
-    rows = pd.concat([tables[name] for name in names if name in tables])
-    frame = pd.DataFrame(_learned_rows(rows))
-    return table(frame, {name: name for name in frame})
-
-
-def _learned_rows(rows: pd.DataFrame) -> Iterator[dict[str, str]]:
-    """One line a (network, setting); differences to FP32 in percentage points, paired."""
-    for (network, setting), group in rows.groupby(["network", "setting"], sort=False):
-        learned = group[group["rounding"] == "learned"]
-        nearest = group[group["rounding"] == "nearest"]
-        yield {
-            "network": network,
-            "FP32": percent(group["accuracy_fp32"].iloc[0], 2),
-            "setting": setting,
-            "nearest": _ends(100 * nearest["accuracy_delta"], "+.2f"),
-            "learned, over the draws": _ends(100 * learned["accuracy_delta"], "+.2f"),
-            "lowest end of an interval": _ends(100 * learned["delta_low"].nsmallest(1), "+.2f"),
-            "draws": str(len(learned)),
-            "non-inferior": str(learned["non_inferior"].sum()),
-            "SQNR nearest": _ends(nearest["sqnr_db"], ".1f"),
-            "SQNR learned": _ends(learned["sqnr_db"], ".1f"),
-            "bits of sums, proven": str(group["bits_guaranteed"].max()),
-            "CPU s": _ends(learned["time_cpu_s"], ".1f"),
-        }
-
-
-def _ends(values: pd.Series, form: str) -> str:
-    """The least and the most, once if they are one; nothing of nothing."""
-    ends = sorted({values.min(), values.max()}) if len(values) else []
-    return " to ".join(format(value, form) for value in ends)
-
-
-def learned_codes_witness(tables: Tables) -> str:
-    """What was compared, and that stated widths are reached and never passed."""
-    names = [f"benchmark_{name}" for name in LEARNED]
-    rows = pd.concat([tables[name] for name in names if name in tables])
-    different, elements = int(rows["mismatches"].sum()), int(rows["compared_elements"].sum())
-    reached = int((rows["bits_vertex"] == rows["bits_guaranteed"]).sum())
-    found = "none differs" if not different else f"{different:,} differ"
-    return (
-        f"In {len(rows)} networks the executor computed {elements:,} elements as well as ONNX "
-        f"Runtime: {found}. In {reached} of them the input that is built to reach the proven "
-        "width of the sums, bias included, does."
-    )
-
-
 def four_counts(tables: Tables) -> str:
     """RTL, machine, bound and SCALE-Sim of the layers of one network on one machine, with terms."""
     rows = tables["benchmark_four_counts"]
@@ -269,7 +220,6 @@ QUOTES: dict[str, Callable[[Tables], str]] = {
     for function in (
         *(benchmark_runs, executor_speed, replica_speed, replica_slowest),
         *(sweep_speed, explore_speed, workflow_cost, machine_laws),
-        *(learned_codes, learned_codes_witness),
         *(four_counts, four_counts_sentence),
     )
-}
+} | learned_quotes.QUOTES
