@@ -18,7 +18,10 @@ IMAGES_AT_ONCE = 50
 """Images that the executor and its references run in one piece, unless a model fixes its batch."""
 LEAST_DB = 15.0
 """Of SQNR, what a recommended strategy keeps: `quant.evidence.order` says why."""
+SAME_PRICE = 0.02
+"""Prices of strategies within 2 % are equal, and quality decides (`quant.evidence.order`)."""
 PLAIN_MACHINE = "ws_16x16_64kB_unlimited"
-"""What most would build first; designs are compared with it at their own bandwidth."""
+"""What most would build first; designs are compared with it at their own bandwidth, and what
+strategies ask of hardware is priced on it."""
 NEAR_LEAST_PERCENT = 10
 """Above the least energy, what a smaller design may take (docs/physical_model.md, equation 51)."""

@@ -2,6 +2,7 @@
 
 from edgeint8.tables.table import (
     DATA_SOURCE,
+    JUDGED,
     LAYER,
     STRATEGY,
     WORKLOAD,
@@ -82,7 +83,7 @@ QUANTIZATION = Table(
             "flags of the quantising processor under which unsigned-by-signed products are exact, "
             "or `none`: then asymmetric strategies have 7-bit weights",
         ),
-        integer("hardware_cost", "points", "what the recommendation counts"),
+        integer("hardware_cost", "points", "what the recommendation counts without a price"),
         text("hardware_cost_reasons", "for what it counts"),
         number("delta_low", "share", "lower end of Tango's 95 % interval of `accuracy_delta`"),
         number("delta_high", "share", "upper end of it"),
@@ -207,8 +208,15 @@ RECOMMENDATION = Table(
         number("holdout_difference_low", "share", "lower end of its 95 % interval"),
         number("holdout_sqnr_db", "dB"),
         number("margin", "share", "of non-inferiority"),
-        integer("hardware_cost", "points", "what the graph asks of hardware"),
-        text("cost_reasons", "for what points are counted"),
+        number(
+            "hardware_cost",
+            "of the plain datapath's, or points",
+            "geometric mean of energy and area of the datapath that the strategy's INT8 graph asks "
+            "for, over those of eight-bit operands and 32-bit sums without a requantiser "
+            "([physical_model.md](physical_model.md), equation 55); points where `priced_on` is "
+            "empty",
+        ),
+        text("cost_reasons", "what that is built of, or for what points are counted"),
         text("reasoning", "the argument in words, in the recommended row"),
     ),
     (
@@ -225,6 +233,12 @@ RECOMMENDATION = Table(
             "dB",
             "most minus least SQNR over calibration draws: smaller differences are ties; empty "
             "without two draws",
+        ),
+        number("energy_pj", "pJ", "an inference on that datapath, mid constants"),
+        number("area_mm2", "mm2", "of it, at 45 nm, mid constants"),
+        text(
+            "priced_on",
+            "the machine; empty for a workload without machines, or that it cannot hold",
         ),
     ),
     needs="calibrated",
@@ -246,11 +260,7 @@ DRAWS = Table(
     ),
     (
         DATA_SOURCE,
-        text(
-            "judged_by",
-            "the metric, or `worst channel`, as in `recommendation.csv`; empty: accuracy",
-        ),
-        number("value", "the yardstick's", "of `judged_by`"),
+        *JUDGED,
     ),
     needs="calibrated",
 )
@@ -269,11 +279,7 @@ SENSITIVITY = Table(
     ),
     (
         number("noise", "", "error power over signal power, 10^(-SQNR/10)"),
-        text(
-            "judged_by",
-            "the metric, or `worst channel`, as in `recommendation.csv`; empty: accuracy",
-        ),
-        number("value", "the yardstick's", "of `judged_by`"),
+        *JUDGED,
         integer("images", "", "judged on"),
         DATA_SOURCE,
     ),

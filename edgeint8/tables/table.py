@@ -115,3 +115,11 @@ STRATEGY = text("strategy", "name in the study file")
 LAYER = text("layer", "name of its node")
 HARDWARE = text("hardware", "id, or the name of a preset or of a design")
 DATA_SOURCE = text("data_source", "where the data came from: see the head of this page")
+JUDGED = (
+    text(
+        "judged_by",
+        "the metric, or `worst channel`, as in `recommendation.csv`; empty: accuracy",
+    ),
+    number("value", "the yardstick's", "of `judged_by`"),
+)
+"""What takes the place of accuracy, in every table that has an accuracy of its own."""

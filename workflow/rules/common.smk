@@ -326,6 +326,12 @@ def bits_of(wildcards):
     return spent if wildcards.strategy in BUDGETS else []
 
 
+def bits_tables_of(wildcards):
+    """What was spent on each layer, of the strategies of a network that have a budget."""
+    chosen = strategies_of(wildcards.workload, BUDGETS)
+    return expand(f"{STRATEGY}/bits.csv", workload=wildcards.workload, strategy=chosen)
+
+
 def dataset_file(name, file):
     """A file of the dataset of a network."""
     return f"{RESULTS}/data/{STUDY.workload(name).dataset}/{file}"

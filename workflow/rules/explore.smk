@@ -124,6 +124,7 @@ rule weight_bits:
         fp32=f"{NETWORK}/fp32_logits.npz",
         facts=static_files(f"{STRATEGY}/quantize.json"),
         recommendation=f"{NETWORK}/recommendation.csv",
+        metric=lambda wildcards: metric_files(wildcards.workload),
         calibrations=calibrations_of,
     output:
         table=f"{NETWORK}/weight_bits.csv",
@@ -138,6 +139,7 @@ rule weight_bits:
         mem_mb=growing(3000),
     params:
         code=code("weight_bits"),
+        metric=lambda wildcards: metric_of(wildcards.workload),
         strategies=static_options,
         seed=STUDY.seed,
         options={name: bits for name, bits in STUDY.codesign.items() if name != "images"},
@@ -153,6 +155,7 @@ rule schemes:
         dataset=dataset_of,
         fp32=f"{NETWORK}/fp32_logits.npz",
         recommendation=f"{NETWORK}/recommendation.csv",
+        metric=lambda wildcards: metric_files(wildcards.workload),
         models=static_files(f"{STRATEGY}/executable.onnx"),
     output:
         table=f"{NETWORK}/schemes.csv",
@@ -167,6 +170,7 @@ rule schemes:
         mem_mb=growing(3000),
     params:
         code=code("schemes"),
+        metric=lambda wildcards: metric_of(wildcards.workload),
         strategies=lambda wildcards: static_of(wildcards.workload),
     script:
         "../scripts/schemes.py"
@@ -182,11 +186,7 @@ rule codesign:
         schemes=f"{NETWORK}/schemes.csv",
         quantization=f"{TABLES}/quantization.csv",
         accumulator=f"{TABLES}/accumulator.csv",
-        bits=lambda wildcards: expand(
-            f"{STRATEGY}/bits.csv",
-            workload=wildcards.workload,
-            strategy=strategies_of(wildcards.workload, BUDGETS),
-        ),
+        bits=bits_tables_of,
         presets=presets_of,
         technology=constants_of,
     output:

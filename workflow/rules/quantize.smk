@@ -133,6 +133,8 @@ rule ablation:
         dataset=dataset_of,
         model=f"{NETWORK}/model.onnx",
         facts=f"{STRATEGY}/quantize.json",
+        fp32=f"{NETWORK}/fp32_logits.npz",
+        metric=lambda wildcards: metric_files(wildcards.workload),
         bits=bits_of,
     output:
         table=f"{STRATEGY}/ablation.csv",
@@ -149,6 +151,7 @@ rule ablation:
         mem_mb=growing(3000),
     params:
         code=code("ablation"),
+        metric=lambda wildcards: metric_of(wildcards.workload),
         seed=STUDY.seed,
         options=lambda wildcards: STUDY.strategies[wildcards.strategy],
     script:
@@ -403,14 +406,25 @@ rule observe:
 
 
 rule recommend:
-    """Dynamic strategies stand in the tables for comparison and are no candidates."""
+    """Dynamic strategies stand in the tables for comparison and are no candidates.
+
+    A study that maps the network onto machines has its datapaths priced, on one that is fixed.
+    """
     input:
         dataset=dataset_of,
+        model=f"{NETWORK}/model.onnx",
         fp32=f"{NETWORK}/fp32_logits.npz",
         facts=static_files(f"{STRATEGY}/quantize.json"),
         logits=static_files(f"{STRATEGY}/logits.npz"),
         metric=lambda wildcards: metric_files(wildcards.workload),
         draws=f"{NETWORK}/draws.csv",
+        graphs=lambda wildcards: (
+            static_files(f"{STRATEGY}/executable.onnx")(wildcards)
+            if wildcards.workload in PRICED
+            else []
+        ),
+        bits=bits_tables_of,
+        technology=constants_of,
     output:
         table=f"{NETWORK}/recommendation.csv",
     log:
@@ -425,6 +439,7 @@ rule recommend:
     params:
         code=code("recommend"),
         strategies=lambda wildcards: static_of(wildcards.workload),
+        dram=STUDY.dram,
         metric=lambda wildcards: metric_of(wildcards.workload),
     script:
         "../scripts/recommend.py"

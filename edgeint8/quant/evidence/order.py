@@ -16,17 +16,15 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from edgeint8.conventions import LEAST_DB, Row
+from edgeint8.conventions import LEAST_DB, SAME_PRICE, Row
 from edgeint8.quant.calibrate.draws import spread
-
-SAME_PRICE = 0.02
 
 
 @dataclass(frozen=True)
 class Rival:
     """A strategy that is not inferior: what it costs and keeps.
 
-    price: points of hardware, or whatever hardware costs; reasons: what it is for; spread_db: most
+    price: what its datapath costs, or points of hardware; reasons: what it is for; spread_db: most
     minus least SQNR over its calibration draws, None where there are no two of them.
     """
 
@@ -90,16 +88,19 @@ def argument(order: Sequence[Rival]) -> str:
     """Why the first of `in_order` stands before the second."""
     first = order[0]
     costs = ", ".join(first.reasons) or "nothing counted"
-    chosen = f"{first.strategy} is recommended: hardware cost {first.price:g} ({costs})"
+    chosen = f"{first.strategy} is recommended: hardware cost {first.price:.4g} ({costs})"
     if len(order) == 1:
         return f"{chosen}, the only eligible strategy."
     second = order[1]
     if second.price > first.price * (1 + SAME_PRICE):
         return (
             f"{chosen}, the lowest of the eligible; next is {second.strategy} with "
-            f"{second.price:g}."
+            f"{second.price:.4g}."
         )
-    shared = f"{chosen}, shared with {second.strategy}"
+    alike = f"shared with {second.strategy}"
+    if first.price != second.price:
+        alike = f"within {100 * SAME_PRICE:g} % of the {second.price:.4g} of {second.strategy}"
+    shared = f"{chosen}, {alike}"
     decibel = f"{first.sqnr_db:.2f} against {second.sqnr_db:.2f} dB"
     if not is_tie(first, second):
         return f"{shared}, and the higher SQNR, {decibel}."

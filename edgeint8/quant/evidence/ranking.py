@@ -92,9 +92,7 @@ def ranked_rows(
 
 
 def _rival(name: str, judged: Judged, cost: HardwareCost, spreads: Mapping[str, float]) -> Rival:
-    return Rival(
-        name, cost.points, cost.reasons, _sqnr(judged), cost.float_nodes, spreads.get(name)
-    )
+    return Rival(name, cost.price, cost.reasons, _sqnr(judged), cost.float_nodes, spreads.get(name))
 
 
 def _by_metric(

@@ -7,6 +7,7 @@ All of it is decided on a hold-out of the training split; the test split only re
    interval of the paired difference lies above -`ACCURACY_MARGIN`.
 3. Among the eligible ``quant.evidence.order`` decides: enough SQNR, then the lowest *hardware
    cost*, then the highest SQNR where calibration draws resolve it, fewer float nodes, the name.
+   The cost is what ``codesign.strategy_prices`` hands in; without hardware it is counted in points.
 
 Measured latency never enters: it is that of another machine, and it varies from run to run.
 """
@@ -14,6 +15,7 @@ Measured latency never enters: it is that of another machine, and it varies from
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Self
 
 import onnx
 from numpy.typing import ArrayLike
@@ -25,7 +27,7 @@ from edgeint8.quant.evidence.order import Rival, admitted, argument, exclusions,
 from edgeint8.quant.evidence.statistics import correct_answers, non_inferiority
 from edgeint8.quant.ptq import QuantizedModel
 
-# Points of hardware cost. A strategy's cost is their sum.
+# Points of hardware cost, where no machine prices the datapath. A strategy's cost is their sum.
 RUN_TIME_SCALES = 8  # dynamic: minimum, maximum and a division over every activation
 FLOAT_ARITHMETIC = 4  # a floating-point unit, or a trip to the host
 CHANNEL_MULTIPLIERS = 2  # a table of requantisation multipliers, read once per output channel
@@ -49,11 +51,20 @@ ORDER_PRESERVING = frozenset(
 
 @dataclass(frozen=True)
 class HardwareCost:
-    """Points, what they are for, and how many nodes ONNX Runtime leaves in floating point."""
+    """What hardware costs, what for, and how many nodes ONNX Runtime leaves in floating point.
 
-    points: int
+    price: points, or what the datapath costs where somebody hands that in.
+    """
+
+    price: float
     reasons: tuple[str, ...]
     float_nodes: int = 0
+
+    @classmethod
+    def counted(cls, facts: Mapping[str, Any]) -> Self:
+        """The points among the facts of a strategy (``quantize.json``)."""
+        reasons, floats = facts["hardware_cost_reasons"], facts["float_nodes"]
+        return cls(facts["hardware_cost"], tuple(reasons), len(floats))
 
 
 @dataclass(frozen=True)
@@ -69,7 +80,7 @@ class Candidate:
     difference: float
     difference_low: float
     sqnr_db: float
-    hardware_cost: int
+    hardware_cost: float
     cost_reasons: tuple[str, ...] = ()
     float_nodes: int = 0
     spread_db: float | None = None
@@ -109,8 +120,9 @@ def hardware_cost(quantized: QuantizedModel) -> HardwareCost:
     if strategy.dynamic:
         points += RUN_TIME_SCALES
         reasons.append("scales computed at run time")
-    if kinds := float_arithmetic(quantized.executable, quantized.float_nodes):
+    if names := float_arithmetic(quantized.executable, quantized.float_nodes):
         points += FLOAT_ARITHMETIC
+        kinds = dict(sorted(Counter(names.values()).items()))
         reasons.append("floating-point " + ", ".join(f"{n} {kind}" for kind, n in kinds.items()))
     if strategy.power_of_two:
         reasons.append("requantisation by shifts")
@@ -126,25 +138,24 @@ def hardware_cost(quantized: QuantizedModel) -> HardwareCost:
     return HardwareCost(points, tuple(reasons), len(quantized.float_nodes))
 
 
-def float_arithmetic(model: onnx.ModelProto, float_nodes: Iterable[str]) -> dict[str, int]:
-    """Operators among `float_nodes` that calculate, with their counts, by name.
+def float_arithmetic(model: onnx.ModelProto, float_nodes: Iterable[str]) -> dict[str, str]:
+    """The nodes among `float_nodes` that calculate: name -> operator.
 
     A global average of levels is none of them: hardware adds the levels and requantises once.
     ONNX Runtime has no kernel of it for int8 activations, which is no property of a strategy.
     """
     names = set(float_nodes)
     levels: set[str] = set()
+    found = {}
     for node in model.graph.node:
+        name = node.name or f"{node.op_type}:{node.output[0]}"
         moved = node.op_type in ORDER_PRESERVING and node.input[0] in levels
         levels |= set(node.output) if moved or node.op_type == "DequantizeLinear" else set()
-    kinds = Counter(
-        node.op_type
-        for node in model.graph.node
-        if (node.name or f"{node.op_type}:{node.output[0]}") in names
-        and node.op_type not in ORDER_PRESERVING
-        and not (node.op_type == "GlobalAveragePool" and node.input[0] in levels)
-    )
-    return dict(sorted(kinds.items()))
+        calculates = node.op_type not in ORDER_PRESERVING
+        average = node.op_type == "GlobalAveragePool" and node.input[0] in levels
+        if name in names and calculates and not average:
+            found[name] = node.op_type
+    return found
 
 
 def candidates(
@@ -174,7 +185,7 @@ def candidates(
                 difference=test.difference,
                 difference_low=0.0 if name == best else test.low,
                 sqnr_db=fidelity[name],
-                hardware_cost=costs[name].points,
+                hardware_cost=costs[name].price,
                 cost_reasons=costs[name].reasons,
                 float_nodes=costs[name].float_nodes,
                 spread_db=(spreads or {}).get(name),

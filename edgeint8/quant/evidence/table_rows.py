@@ -104,7 +104,7 @@ def quantization_facts(
         "split_outputs": strategy.split_outputs,
         "clamp_masks": strategy.clamp_masks,
         "cpu_int8_flags": " ".join(sorted(EXACT_U8S8_FLAGS & cpu_flags())) or "none",
-        "hardware_cost": cost.points,
+        "hardware_cost": cost.price,
         "hardware_cost_reasons": list(cost.reasons),
     }
 
@@ -164,6 +164,16 @@ def evidence_rows(
         | channel_columns(fp32, logits)
         for name, logits in strategies.items()
     }
+
+
+def variant_columns(
+    labels: NDArray[np.int64] | None, fp32: Mapping[str, Logits], outputs: Mapping[str, Logits]
+) -> dict[str, Any]:
+    """Accuracy, what it lost, SQNR and images of one more network, by the first of its outputs."""
+    first, found = (next(iter(arrays.values())) for arrays in (fp32, outputs))
+    evidence = evidence_rows(labels, first, {"it": found.reshape(first.shape)})["it"]
+    names = ("accuracy", "accuracy_delta", "sqnr_db")
+    return {name: evidence[name] for name in names} | {"images": len(first)}
 
 
 def _alone(

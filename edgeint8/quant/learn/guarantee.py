@@ -11,6 +11,8 @@ from edgeint8.quant.learn.integer_nodes import activation_levels, integer_nodes
 from edgeint8.quant.strategy import Strategy
 
 ACCUMULATE = ("QLinearConv", "QGemm", "QLinearMatMul", "ConvInteger", "MatMulInteger")
+UNBOUNDED = 32
+"""Bits of sums that no constants bound: what every runtime has."""
 
 
 def refuse_wider(executable: onnx.ModelProto, strategy: Strategy) -> None:
@@ -43,10 +45,32 @@ def refuse_wider(executable: onnx.ModelProto, strategy: Strategy) -> None:
             _refuse(node.name, where, "tiles", bits, strategy.tile_bits)
 
 
+def sums_bits(executable: onnx.ModelProto) -> int:
+    """Bits that no input makes any sum of the layers leave, whose zero-points sit in the biases.
+
+    Raw codes are multiplied, the bias comes first; `UNBOUNDED` where two activations are.
+    """
+    values = initializer_values(executable)
+    layers = {node.weights: node for node in integer_nodes(executable).values()}
+    widest = 1
+    for node in executable.graph.node:
+        if node.op_type not in ACCUMULATE:
+            continue
+        if not _is_constant(node, values):
+            return UNBOUNDED
+        layer = layers[node.input[3]]
+        matrix, zero = depth_first(node, values[layer.weights]), values[layer.input_zero]
+        reach = sum_reach(matrix, activation_levels(np.zeros_like(zero)))
+        folded = -int(zero.item()) * matrix.sum(axis=-2).reshape(-1)
+        bias = values.get(layer.bias)
+        widest = max(widest, with_bias(reach, folded if bias is None else bias + folded).width)
+    return widest
+
+
 def depth_first(node: onnx.NodeProto, codes: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Weight codes as (K, M), K in the machine's order: kernel row, kernel column, channel."""
+    """Weight codes as (..., K, M), K in the machine's order: kernel row, kernel column, channel."""
     wide = codes.astype(np.int64)
-    if wide.ndim == 2:
+    if wide.ndim == 2 or node.op_type == "QLinearMatMul":
         return wide.T if attribute(node, "transB", 0) else wide
     return np.moveaxis(wide, 1, -1).reshape(wide.shape[0], -1).T
 

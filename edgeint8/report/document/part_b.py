@@ -2,13 +2,11 @@
 
 import pandas as pd
 
-from edgeint8.conventions import ACCURACY_MARGIN, LEAST_DB
-from edgeint8.report.document import layer_bits, learned
+from edgeint8.report.document import layer_bits, learned, recommended
 from edgeint8.report.figures.style import data_source
 from edgeint8.report.findings import layer_sensitivity, strategy_effects
-from edgeint8.report.findings.answers import on_the_test_split
 from edgeint8.report.findings.effects import of
-from edgeint8.report.markdown import Tables, figure, heading, links, percent, points, table
+from edgeint8.report.markdown import Tables, figure, heading, links, points, table
 
 NOT_EDGE = "x86, not an edge device"
 LINKS = (
@@ -34,7 +32,7 @@ def section(tables: Tables) -> str:
     return "\n\n".join(
         [
             f"## Part B: quantisation ({links(tables, *LINKS)})",
-            *_recommended(tables, workloads),
+            *recommended.section(tables),
             heading("The evidence", tables, "quantization", "draws"),
             _how_to_read(frame),
             *(part for name in workloads for part in _evidence(tables, name)),
@@ -88,50 +86,6 @@ def processor(quantization: pd.DataFrame) -> str:
     )
 
 
-def _recommended(tables: Tables, workloads: list[str]) -> list[str]:
-    """The rule, its reasoning as it was written when it decided, and the test split's report."""
-    rows = tables["recommendation"]
-    if rows.empty:
-        return []
-    tested = tables["quantization"].set_index(["workload", "strategy"])
-    parts = [
-        heading("The recommendation", tables, "recommendation"),
-        "The rule was set before any result: on the hold-out, among the strategies shown to lose "
-        f"at most {points(ACCURACY_MARGIN)} of accuracy to the best (97.5 % confidence), and to "
-        f"keep {LEAST_DB:g} dB of SQNR if any does, the lowest hardware cost wins, then the higher "
-        "SQNR, where the difference exceeds the spread over calibration draws, then fewer float "
-        f"nodes. Below {LEAST_DB:g} dB the error has 3 % of the output's power: answers that are "
-        "right behind it are right by the samples that were asked. Where a metric or, without "
-        "classes, the worst entry of the output takes the place of accuracy, its own margin "
-        "stands in the table. Dynamic strategies are for comparison and no candidates; measured "
-        "time plays no part.",
-    ]
-    for row in rows[rows["recommended"]].to_dict("records"):
-        name, strategy = row["workload"], row["strategy"]
-        test = tested.loc[(name, strategy)]
-        if isinstance(row.get("judged_by"), str):
-            said = on_the_test_split(test)
-            parts.append(f"**{name}: `{strategy}`.** {row['reasoning']} {said}")
-            continue
-        if pd.isna(test["accuracy"]):
-            parts.append(
-                f"**{name}: `{strategy}`.** {row['reasoning']} On the test split "
-                f"(n = {int(test['images']):,}), which has no labels, {percent(test['agreement'])} "
-                f"of its decisions are FP32's, at {test['sqnr_db']:.1f} dB SQNR."
-            )
-            continue
-        verdict = "within" if test["non_inferior"] else "not shown to be within"
-        parts.append(
-            f"**{name}: `{strategy}`.** {row['reasoning']} On the test split "
-            f"(n = {int(test['images']):,}) it reaches {percent(test['accuracy'])} "
-            f"({_interval(test['accuracy_low'], test['accuracy_high'])}), "
-            f"{_signed(test['accuracy_delta'])} against FP32 "
-            f"({_signed(test['delta_low'])} to {_signed(test['delta_high'])}), {verdict} "
-            "the margin of FP32."
-        )
-    return parts
-
-
 def _how_to_read(frame: pd.DataFrame) -> str:
     margin = points(float(frame["margin"].iloc[0]))
     return (
@@ -148,9 +102,9 @@ def _evidence(tables: Tables, workload: str) -> list[str]:
     """Two tables of one network, accuracy and fidelity, and the names of float nodes."""
     rows = of(tables["quantization"], workload)
     chosen = of(tables["recommendation"], workload)
-    recommended = set(chosen.loc[chosen["recommended"], "strategy"]) if len(chosen) else set()
+    best = set(chosen.loc[chosen["recommended"], "strategy"]) if len(chosen) else set()
     frame = rows.assign(
-        strategy=[f"**{n}**" if n in recommended else n for n in rows["strategy"]],
+        strategy=[f"**{n}**" if n in best else n for n in rows["strategy"]],
         accuracy=_shares(rows, "accuracy", ""),
         interval=_columns(rows, "accuracy_low", "accuracy_high", 100, ""),
         delta=_shares(rows, "accuracy_delta", "+"),
@@ -159,16 +113,16 @@ def _evidence(tables: Tables, workload: str) -> list[str]:
         p_best=_p_values(rows, "mcnemar_p_best"),
         agreement=_shares(rows, "agreement", ""),
         kl=_nats(rows),
-        hardware_cost=["" if pd.isna(cost) else str(int(cost)) for cost in rows["hardware_cost"]],
+        hardware_cost=recommended.costs(rows, chosen),
         draws_sqnr=_columns(rows, "draws_sqnr_db_low", "draws_sqnr_db_high", 1, ""),
         draws_accuracy=_columns(rows, "draws_accuracy_low", "draws_accuracy_high", 100, ""),
     )
     return [
         f"**{workload}** ({data_source(rows)}, n = {int(rows['images'].iloc[0]):,}"
-        f"{'; recommended in bold' if recommended else ''})",
+        f"{'; recommended in bold' if best else ''})",
         *_accuracy_table(frame, rows),
         table(frame, FIDELITY_COLUMNS),
-        *outputs_of(tables, workload, recommended),
+        *outputs_of(tables, workload, best),
         *float_node_lists(rows),
     ]
 
@@ -339,14 +293,6 @@ def _columns(frame: pd.DataFrame, low: str, high: str, factor: float, sign: str)
 def _shares(frame: pd.DataFrame, column: str, sign: str) -> list[str]:
     """A share in per cent for every row, nothing where it is not known."""
     return ["" if pd.isna(value) else f"{100 * value:{sign}.2f}" for value in frame[column]]
-
-
-def _interval(low: float, high: float) -> str:
-    return f"95 % interval {100 * low:.2f} to {100 * high:.2f} %"
-
-
-def _signed(share: float) -> str:
-    return f"{100 * share:+.2f}"
 
 
 def _p_values(frame: pd.DataFrame, column: str) -> list[str]:

@@ -104,7 +104,7 @@ def _why(say: Say, tables: Tables, workload: str) -> str:
         return say("the only one of {counted} shown inside the margin", counted=counted)
     cost, beside = (float(admitted["hardware_cost"].iloc[place]) for place in (0, 1))
     return say(
-        "{many} of {counted} shown inside the margin; hardware cost {cost:g}, next {beside:g}",
+        "{many} of {counted} shown inside the margin; hardware cost {cost:.3g}, next {beside:.3g}",
         many=many,
         counted=counted,
         cost=cost,

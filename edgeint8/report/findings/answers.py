@@ -5,6 +5,7 @@ Every function takes tables and returns text; feed it other tables and it says s
 
 import pandas as pd
 
+from edgeint8.conventions import SAME_PRICE
 from edgeint8.report.findings.array_machines import CAUSES
 from edgeint8.report.findings.completeness import incomplete, reason_for
 from edgeint8.report.findings.effects import of
@@ -13,7 +14,6 @@ from edgeint8.report.findings.strategy_effects import headline
 from edgeint8.report.markdown import Tables, allowance, percent, points
 
 SIGNIFICANCE = 0.05
-FEW_ANSWERS = 5  # a tolerance of fewer answers than this is an indication only
 
 
 def strategy_answer(tables: Tables, workload: str) -> str:
@@ -94,14 +94,16 @@ def _chosen_because(rows: pd.DataFrame, best: str = "most accurate") -> str:
             f"{len(rows)} strategies to be within {margin}"
         )
     among = f"of {len(eligible)} strategies shown on the hold-out to be within {margin}"
-    cost = f"hardware cost, {int(first['hardware_cost'])} ({first['cost_reasons']})"
-    if eligible.iloc[1]["hardware_cost"] > first["hardware_cost"]:
+    cost = f"hardware cost, {first['hardware_cost']:.4g} ({first['cost_reasons']})"
+    costs = eligible["hardware_cost"]
+    equal = eligible[costs <= costs.min() * (1 + SAME_PRICE)]
+    if len(equal) == 1:
         return f"{among} it has the lowest {cost}"
-    shared = eligible[eligible["hardware_cost"] <= first["hardware_cost"]]["holdout_sqnr_db"]
-    if first["holdout_sqnr_db"] >= shared.max():
-        return f"{among} it has the highest SQNR at the lowest {cost}"
+    lowest = f"{'' if first['hardware_cost'] == costs.min() else 'practically '}lowest {cost}"
+    if first["holdout_sqnr_db"] >= equal["holdout_sqnr_db"].max():
+        return f"{among} it has the highest SQNR at the {lowest}"
     return (
-        f"{among} it has the lowest {cost}, and an SQNR that ties with the highest of these within "
+        f"{among} it has the {lowest}, and an SQNR that ties with the highest of these within "
         "the spread over calibration draws; fewer float nodes, then the name, decide"
     )
 
@@ -151,13 +153,10 @@ def accumulator_answer(tables: Tables, workload: str) -> str:
     for seen in studied.to_dict("records"):
         wrap, clamp = int(seen["narrowest_wrap"]), int(seen["narrowest_saturate_final"])
         text += (
-            f" Under `{seen['strategy']}` {int(seen['overflow_images']):,} test images lost at "
-            f"most {allowance(seen)} on {wrap} bits with wraparound "
-            f"and on {clamp} with one clamp at the end"
+            f" Under `{seen['strategy']}` {int(seen['overflow_images']):,} test images show that "
+            f"at most {allowance(seen)} is lost on {wrap} bits with wraparound "
+            f"and on {clamp} with one clamp at the end."
         )
-        few = float(seen["overflow_images"]) * float(seen["tolerance"]) < FEW_ANSWERS
-        few = few and not isinstance(seen.get("judged_by"), str)
-        text += ", which so few images only indicate." if few else "."
     return f"{text} Fewer than {int(row['bits_guaranteed'])} bits rest on data, not on a bound."
 
 

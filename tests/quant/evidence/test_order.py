@@ -49,6 +49,19 @@ def test_prices_within_two_per_cent_are_equal(price, first):
     assert names(pair)[0] == first
 
 
+def test_equal_prices_are_told_apart_in_words():
+    """1.012 and 1 are within 2 %: the dearer one has the higher SQNR and says what it is beside."""
+    pair = [rival("cheap", price=1.0), rival("dear", price=1.0123, decibel=31.0)]
+    assert argument(in_order(pair)) == (
+        "dear is recommended: hardware cost 1.012 (a multiplier per channel), within 2 % of the 1 "
+        "of cheap, and the higher SQNR, 31.00 against 30.00 dB."
+    )
+    apart = [rival("cheap", price=0.65432), rival("dear", price=1.0123, decibel=31.0)]
+    assert argument(in_order(apart)).endswith(
+        "the lowest of the eligible; next is dear with 1.012."
+    )
+
+
 def test_whoever_keeps_less_than_15_db_is_out_unless_nobody_keeps_more():
     """The cheapest has 13 dB at the same accuracy."""
     low, edge, fine = rival("low", 1, 13.0), rival("edge", 2, 15.0), rival("fine", 3, 30.0)

@@ -96,18 +96,18 @@ def test_hardware_cost_counts_what_hardware_must_have() -> None:
         return hardware_cost(quantize(model, calibration, Strategy("s", **options)))
 
     assert cost() == HardwareCost(3, ("a multiplier per channel", "zero-points"))
-    assert cost(per_channel=False).points == 2
+    assert cost(per_channel=False).price == 2
     assert cost(power_of_two=True) == HardwareCost(1, ("requantisation by shifts", "zero-points"))
     # ONNX Runtime leaves the average float under symmetric QOperator, and Relus: a machine does
     # both on levels. What reads no levels needs floating point, in whichever form.
     symmetric = quantize(model, calibration, Strategy("s", symmetric=True, per_channel=False))
-    assert "GlobalAveragePool" in symmetric.note and hardware_cost(symmetric).points == 1
-    assert cost(symmetric=True, per_channel=False, format="qdq").points == 1
+    assert "GlobalAveragePool" in symmetric.note and hardware_cost(symmetric).price == 1
+    assert cost(symmetric=True, per_channel=False, format="qdq").price == 1
     left = cost(symmetric=True, per_channel=False, exclude=("conv_b", "relu_b", "average"))
-    assert left.points == 5
+    assert left.price == 5
     assert left.reasons[0] == "floating-point 1 Conv, 1 GlobalAveragePool"
     dynamic = cost(dynamic=True)
-    assert dynamic.points == 15 and dynamic.reasons[0] == "scales computed at run time"
+    assert dynamic.price == 15 and dynamic.reasons[0] == "scales computed at run time"
 
 
 def test_bad_tables_are_refused() -> None:
