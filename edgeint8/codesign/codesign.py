@@ -30,10 +30,12 @@ from edgeint8.arch.network.totals import of_one_inference
 from edgeint8.codesign.datapath import REQUANTIZERS, Datapath, ZeroPoint, datapath_cost
 from edgeint8.conventions import Row
 from edgeint8.errors import DataError
+from edgeint8.quant.evidence.metrics import judged_strategy
 
 Rows = Sequence[Mapping[str, Any]]
 
 QUALITY = ("accuracy", "accuracy_delta", "sqnr_db", "images")
+JUDGED = ("judged_by", "value")  # what takes the place of accuracy, and what it gives
 ANOTHER_DATAFLOW = 4  # octaves
 WITNESS = ("compared_elements", "mismatches")
 ENERGY: dict[Level, str] = {"low": "energy_pj_low", "mid": "energy_pj", "high": "energy_pj_high"}
@@ -48,10 +50,10 @@ class Evidence:
     strategies, accumulators
         Of ``quantization.csv`` and ``accumulator.csv``.
     schemes
-        The base under other roundings: `scheme` and the columns of `QUALITY`.
+        The base under other roundings: `scheme`, the columns of `QUALITY` and `JUDGED`.
     narrow
-        The base with fewer weight bits: `weight_bits`, `QUALITY`, `WITNESS`, `bits_guaranteed`
-        and `bits_guaranteed_raw_codes`.
+        The base with fewer weight bits: `weight_bits`, `QUALITY`, `JUDGED`, `WITNESS`,
+        `bits_guaranteed` and `bits_guaranteed_raw_codes`.
     learned
         The base with learned codes: the columns of `narrow`, and `bounded_bits` (may be empty).
     base
@@ -72,8 +74,9 @@ class Evidence:
     bits: Rows = ()
 
     def strategy(self, name: str) -> Mapping[str, Any]:
-        """The row of one strategy."""
-        return _only(self.strategies, name)
+        """The row of one strategy, with what judges it."""
+        row = _only(self.strategies, name)
+        return dict(row) | judged_strategy(row)
 
     def path(self, name: str) -> Datapath:
         """The datapath of one strategy, with the bits of each of its layers."""
@@ -109,6 +112,7 @@ def codesign_rows(
     fronts = [front(rows, quality, ENERGY[level]) for level in LEVELS]
     plain = [row for row, choice in zip(rows, priced, strict=True) if not choice.learned]
     kept = iter(front(plain, quality, ENERGY["mid"]))
+    margin = evidence.strategy(evidence.base)["margin"]
     proven = next(row for row in rows if (row["axis"], row["choice"]) == PROVEN)
     for row, choice, *marks in zip(rows, priced, *fronts, strict=True):
         row |= of_one_inference(row, layers)
@@ -118,6 +122,7 @@ def codesign_rows(
             "energy_vs_proven": row["energy_pj"] / proven["energy_pj"],
             "area_vs_proven": row["area_mm2"] / proven["area_mm2"],
             "pareto_unlearned": not choice.learned and next(kept),
+            "margin": margin,
         }
     return rows
 
@@ -243,12 +248,14 @@ def _priced(
         "weight_bytes": cost.storage.weights,
         "scale_bytes": cost.storage.scales,
         "storage_bytes": cost.storage.total,
-        **{name: choice.quality.get(name) for name in WITNESS},
+        **{name: choice.quality.get(name) for name in (*WITNESS, *JUDGED)},
     }
 
 
 def quality_column(rows: Rows) -> str:
-    """Accuracy, or SQNR where no row has an accuracy because the data have no labels."""
+    """What takes the place of accuracy, else accuracy, else SQNR: the first that any row has."""
+    if any(_known(row.get("value")) for row in rows):
+        return "value"
     return "accuracy" if any(_known(row["accuracy"]) for row in rows) else "sqnr_db"
 
 

@@ -4,6 +4,7 @@ from edgeint8.tables.part_d import AREA, BOUND_BY, ENERGY_BAND, OF_ONE_INFERENCE
 from edgeint8.tables.table import (
     DATA_SOURCE,
     HARDWARE,
+    JUDGED,
     WORKLOAD,
     Column,
     Table,
@@ -246,7 +247,10 @@ CODESIGN = Table(
             "images",
         ),
         integer("mismatches"),
-        flag("pareto_low", "on the front of accuracy (SQNR without labels) and energy, low"),
+        flag(
+            "pareto_low",
+            "on the front of quality and energy, low constants: `value`, else accuracy, else SQNR",
+        ),
         flag("pareto", "the same at mid constants"),
         flag("pareto_high", "the same at high constants"),
         text("note", "widths that never overflow, what is not priced"),
@@ -256,6 +260,8 @@ CODESIGN = Table(
         number("energy_vs_proven", "", "energy over that of the base at its guaranteed width"),
         number("area_vs_proven", "", "area over that of the base at its guaranteed width"),
         flag("pareto_unlearned", "on the front of the choices without learning, mid constants"),
+        *JUDGED,
+        number("margin", "the yardstick's, or share", "what may be lost of the base's"),
         DATA_SOURCE,
         *OF_ONE_INFERENCE,
     ),

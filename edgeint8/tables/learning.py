@@ -2,6 +2,7 @@
 
 from edgeint8.tables.table import (
     DATA_SOURCE,
+    JUDGED,
     LAYER,
     STRATEGY,
     WORKLOAD,
@@ -111,7 +112,7 @@ ABLATION = Table(
         number("mcnemar_p_before", "", "McNemar's mid-p against the row before"),
         integer("images", "", "size of the test split"),
     ),
-    (DATA_SOURCE,),
+    (*JUDGED, DATA_SOURCE),
     needs="unbounded",
 )
 

@@ -46,7 +46,15 @@ BASELINE = Table(
             "network, between the file as it came and as it was prepared, on two inputs",
         ),
     ),
-    (integer("test_samples", "", "size of the test split"),),
+    (
+        integer("test_samples", "", "size of the test split"),
+        text("metric", "the workload's, if it has one"),
+        number(
+            "metric_value",
+            "the metric's",
+            "of FP32 on the test split; empty for one that compares with FP32",
+        ),
+    ),
 )
 
 TABLES = (STATUS, BASELINE)

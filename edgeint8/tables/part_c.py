@@ -3,6 +3,7 @@
 from edgeint8.tables.table import (
     DATA_SOURCE,
     HARDWARE,
+    JUDGED,
     LAYER,
     STRATEGY,
     WORKLOAD,
@@ -99,8 +100,9 @@ ACCUMULATOR = Table(
             integer(
                 f"narrowest_{policy}",
                 "bits",
-                "narrowest accumulator under this policy that loses at most `tolerance` of "
-                "accuracy; empty where overflow was not studied",
+                "narrowest accumulator under this policy from which on the test images show "
+                "that at most `tolerance` is lost to exact sums (97.5 % confidence, paired), or no "
+                "input makes it act; empty where overflow was not studied",
             )
             for policy in ("wrap", "saturate_final", "saturate_step", "saturate_tile")
         ),
@@ -146,6 +148,17 @@ OVERFLOW = Table(
         ),
         number("value", "the yardstick's", "of `judged_by`"),
         number("margin", "the yardstick's", "what may be lost of it"),
+        number(
+            "difference",
+            "the yardstick's, or share",
+            "of `value`, else of accuracy, to exact sums on the same images",
+        ),
+        number(
+            "difference_low",
+            "the yardstick's, or share",
+            "lower end of its paired 95 % interval (Tango's, of a metric by bootstrap); of the "
+            "worst channel, which has no interval, the difference itself",
+        ),
         DATA_SOURCE,
     ),
     needs="detail",
@@ -169,6 +182,7 @@ REQUANTIZE = Table(
         text("fed", "`reference`: every layer reads ONNX Runtime's tensors; `own`: its own"),
         integer("images"),
         integer("clamped_elements"),
+        *JUDGED,
         DATA_SOURCE,
     ),
     needs="detail",

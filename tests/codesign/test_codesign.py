@@ -178,6 +178,36 @@ def test_without_labels_fidelity_takes_the_place_of_accuracy() -> None:
     assert quality_column(rows) == "sqnr_db" and any(row["pareto"] for row in rows)
 
 
+def test_a_metric_or_the_worst_entry_takes_the_place_of_accuracy() -> None:
+    """Accuracies turn the order round: what judges strategies judges the front, and says so."""
+    of_metric = {"metric": "psnr", "metric_value": 30.0, "metric_margin": 1.5}
+    values = {"schemes": 29.0, "narrow": 28.0, "learned": 31.0}
+    judged = replace(
+        EVIDENCE,
+        strategies=[row | of_metric for row in EVIDENCE.strategies],
+        **{
+            name: [row | {"judged_by": "psnr", "value": value} for row in getattr(EVIDENCE, name)]
+            for name, value in values.items()
+        },
+    )
+    rows = codesign_rows("net", NETWORK, MACHINE, judged)
+    assert quality_column(rows) == "value"
+    assert {row["judged_by"] for row in rows} == {"psnr"} and {row["margin"] for row in rows} == {
+        1.5
+    }
+    assert rows[0]["value"] == 30.0 and on(rows, "learned", "3-bit weights")["value"] == 31.0
+    assert [row["pareto"] for row in rows] == front(rows, "value", "energy_pj")
+    assert [row["pareto"] for row in rows] != front(rows, "accuracy", "energy_pj")
+
+    unknown = {"accuracy": math.nan, "agreement": math.nan, "worst_channel_sqnr_db": 250.0}
+    boxes = replace(EVIDENCE, strategies=[row | unknown for row in EVIDENCE.strategies])
+    base = codesign_rows("net", NETWORK, MACHINE, boxes)[0]
+    assert (base["judged_by"], base["value"], base["margin"]) == ("worst channel", 100.0, 1.0)
+    classes = [row | {"worst_channel_sqnr_db": 9.0, "agreement": 0.9} for row in boxes.strategies]
+    plain = codesign_rows("net", NETWORK, MACHINE, replace(EVIDENCE, strategies=classes))[0]
+    assert (plain["judged_by"], plain["value"], plain["margin"]) == (None, None, 0.01)
+
+
 def test_a_study_without_asymmetric_strategies_has_no_zero_point_axis() -> None:
     only = replace(EVIDENCE, strategies=[strategy("sym", "symmetric")], base="sym")
     assert not any(

@@ -119,7 +119,7 @@ def test_sentences_follow_other_data():
         {**TABLES, "bit_growth": growth}
     )
     many = TABLES["accumulator"].assign(overflow_images=10_000)
-    assert "indication only" not in QUOTES["policy_sentence"]({**TABLES, "accumulator": many})
+    assert "n = 10,000 images" in QUOTES["policy_sentence"]({**TABLES, "accumulator": many})
 
 
 def test_note_equations_are_numbered_and_named_where_code_names_them():

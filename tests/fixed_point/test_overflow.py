@@ -1,5 +1,8 @@
 """Narrow accumulators against a brute-force adder in plain Python."""
 
+import math
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,6 +15,7 @@ from edgeint8.fixed_point.arithmetic.kernels import accumulate, int8_conv1d_refe
 from edgeint8.fixed_point.arithmetic.operands import Operands
 from edgeint8.fixed_point.executor import Executor
 from edgeint8.fixed_point.studies import overflow
+from edgeint8.fixed_point.studies.judging import Judge, outputs_of
 from edgeint8.fixed_point.studies.overflow import Limits, Policy
 
 NO_ZERO = np.zeros((), np.int8)
@@ -121,14 +125,14 @@ def test_clamps_are_the_hardware_cost():
 IMAGES = np.array([[[0, 100, 50, 3], [0, 0, 60, 1]], [[1, 1, 1, 120], [0, 0, 0, 0]]], np.float32)
 
 
-def answers(model, batch):
-    return overflow.predictions(overflow.outputs_of(Executor(model), model, IMAGES, batch))
+def exact_outputs(model, batch):
+    return outputs_of(Executor(model), model, IMAGES, batch)
 
 
 def test_rows_of_a_whole_network():
     """Accumulators by hand, per image: 4; x0 - 2 x1 + 4 per column; 4 (x in half units)."""
     limits = Limits(8, Policy.WRAP)
-    exact = answers(small_network(), 1)
+    exact = exact_outputs(small_network(), 1)
     row = overflow.overflow_row(small_network(), IMAGES, np.array([1, 4]), limits, exact, batch=1)
     # image 0: 4 | 4, 204, 100-240+4=-136, 6 ; image 1: 4 | 6, 6, 6, 244  -- small_network pads 1
     exact_acc = np.array([[4, 4, 204, -136, 6], [4, 6, 6, 6, 244]])
@@ -150,7 +154,7 @@ def test_rows_cover_every_width_and_policy():
 def test_rows_that_were_not_run_equal_rows_that_were():
     """From the sufficient width on, one run stands for all; here each is run after all."""
     model, bits = small_network(), range(8, 16)
-    exact = answers(model, 2)
+    exact = exact_outputs(model, 2)
     for row in overflow.overflow_rows(model, IMAGES, None, bits, tile_rows=1):
         limits = Limits(row.accumulator_bits, Policy(row.policy), 1)
         assert row == overflow.overflow_row(model, IMAGES, None, limits, exact)
@@ -159,27 +163,33 @@ def test_rows_that_were_not_run_equal_rows_that_were():
 
 
 def test_breaking_points():
-    def row(bits, accuracy):
-        return overflow.OverflowRow(bits, "wrap", 9, accuracy, 0.0, 0, 0.0, 1.0, 0, 16, 20)
-
-    rows = [row(16, 0.1), row(17, 0.895), row(18, 0.2), row(19, 0.9), row(20, 0.9)]
+    """By the lower end, not by what was seen: 18 bits lose nothing and are not shown to."""
+    lows = {16: -0.9, 17: -0.005, 18: -0.0101, 19: -0.0099, 20: 0.0}
+    rows = [row_of(bits, low) for bits, low in lows.items()]
     assert overflow.breaking_points(rows) == {"wrap": 19}
+    assert overflow.breaking_points(rows, tolerance=0.011) == {"wrap": 17}
 
 
-def test_a_yardstick_takes_the_place_of_accuracy():
-    """Decisions stay right at every width; the yardstick falls by 2 below 20 bits, 1 is allowed."""
+def row_of(bits, low, *, sufficient=24, judged=(None, None, None)):
+    """A row whose accuracy is whole, and what its interval says."""
+    exact = (9, 1.0, 0.0, 0, 0.0, 1.0, 0, 16)
+    return overflow.OverflowRow(bits, "wrap", *exact, sufficient, *judged, 0.0, low)
 
-    def row(bits, value):
-        return overflow.OverflowRow(
-            *(bits, "wrap", 9, 1.0, 0.0, 0, 0.0, 1.0, 0, 16, 20), "psnr", value, 1.0
-        )
 
-    rows = [row(18, 38.0), row(19, 38.0), row(20, 39.5), row(21, 40.0)]
+def test_a_proven_width_needs_no_images():
+    """Nothing is shown, as a table gives it, and no input makes any policy act from 20 bits on."""
+    rows = [row_of(bits, math.nan, sufficient=20) for bits in range(18, 23)]
     assert overflow.breaking_points(rows) == {"wrap": 20}
-    empty = overflow.OverflowRow(
-        8, "wrap", 9, 0.5, 0.0, 0, 0.0, 1.0, 0, 16, 20, *[float("nan")] * 3
-    )
-    assert (empty.quality, empty.allowed(0.01)) == (0.5, 0.01), "as a table gives it"
+    assert overflow.breaking_points([replace(row, sufficient_bits=24) for row in rows]) == {}
+
+
+def test_a_yardstick_is_held_to_its_own_margin():
+    """A decibel may be lost of the one; an accuracy beside it, its cells empty, has 0.01."""
+    judged = ("psnr", 40.0, 1.0)
+    rows = [row_of(18, -2.0, judged=judged), row_of(19, -0.9, judged=judged)]
+    assert overflow.breaking_points(rows) == {"wrap": 19}
+    plain = [replace(row, judged_by=None, value=math.nan, margin=math.nan) for row in rows]
+    assert overflow.breaking_points(plain) == {}
 
 
 def test_what_judges_sees_the_outputs_of_every_width():
@@ -189,13 +199,27 @@ def test_what_judges_sees_the_outputs_of_every_width():
     def total(outputs):
         return float(sum(v.sum() for v in outputs.values()))
 
-    judge = overflow.Judge("sum", total, 2.0)
+    def gain(outputs, exact):
+        return total(outputs) - total(exact), total(outputs) - total(exact) - 1.0
+
+    judge = Judge("sum", total, gain, 2.0)
     rows = overflow.overflow_rows(model, IMAGES, None, (8, 12), (Policy.WRAP,), judge=judge)
-    whole = total(overflow.outputs_of(Executor(model), model, IMAGES, 2))
+    whole = total(exact_outputs(model, 2))
     assert [row.accumulator_bits for row in rows] == [8, 12]
     assert rows[0].value != rows[1].value == whole
+    assert [row.difference for row in rows] == [rows[0].value - whole, 0.0]
+    assert [row.difference_low for row in rows] == [rows[0].value - whole - 1, -1.0]
     assert {(row.judged_by, row.margin) for row in rows} == {("sum", 2.0)}
     assert np.isnan([row.accuracy for row in rows]).all(), "no labels, no accuracy"
+
+
+def test_a_judge_of_accuracy_pairs_and_names_nothing():
+    """What pairs accuracies leaves accuracy in its place; margins of accuracy are the caller's."""
+    judge = Judge(None, lambda _: 7.0, lambda *_: (-0.5, -0.6), 0.01)
+    rows = overflow.overflow_rows(small_network(), IMAGES, None, (8, 12), judge=judge)
+    assert {(row.judged_by, row.value, row.margin) for row in rows} == {(None, None, None)}
+    assert {(row.difference, row.difference_low) for row in rows} == {(-0.5, -0.6)}
+    assert not np.isnan([row.accuracy for row in rows]).any()
 
 
 def test_no_images_is_an_error():

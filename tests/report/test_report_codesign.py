@@ -222,6 +222,24 @@ def test_without_labels_everything_is_said_in_decibels() -> None:
     assert "6 bits 30.0 dB, 4 bits 30.0 dB" in text and "their SQNR spreads over 0.0 dB" in text
 
 
+def judged_by_psnr(rows):
+    """A metric that halves where accuracy falls by a tenth; two decibels may be lost."""
+    return rows.assign(judged_by="psnr", value=40 - 200 * (0.9 - rows["accuracy"]), margin=2.0)
+
+
+def test_a_metric_speaks_where_accuracy_would() -> None:
+    text = " ".join(answers.codesign_answers(judged_by_psnr(study())))
+    assert "`asym`: psnr 40, 100 µJ" in text and "%, 100 µJ" not in text
+    assert "they coincide in psnr too (1 from best to worst)" in text
+    assert "6-bit weights with 20-bit sums are the narrowest within 2 of psnr of the base" in text
+    assert "(psnr 39.8)" in text and "4-bit weights lose 4." in text
+    assert "On the front of psnr and energy" in text and "points" not in text
+    unknown = study(requantizer=[choice("requantizer", "truncate")]).assign(
+        judged_by="psnr", value=[40.0, *[np.nan] * 10], margin=2.0
+    )
+    assert "`truncate` psnr not known" in " ".join(answers.requantizers(unknown))
+
+
 def test_an_unknown_accuracy_is_not_a_number_in_words() -> None:
     rows = study(requantizer=[choice("requantizer", "truncate", accuracy=np.nan)])
     text = " ".join(answers.codesign_answers(rows))
@@ -262,12 +280,13 @@ def texts(figure):
     [
         study(),
         without_labels(study()),
+        judged_by_psnr(study()),
         study(zero_point=[], accumulator=[], narrow=[]),
         study(strategy=[choice("strategy", "asym")], requantizer=[], narrow=[]),
         study(accumulator=[choice("accumulator", "observed", accuracy=np.nan)]),
         pd.concat([study(), study().assign(workload="other")]),
     ],
-    ids=["whole", "unlabelled", "no sweeps", "one strategy", "unknown", "two networks"],
+    ids=["whole", "unlabelled", "metric", "no sweeps", "one strategy", "unknown", "two networks"],
 )
 def test_the_figure_stands_for_any_study(rows) -> None:
     figure = FIGURES["codesign"](rows)

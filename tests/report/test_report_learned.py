@@ -78,6 +78,24 @@ def test_the_fewest_bits_within_the_margin_and_what_they_save():
     assert "The nearest codes of 4 bits reach 75.00 %." in text
 
 
+def test_a_metric_judges_learned_codes():
+    """Within 3 of psnr the 3-bit choice is still there, which accuracy would not admit."""
+    value = 40 - 50 * (0.9 - CODESIGN["accuracy"])
+    judged = CODESIGN.assign(judged_by="psnr", value=value, margin=3.0)
+    ablation = ABLATION.assign(judged_by="psnr", value=[33.25, 39.75])
+    text = said(codesign=judged, ablation=ablation)
+    assert (
+        "within 3 of psnr of `asym` has 3-bit weights and 18-bit sums: psnr 37.5 for psnr 40."
+        in text
+    )
+    assert "| psnr" in text and "39.75" in text
+    narrow = said(codesign=judged.assign(margin=0.01))
+    assert (
+        "No learned choice stays within 0.01 of psnr of `asym`; the best loses 0.05 (5-bit"
+        in narrow
+    )
+
+
 def test_a_row_a_strategy_and_the_parts_of_learning():
     text = said()
     assert "| `w4` | 4 | 2.0e-02 | 4.0e-03 | 25.00 % | 18 | 15 (16 rows) | -0.40 |" in text

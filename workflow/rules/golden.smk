@@ -81,6 +81,8 @@ rule requantize_study:
         extensions=EXTENSIONS,
         dataset=dataset_of,
         model=f"{STRATEGY}/executable.onnx",
+        fp32=lambda wildcards: float_logits(wildcards.workload),
+        metric=lambda wildcards: metric_files(wildcards.workload),
     output:
         table=f"{STRATEGY}/requantize.csv",
     log:
@@ -94,6 +96,7 @@ rule requantize_study:
         mem_mb=growing(2000),
     params:
         code=code("requantize"),
+        metric=lambda wildcards: metric_of(wildcards.workload),
         images=STUDY.requantize["images"],
     script:
         "../scripts/requantize.py"

@@ -81,6 +81,7 @@ rule baseline_table:
         logits=per_float(f"{NETWORK}/fp32_logits.npz"),
         latency=per_float(f"{NETWORK}/latency.csv"),
         layers=per_float(f"{NETWORK}/layers.json"),
+        metric=[file for name in FLOATS for file in metric_files(name)],
     output:
         table=f"{TABLES}/baseline.csv",
     log:
@@ -95,6 +96,7 @@ rule baseline_table:
     params:
         code=code("baseline_table"),
         workloads=FLOATS,
+        metrics=[metric_of(name) for name in FLOATS],
     script:
         "../scripts/baseline_table.py"
 

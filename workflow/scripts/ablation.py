@@ -7,6 +7,8 @@ from edgeint8.models.data.samples import load_samples
 from edgeint8.quant.bits.files import with_bits
 from edgeint8.quant.calibrate.draws import calibration_draws
 from edgeint8.quant.evidence.ablation import ablation_rows
+from edgeint8.quant.evidence.metrics import Judged, scorer
+from edgeint8.quant.evidence.table_rows import load_outputs
 from edgeint8.quant.ptq import Strategy, prepare_model
 from edgeint8.study.job import job
 
@@ -18,11 +20,14 @@ with job(snakemake):
     count = seen.whole(strategy.images_learned)
     chosen = calibration_draws(len(seen), count, seed=snakemake.params.seed)[0]
     test = load_samples(snakemake.input.dataset, "test")
+    fp32 = load_outputs(snakemake.input.fp32, "test")
+    judged = Judged(fp32, fp32, test.inputs, test.truth)
     rows = ablation_rows(
         prepare_model(onnx.load(snakemake.input.model)),
         strategy,
         seen.rows(chosen).inputs,
         (test.inputs, test.labels),
+        scorer(snakemake.params.metric, judged, random=test.is_random),
     )
     ends = {"workload": snakemake.wildcards.workload}, {"data_source": test.source}
     write_csv(snakemake.output.table, [ends[0] | row | ends[1] for row in rows])

@@ -13,8 +13,9 @@ from edgeint8.fixed_point.studies.bit_growth import model_widths
 from edgeint8.fixed_point.studies.recommendation import accumulator_row
 from edgeint8.models.data.samples import load_samples
 from edgeint8.quant.calibrate.draws import calibration_draws
-from edgeint8.quant.evidence.evaluation import split_logits
-from edgeint8.quant.evidence.table_rows import evidence_rows, load_logits
+from edgeint8.quant.evidence.evaluation import split_outputs
+from edgeint8.quant.evidence.metrics import Judged, judged_columns, scorer
+from edgeint8.quant.evidence.table_rows import load_outputs, variant_columns
 from edgeint8.quant.ort.reference import batches
 from edgeint8.quant.ptq import Calibration, Strategy, prepare_model, quantize
 from edgeint8.study.job import job
@@ -23,27 +24,27 @@ from edgeint8.tables.files import read_table
 
 def row_of(strategy: Strategy, graph: onnx.ModelProto) -> Row:
     """What one narrow network is worth, that the executor replays it, and how wide its sums are."""
-    logits = {"narrow": split_logits(graph, test.inputs)}
-    evidence = evidence_rows(test.labels, fp32, logits)["narrow"]
+    outputs = split_outputs(graph, test.inputs)
     replayed, one = (test.first(count).inputs for count in (snakemake.params.images, 1))
     compared = compare_model(graph, batches(graph, replayed))
     widths = accumulator_row(model_widths(graph, [as_feeds(graph, one)]), [])
     return {
-        "strategy": strategy.name,
         "weight_bits": strategy.weight_bits,
         "rounding": strategy.rounding,
         "bounded_bits": strategy.accumulator_bits,
-        **{name: evidence[name] for name in ("accuracy", "accuracy_delta", "sqnr_db")},
-        "images": len(test),
+        **variant_columns(test.labels, fp32, outputs),
         "compared_elements": compared.elements,
         "mismatches": compared.mismatches,
         **{name: widths[name] for name in ("bits_guaranteed", "bits_guaranteed_raw_codes")},
+        **judged_columns(judge, outputs),
     }
 
 
 with job(snakemake):
     test = load_samples(snakemake.input.dataset, "test")
-    fp32 = load_logits(snakemake.input.fp32, "test")
+    fp32 = load_outputs(snakemake.input.fp32, "test")
+    own = Judged(fp32, fp32, test.inputs, test.truth)
+    judge = scorer(snakemake.params.metric, own, random=test.is_random)
     chosen = read_table(snakemake.input.recommendation).query("recommended").iloc[0]["strategy"]
     facts = dict(zip(snakemake.params.strategies, snakemake.input.facts, strict=True))
     base = Strategy.from_mapping(chosen, snakemake.params.strategies[chosen])
@@ -52,9 +53,8 @@ with job(snakemake):
     calibration = Calibration.from_json(read_json(paths[base.calibration_id]))
     model = prepare_model(onnx.load(snakemake.input.model))
     seen = load_samples(snakemake.input.dataset, "calibration")
-    count = seen.whole(base.images_learned)
-    chosen = calibration_draws(len(seen), count, seed=snakemake.params.seed)[0]
-    images = seen.rows(chosen).inputs
+    count, seed = seen.whole(base.images_learned), snakemake.params.seed
+    images = seen.rows(calibration_draws(len(seen), count, seed=seed)[0]).inputs
     narrow = narrower(base, **snakemake.params.options)
     rows = [row_of(s, quantize(model, calibration, s, images=images).executable) for s in narrow]
     write_csv(snakemake.output.table, rows)

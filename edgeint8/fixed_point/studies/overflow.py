@@ -10,7 +10,7 @@ join it in the order of K: kernel row, kernel column, channel, the channel faste
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TypeGuard
@@ -24,8 +24,9 @@ from edgeint8.errors import ModelError
 from edgeint8.fixed_point.arithmetic.columns import column_groups, from_groups, preloaded
 from edgeint8.fixed_point.arithmetic.graph import Node
 from edgeint8.fixed_point.arithmetic.operands import Operands
-from edgeint8.fixed_point.executor import Executor, Images, as_feeds, exact_accumulate, pieces
+from edgeint8.fixed_point.executor import Executor, Images, as_feeds, exact_accumulate
 from edgeint8.fixed_point.studies.bit_growth import DEFAULT_TILE_ROWS
+from edgeint8.fixed_point.studies.judging import Judge, Outputs, outputs_of, predictions
 from edgeint8.quant.affine import sum_reach, with_bias
 
 WIDTHS = (8, 48)
@@ -166,6 +167,8 @@ class OverflowRow:
     sufficient_bits : width from which on no input makes any policy act
     judged_by, value, margin : what judges the network in the place of accuracy, what it gives, and
         how much of it may be lost
+    difference, difference_low : of accuracy or of that, to exact sums on the same images, and the
+        lower end of its paired 95 % interval; None where nothing judges in pairs
     """
 
     accumulator_bits: int
@@ -182,15 +185,18 @@ class OverflowRow:
     judged_by: str | None = None
     value: float | None = None
     margin: float | None = None
-
-    @property
-    def quality(self) -> float:
-        """What a narrow accumulator may lose of."""
-        return self.value if _given(self.value) else self.accuracy
+    difference: float | None = None
+    difference_low: float | None = None
 
     def allowed(self, tolerance: float) -> float:
-        """How much of it may be lost: the yardstick's margin, else `tolerance`."""
+        """How much may be lost: the yardstick's margin, else `tolerance` of accuracy."""
         return self.margin if _given(self.margin) else tolerance
+
+    def endures(self, tolerance: float) -> bool:
+        """Whether no policy acts, which is proven, or the images show that too little is lost."""
+        if self.accumulator_bits >= self.sufficient_bits:
+            return True
+        return _given(self.difference_low) and self.difference_low > -self.allowed(tolerance)
 
 
 def _given(number: float | None) -> TypeGuard[float]:
@@ -198,63 +204,42 @@ def _given(number: float | None) -> TypeGuard[float]:
     return number is not None and not math.isnan(number)
 
 
-@dataclass(frozen=True)
-class Judge:
-    """What judges outputs by name in the place of accuracy, and how much of it may be lost."""
-
-    name: str
-    value: Callable[[Mapping[str, Array]], float]
-    margin: float
-
-
-def outputs_of(
-    executor: Executor, model: onnx.ModelProto, images: Images, batch: int
-) -> dict[str, Array]:
-    """The first output by name, (N, ...), and all others that have a row an image."""
-    fed = list(pieces(as_feeds(model, images), batch))
-    counts = [len(next(iter(feeds.values()))) for feeds in fed]
-    parts = [executor.run(feeds) for feeds in fed]
-    first, *others = executor.graph.outputs
-    whole = [n for n in others if [np.shape(p[n])[:1] for p in parts] == [(c,) for c in counts]]
-    return {n: np.concatenate([part[n] for part in parts]) for n in (first, *whole)}
-
-
-def predictions(outputs: Mapping[str, Array]) -> Array:
-    """Index of the largest value of the first output of every image, (N,)."""
-    first = next(iter(outputs.values()))
-    return np.asarray(first.reshape(len(first), -1).argmax(axis=1))
-
-
 def overflow_row(
     model: onnx.ModelProto,
     images: Images,
     labels: Array | None,
     limits: Limits,
-    exact: Array,
+    exact: Outputs,
     batch: int = IMAGES_AT_ONCE,
     judge: Judge | None = None,
 ) -> OverflowRow:
-    """Run the whole network, each layer fed by the limited layers before it."""
+    """Run the whole network, each layer fed by the limited layers before it.
+
+    exact: outputs of exact sums for the same images.
+    """
     accumulator = LimitedAccumulator(limits)
     outputs = outputs_of(Executor(model, accumulate=accumulator), model, images, batch)
-    top1 = predictions(outputs)
+    top1, unlimited = predictions(outputs), predictions(exact)
     elements = max(accumulator.elements, 1)
-    right = float(np.mean(top1 == (exact if labels is None else labels)))
+    right = float(np.mean(top1 == (unlimited if labels is None else labels)))
+    named = judge is not None and judge.name is not None
+    difference, low = judge.difference(outputs, exact) if judge else (None, None)
     return OverflowRow(
         accumulator_bits=limits.bits,
         policy=limits.policy.value,
         images=len(top1),
-        accuracy=math.nan if judge and labels is None else right,
+        accuracy=math.nan if named and labels is None else right,
         overflow_rate=accumulator.changed / elements,
         max_error=accumulator.max_error,
         mean_error=accumulator.total_error / elements,
-        agreement=float(np.mean(top1 == exact)),
+        agreement=float(np.mean(top1 == unlimited)),
         clamps_per_image=accumulator.clamps // len(top1),
         tile_rows=limits.tile_rows,
         sufficient_bits=accumulator.needed_bits,
-        judged_by=judge.name if judge else None,
-        value=judge.value(outputs) if judge else None,
-        margin=judge.margin if judge else None,
+        margin=judge.margin if judge and named else None,
+        difference=difference,
+        difference_low=low,
+        **(judge.columns(outputs) if judge else {}),
     )
 
 
@@ -274,7 +259,7 @@ def overflow_rows(
     """
     if not len(next(iter(as_feeds(model, images).values()))):
         raise ModelError("overflow study without images", allowed="1 or more")
-    exact = predictions(outputs_of(Executor(model), model, images, batch))
+    exact = outputs_of(Executor(model), model, images, batch)
     widths, rows = sorted(set(bits), reverse=True), []
     for policy in policies:
         row: OverflowRow | None = None
@@ -289,18 +274,18 @@ def overflow_rows(
 
 
 def breaking_points(rows: Iterable[OverflowRow], tolerance: float = 0.01) -> dict[str, int]:
-    """Per policy the narrowest width from which on quality stays within `tolerance` of the widest.
+    """Per policy the narrowest width from which on every width `endures`: one bit less breaks.
 
-    One bit less and the policy breaks. What has a margin of its own is held to that.
+    The rule that strategies are admitted by: the lower end of a paired 95 % interval lies above
+    minus the margin. So few images show nothing, and then only the proven width is left.
     """
     result: dict[str, int] = {}
     by_policy: dict[str, list[OverflowRow]] = {}
     for row in rows:
         by_policy.setdefault(row.policy, []).append(row)
     for policy, group in by_policy.items():
-        group.sort(key=lambda row: -row.accumulator_bits)
-        for row in group:
-            if row.quality < group[0].quality - row.allowed(tolerance):
+        for row in sorted(group, key=lambda row: -row.accumulator_bits):
+            if not row.endures(tolerance):
                 break
             result[policy] = row.accumulator_bits
     return result

@@ -7,7 +7,7 @@ from edgeint8.fixed_point.studies.bit_growth import LayerWidth, recommend
 from edgeint8.fixed_point.studies.overflow import OverflowRow, Policy, breaking_points
 
 TOLERANCE = 0.01
-"""Accuracy that a policy may lose against the widest accumulator before it counts as broken."""
+"""Accuracy that a policy may lose against exact sums; another yardstick has its own margin."""
 
 
 def accumulator_row(

@@ -6,15 +6,16 @@ scheme (which equal ORT's own, element for element), so a row counts what one ro
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import onnx
 
-from edgeint8.conventions import IMAGES_AT_ONCE, Array
+from edgeint8.conventions import IMAGES_AT_ONCE, Array, Row
 from edgeint8.errors import ModelError
 from edgeint8.fixed_point.arithmetic.requantize import Scheme, code_range
 from edgeint8.fixed_point.executor import ALL_TENSORS, Executor, Images, as_feeds, pieces
+from edgeint8.fixed_point.studies.judging import Judge, Outputs, joined
 
 REQUANTISED = frozenset({"QLinearConv", "QLinearMatMul", "QGemm", "QLinearGlobalAveragePool"})
 FEEDS = ("reference", "own")
@@ -28,6 +29,7 @@ class RequantizeRow:
     differing : of these, how many codes differ;  max_lsb : by how many steps at most
     logits_differing : images with any different value in the network's output
     top1_changed : images whose largest output is another one
+    judged_by, value : what judges outputs in the place of accuracy, and what it gives
     """
 
     scheme: str
@@ -39,6 +41,8 @@ class RequantizeRow:
     fed: str
     images: int
     clamped_elements: int
+    judged_by: str | None = None
+    value: float | None = None
 
 
 @dataclass
@@ -51,6 +55,7 @@ class _Tally:
     clamped: int = 0
     logits: int = 0
     top1: int = 0
+    outputs: list[Outputs] = field(default_factory=list)
 
     def add_layer(self, got: Array, want: Array) -> None:
         """Count one requantised tensor."""
@@ -82,6 +87,7 @@ def requantize_rows(
     images: Images,
     schemes: Iterable[Scheme] = tuple(Scheme),
     batch: int = IMAGES_AT_ONCE,
+    judge: Judge | None = None,
 ) -> list[RequantizeRow]:
     """Both rows (fed by the reference, fed by itself) of every scheme; ORT's own differ nowhere."""
     count = len(next(iter(as_feeds(model, images).values())))
@@ -89,20 +95,28 @@ def requantize_rows(
         raise ModelError("rounding study without images", allowed="1 or more")
     reference_run = Executor(model)
     layers = [n.outputs[0] for n in reference_run.graph.nodes if n.op_type in REQUANTISED]
-    output = reference_run.graph.outputs[0]
+    names = reference_run.graph.outputs
+    counts: list[int] = []
     executors = {scheme: Executor(model, scheme) for scheme in schemes}
     tallies = {(scheme, fed): _Tally() for scheme in executors for fed in FEEDS}
     for feeds in pieces(as_feeds(model, images), batch):
         reference = reference_run.run(feeds, keep=ALL_TENSORS)
+        counts.append(len(next(iter(feeds.values()))))
         for (scheme, fed), tally in tallies.items():
             got = _run_scheme(executors[scheme], feeds, reference, fed)
             for name in layers:
                 tally.add_layer(got[name], reference[name])
-            tally.add_output(got[output], reference[output])
-    return [_row(scheme, fed, count, tally) for (scheme, fed), tally in tallies.items()]
+            tally.add_output(got[names[0]], reference[names[0]])
+            if judge:
+                tally.outputs.append({name: got[name] for name in names})
+    said = {
+        key: judge.columns(joined(tally.outputs, names, counts)) if judge else {}
+        for key, tally in tallies.items()
+    }
+    return [_row(*key, count, tally, said[key]) for key, tally in tallies.items()]
 
 
-def _row(scheme: Scheme, fed: str, images: int, tally: _Tally) -> RequantizeRow:
+def _row(scheme: Scheme, fed: str, images: int, tally: _Tally, judged: Row) -> RequantizeRow:
     return RequantizeRow(
         scheme=scheme.value,
         elements=tally.elements,
@@ -113,4 +127,5 @@ def _row(scheme: Scheme, fed: str, images: int, tally: _Tally) -> RequantizeRow:
         fed=fed,
         images=images,
         clamped_elements=tally.clamped,
+        **judged,
     )

@@ -9,7 +9,8 @@ import onnx
 from numpy.typing import NDArray
 
 from edgeint8.conventions import Row
-from edgeint8.quant.evidence.evaluation import split_logits
+from edgeint8.quant.evidence.evaluation import split_outputs
+from edgeint8.quant.evidence.metrics import Scorer, judged_columns
 from edgeint8.quant.evidence.statistics import correct_answers, mcnemar
 from edgeint8.quant.evidence.table_rows import evidence_rows
 from edgeint8.quant.learn.equalize import equalize
@@ -55,17 +56,21 @@ def ablation_rows(
     strategy: Strategy,
     images: Images,
     judged: tuple[Images, NDArray[np.int64] | None],
+    scorer: Scorer | None = None,
 ) -> list[Row]:
     """One row a part: accuracy and SQNR on `judged`, paired with FP32 and with the part before.
 
     images: what calibrates and is learned from; judged: (inputs, labels), nothing is chosen by
-    them. `mcnemar_p_fp32` is adjusted by Holm over the parts, `mcnemar_p_before` is not.
+    them; scorer: what judges besides, of the same inputs. `mcnemar_p_fp32` is adjusted by Holm over
+    the parts, `mcnemar_p_before` is not.
     """
     inputs, labels = judged
-    fp32 = split_logits(model, inputs)
-    logits = {
-        part: split_logits(graph, inputs) for part, graph in versions(model, strategy, images)
+    output = model.graph.output[0].name
+    fp32 = split_outputs(model, inputs)[output]
+    found = {
+        part: split_outputs(graph, inputs) for part, graph in versions(model, strategy, images)
     }
+    logits = {part: outputs[output] for part, outputs in found.items()}
     evidence = evidence_rows(labels, fp32, logits)
     names = ("accuracy", "accuracy_delta", "delta_low", "delta_high", "mcnemar_p_fp32", "sqnr_db")
     rows: list[Row] = []
@@ -77,6 +82,6 @@ def ablation_rows(
         row["mcnemar_p_before"] = (
             None if before is None or right is None else mcnemar(before, right).p_mid
         )
-        rows.append(row | {"images": len(scores)})
+        rows.append(row | {"images": len(scores)} | judged_columns(scorer, found[part]))
         before = right
     return rows

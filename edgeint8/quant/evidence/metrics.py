@@ -97,6 +97,17 @@ class Scorer:
         """The metric of these outputs."""
         return value(self.metric.scores(replace(self.fp32, outputs=outputs)))
 
+    def against(self, outputs: Mapping[str, Array], others: Mapping[str, Array]) -> "Difference":
+        """How much more `outputs` give than `others`, as strategies are compared with the best.
+
+        The worst entry is one number of all samples that no interval is drawn for.
+        """
+        if self.metric.name == WORST_CHANNEL:
+            gain = self.value(outputs) - self.value(others)
+            return Difference(gain, gain, gain)
+        pair = (replace(self.fp32, outputs=found) for found in (outputs, others))
+        return difference(self.metric, *pair)
+
     def lost(self, outputs: Mapping[str, Array]) -> float:
         """FP32's value minus theirs; NaN for a metric that gives FP32 none."""
         if self.metric.against_fp32:
@@ -128,6 +139,34 @@ def judged_columns(scorer: Scorer | None, outputs: Mapping[str, Array]) -> Row:
     if scorer is None:
         return {"judged_by": None, "value": None}
     return {"judged_by": scorer.metric.name, "value": scorer.value(outputs)}
+
+
+def fp32_columns(named: Mapping[str, Any] | None, fp32: Judged) -> Row:
+    """``metric`` and ``metric_value`` of the float network; a metric against FP32 gives it none."""
+    if not named:
+        return {"metric": None, "metric_value": None}
+    found = metric(**named)
+    own = None if found.against_fp32 else value(found.scores(fp32))
+    return {"metric": found.name, "metric_value": own}
+
+
+def judged_strategy(row: Mapping[str, Any]) -> Row:
+    """What judges a strategy, a row of ``quantization.csv``: yardstick, value and margin.
+
+    The same as `scorer` chooses; both empty where accuracy judges.
+    """
+    if isinstance(row.get("metric"), str):
+        found = (row["metric"], row["metric_value"], row["metric_margin"])
+    elif _given(row.get("worst_channel_sqnr_db")) and not _given(row.get("agreement")):
+        worst = float(np.clip(row["worst_channel_sqnr_db"], -CEILING_DB, CEILING_DB))
+        found = (WORST_CHANNEL, worst, WORST_MARGIN_DB)
+    else:  # classes, or an output without entries
+        found = (None, None, ACCURACY_MARGIN)
+    return dict(zip(("judged_by", "value", "margin"), found, strict=True))
+
+
+def _given(number: Any) -> bool:
+    return number is not None and not np.isnan(number)
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,9 @@
 
 import pandas as pd
 
-from edgeint8.conventions import ACCURACY_MARGIN
 from edgeint8.report.findings.effects import of
 from edgeint8.report.markdown import Tables, heading, percent, table
+from edgeint8.report.quality import quality_of
 
 PARTS = {
     "nearest": "nearest codes",
@@ -33,21 +33,22 @@ def section(tables: Tables) -> list[str]:
 def how_few(codesign: pd.DataFrame) -> list[str]:
     """The most frugal learned choice within the margin, against eight bits at a proven width."""
     rows = codesign[codesign["axis"] == "learned"] if len(codesign) else codesign
-    if rows.empty or rows["accuracy"].isna().all():
-        return ["No learned network was priced and judged by labels."]
-    base = codesign[codesign["base"].astype(bool)].iloc[0]
-    lost = float(base["accuracy"]) - rows["accuracy"]
-    within = rows[lost <= ACCURACY_MARGIN].sort_values("energy_pj", kind="stable")
+    if rows.empty or quality_of(codesign).margin is None:
+        return ["No learned network was priced and judged by labels or a metric."]
+    quality, base = quality_of(codesign), codesign[codesign["base"].astype(bool)].iloc[0]
+    lost = float(base[quality.column]) - rows[quality.column]
+    within = rows[lost <= quality.margin].sort_values("energy_pj", kind="stable")
     if within.empty:
-        best = rows.loc[rows["accuracy"].idxmax()]
+        best = rows.loc[rows[quality.column].idxmax()]
+        loss = quality.loss(base[quality.column] - best[quality.column])
         return [
-            f"No learned choice stays within 1 percentage point of `{base['strategy']}`; the best "
-            f"loses {100 * (base['accuracy'] - best['accuracy']):.2f} points ({_bits(best)})."
+            f"No learned choice stays within {quality.allowance} of `{base['strategy']}`; the best "
+            f"loses {loss} ({_bits(best)})."
         ]
     row = within.iloc[0]
     sentences = [
-        f"The most frugal learned choice within 1 percentage point of `{base['strategy']}` has "
-        f"{_bits(row)}: {percent(row['accuracy'])} for {percent(base['accuracy'])}. Against "
+        f"The most frugal learned choice within {quality.allowance} of `{base['strategy']}` has "
+        f"{_bits(row)}: {quality.text(row)} for {quality.text(base)}. Against "
         f"that strategy at the width that its own weights can need, it takes "
         f"{_change(row['energy_vs_proven'])} energy and {_change(row['area_vs_proven'])} area."
     ]
@@ -56,8 +57,7 @@ def how_few(codesign: pd.DataFrame) -> list[str]:
     if len(same):
         nearest = same.iloc[0]
         sentences.append(
-            f"The nearest codes of {int(row['weight_bits'])} bits reach "
-            f"{percent(nearest['accuracy'])}."
+            f"The nearest codes of {int(row['weight_bits'])} bits reach {quality.text(nearest)}."
         )
     return sentences
 
@@ -111,6 +111,9 @@ def ablation_tables(ablation: pd.DataFrame) -> list[str]:
             "before": "p against the line above",
             "sqnr_db": "SQNR (dB)",
         }
+        if "value" in rows and rows["value"].notna().any():
+            frame["value"] = [f"{value:.4g}" for value in rows["value"]]
+            columns["value"] = str(rows["judged_by"].iloc[0])
         found.append(table(frame, columns))
     return found
 

@@ -147,22 +147,29 @@ def overflow_sentences(accumulator: pd.DataFrame) -> list[str]:
             if row[f"narrowest_{policy}"] == row[f"narrowest_{policy}"]
         )
         sentences.append(
-            f"**{row['workload']}**, `{row['strategy']}`: the narrowest accumulators that lose "
-            f"at most {allowance(row)} against the widest: {widths} "
-            f"(n = {int(row['overflow_images']):,}; {int(row['bits_guaranteed'])} bits never "
-            "overflow)."
+            f"**{row['workload']}**, `{row['strategy']}`: the narrowest accumulators shown to lose "
+            f"at most {allowance(row)} against exact sums: {widths} "
+            f"(n = {int(row['overflow_images']):,}, paired, 97.5 % confidence; "
+            f"{int(row['bits_guaranteed'])} bits never overflow)."
         )
     return sentences
 
 
 def rounding_sentences(requantize: pd.DataFrame) -> list[str]:
-    """The design rule: what a 16-bit multiplier costs in decisions."""
-    rows = requantize[(requantize["scheme"] == "int16_half_up") & (requantize["fed"] == "own")]
-    return [
-        f"**{row['workload']}**, `{row['strategy']}`: a 16-bit multiplier changes "
-        f"{int(row['top1_changed'])} of {int(row['images']):,} decisions."
-        for row in rows.to_dict("records")
-    ]
+    """The design rule: what a 16-bit multiplier costs in decisions, or by what judges instead."""
+    own = requantize[requantize["fed"] == "own"]
+    exact = own[own["scheme"] == "ort_float32"].set_index(["workload", "strategy"])
+    sentences = []
+    for row in own[own["scheme"] == "int16_half_up"].to_dict("records"):
+        head = f"**{row['workload']}**, `{row['strategy']}`: a 16-bit multiplier"
+        if isinstance(row.get("judged_by"), str):
+            before = exact.loc[(row["workload"], row["strategy"]), "value"]
+            said = f"gives {row['judged_by']} {row['value']:.4g}, float32 {before:.4g}"
+            sentences.append(f"{head} {said} (n = {int(row['images']):,}).")
+            continue
+        changed = f"{int(row['top1_changed'])} of {int(row['images']):,}"
+        sentences.append(f"{head} changes {changed} decisions.")
+    return sentences
 
 
 def rounding_table(requantize: pd.DataFrame) -> str:
@@ -183,4 +190,7 @@ def rounding_table(requantize: pd.DataFrame) -> str:
         "top1_changed": "other decisions",
         "images": "images",
     }
+    if "value" in own and own["value"].notna().any():
+        frame["value"] = ["" if pd.isna(value) else f"{value:.4g}" for value in own["value"]]
+        columns |= {"judged_by": "judged by", "value": "value"}
     return table(frame, columns)

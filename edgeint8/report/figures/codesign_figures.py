@@ -16,10 +16,9 @@ from edgeint8.report.findings.codesign_answers import (
     COINCIDE,
     LEVELS,
     base_of,
-    has_accuracy,
     on_axis,
-    quality_text,
 )
+from edgeint8.report.quality import quality_of
 
 PANEL = 5.2, 3.9  # width and height of one panel in inches
 AXES = {
@@ -71,7 +70,8 @@ def _relative(rows: pd.DataFrame) -> pd.DataFrame:
     """Percent of the base's energy at mid constants and its ends over the band; quality."""
     base = base_of(rows)
     ratios = pd.DataFrame({level: 100 * rows[level] / base[level] for level in LEVELS})
-    quality = 100 * rows["accuracy"] if has_accuracy(rows) else rows["sqnr_db"]
+    judged = quality_of(rows)
+    quality = rows[judged.column] * (100 if judged.percent else 1)
     return rows.assign(
         energy=ratios["energy_pj"],
         least=ratios.min(axis=1),
@@ -116,9 +116,10 @@ def _panel(ax: Axes, rows: pd.DataFrame) -> None:
     ax.plot(base["energy"], base["quality"], "*", color="black", markersize=9, zorder=4)
     ax.grid(axis="both", alpha=0.3)
     ax.set_xlabel("energy of an inference (% of the base)")
-    ax.set_ylabel(
-        "top-1 accuracy, whole test split (%)" if has_accuracy(rows) else "SQNR of the logits (dB)"
-    )
+    judged = quality_of(rows)
+    labels = {"accuracy": "top-1 accuracy, whole test split (%)"}
+    labels |= {"sqnr_db": "SQNR of the logits (dB)"}
+    ax.set_ylabel(labels.get(judged.column, f"{judged.name}, whole test split"))
 
 
 def _zoom(ax: Axes, rows: pd.DataFrame) -> None:
@@ -192,7 +193,7 @@ def _title(workload: str, rows: pd.DataFrame) -> str:
     low, mid, high = (base[level] / 1e6 for level in LEVELS)
     return (
         f"{workload} on {base['hardware']} ({data_source(rows)})\n"
-        f"base {base['strategy']}: {quality_text(base, rows)}, {mid:.3g} µJ "
+        f"base {base['strategy']}: {quality_of(rows).text(base)}, {mid:.3g} µJ "
         f"[{low:.3g} to {high:.3g}]"
     )
 

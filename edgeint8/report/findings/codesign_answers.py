@@ -7,9 +7,9 @@ constants are the same on both sides.
 
 import pandas as pd
 
-from edgeint8.conventions import ACCURACY_MARGIN
 from edgeint8.report.findings.array_machines import enumeration
-from edgeint8.report.markdown import figure, percent, points, table
+from edgeint8.report.markdown import figure, percent, table
+from edgeint8.report.quality import quality_of
 
 LEVELS = ("energy_pj_low", "energy_pj", "energy_pj_high")
 FRONTS = ("pareto_low", "pareto", "pareto_high")
@@ -36,7 +36,7 @@ def front_table(rows: pd.DataFrame) -> str:
     chosen = rows.loc[places].sort_values("energy_pj", kind="stable")
     frame = chosen.assign(
         name=[choice_name(row) for _, row in chosen.iterrows()],
-        quality=[quality_text(row, rows) for _, row in chosen.iterrows()],
+        quality=[quality_of(rows).text(row) for _, row in chosen.iterrows()],
         energy=chosen["energy_pj"] / 1e6,
         band=[
             f"{low / 1e6:.3g} to {high / 1e6:.3g}"
@@ -83,18 +83,6 @@ def on_axis(rows: pd.DataFrame, axis: str) -> pd.DataFrame:
     return rows[rows["axis"] == axis]
 
 
-def has_accuracy(rows: pd.DataFrame) -> bool:
-    """Whether accuracy judges, and not SQNR because the data have no labels."""
-    return bool(rows["accuracy"].notna().any())
-
-
-def quality_text(row: pd.Series, rows: pd.DataFrame) -> str:
-    """Accuracy or SQNR of one row."""
-    if not has_accuracy(rows):
-        return f"{row['sqnr_db']:.1f} dB SQNR"
-    return percent(row["accuracy"]) if pd.notna(row["accuracy"]) else "accuracy not known"
-
-
 def where_and_what(rows: pd.DataFrame) -> list[str]:
     """The machine and the base."""
     base = base_of(rows)
@@ -102,7 +90,7 @@ def where_and_what(rows: pd.DataFrame) -> list[str]:
     return [
         f"Priced on `{base['hardware']}`, the machine of the study most like the recommended "
         f"design. The base is the recommended strategy `{base['strategy']}`: "
-        f"{quality_text(base, rows)}, {mid:.3g} µJ [{low:.3g} to {high:.3g}] an inference with "
+        f"{quality_of(rows).text(base)}, {mid:.3g} µJ [{low:.3g} to {high:.3g}] an inference with "
         f"32-bit sums, {base['area_mm2']:.2f} mm², {1e3 * base['model_ms']:.4g} µs."
     ]
 
@@ -129,12 +117,13 @@ def strategies_coincide(rows: pd.DataFrame) -> list[str]:
 
 
 def _quality_spread(strategies: pd.DataFrame, rows: pd.DataFrame) -> str:
-    if not has_accuracy(rows):
-        width = strategies["sqnr_db"].max() - strategies["sqnr_db"].min()
+    quality = quality_of(rows)
+    width = strategies[quality.column].max() - strategies[quality.column].min()
+    if quality.margin is None:
         return f"their SQNR spreads over {width:.1f} dB"
-    width = strategies["accuracy"].max() - strategies["accuracy"].min()
-    verb = "coincide in accuracy too" if width <= ACCURACY_MARGIN else "differ in accuracy"
-    return f"they {verb} ({100 * width:.2f} points from best to worst)"
+    same = width <= quality.margin
+    verb = f"coincide in {quality.name} too" if same else f"differ in {quality.name}"
+    return f"they {verb} ({quality.loss(width)} from best to worst)"
 
 
 def zero_point(rows: pd.DataFrame) -> list[str]:
@@ -173,7 +162,7 @@ def requantizers(rows: pd.DataFrame) -> list[str]:
         return []
     base = base_of(rows)
     listed = [
-        f"`{row['choice']}` {quality_text(row, rows)} at {_energy(row, base)} and "
+        f"`{row['choice']}` {quality_of(rows).text(row)} at {_energy(row, base)} and "
         f"{_signed(row['area_mm2'] / base['area_mm2'] - 1)} area"
         for _, row in schemes.sort_values("energy_pj", kind="stable").iterrows()
     ]
@@ -198,33 +187,31 @@ def weights(rows: pd.DataFrame) -> list[str]:
     narrow = on_axis(rows, "weights_and_accumulator").sort_values("weight_bits", ascending=False)
     if narrow.empty:
         return []
-    if not has_accuracy(rows):
+    quality = quality_of(rows)
+    if quality.margin is None:
         listed = [
             f"{int(row['weight_bits'])} bits {row['sqnr_db']:.1f} dB"
             for _, row in narrow.iterrows()
         ]
         return [f"Fewer weight bits leave an SQNR of: {', '.join(listed)}.", *_witness(narrow)]
     base = base_of(rows)
-    lost = base["accuracy"] - narrow["accuracy"]
+    lost = base[quality.column] - narrow[quality.column]
     # No width counts beyond the first that fails.
-    within = (lost <= ACCURACY_MARGIN).cumprod().astype(bool)
+    within = (lost <= quality.margin).cumprod().astype(bool)
     sentences = []
     if within.any():
         row = narrow[within].iloc[-1]
         sentences.append(
             f"{int(row['weight_bits'])}-bit weights with {int(row['accumulator_bits'])}-bit sums "
-            f"are the narrowest within {points(ACCURACY_MARGIN)} of the base "
-            f"({quality_text(row, rows)}): "
+            f"are the narrowest within {quality.allowance} of the base ({quality.text(row)}): "
             f"{_energy(row, base)}, {_signed(row['area_mm2'] / base['area_mm2'] - 1)} area, "
             f"{int(row['storage_bytes']):,} bytes of constants instead of "
             f"{int(base['storage_bytes']):,}."
         )
     if not within.all():
         row = narrow[~within].iloc[0]
-        sentences.append(
-            f"{int(row['weight_bits'])}-bit weights lose "
-            f"{100 * (base['accuracy'] - row['accuracy']):.2f} points."
-        )
+        loss = quality.loss(base[quality.column] - row[quality.column])
+        sentences.append(f"{int(row['weight_bits'])}-bit weights lose {loss}.")
     note = narrow["note"].iloc[0]
     if isinstance(note, str) and note:
         sentences.append(f"Their {note}.")
@@ -251,9 +238,8 @@ def fronts(rows: pd.DataFrame) -> list[str]:
         return []
     named = dict.fromkeys(choice_name(row) for _, row in front.iterrows())
     same = all((rows[level] == rows["pareto"]).all() for level in FRONTS)
-    quality = "accuracy" if has_accuracy(rows) else "SQNR"
     return [
-        f"On the front of {quality} and energy, from the most frugal: "
+        f"On the front of {quality_of(rows).name} and energy, from the most frugal: "
         f"{enumeration(list(named))}. The front "
         f"{'survives' if same else 'does **not** survive'} the energy band."
     ]

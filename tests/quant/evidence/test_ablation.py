@@ -7,6 +7,7 @@ from varied_networks import one_dimensional
 
 from edgeint8.quant.affine import sqnr_db
 from edgeint8.quant.evidence.ablation import PARTS, ablation_rows
+from edgeint8.quant.evidence.metrics import Judged, scorer
 from edgeint8.quant.evidence.statistics import mcnemar
 from edgeint8.quant.ptq import Strategy, calibrate_for, prepare_model, quantize, run_onnx
 
@@ -19,7 +20,9 @@ def test_the_parts_lead_from_nearest_to_learned_codes():
     wanted = run_onnx(model, judged)[name]
     labels = wanted.argmax(axis=1)
     labels[::5] = (labels[::5] + 1) % 4  # FP32 is wrong too, now and then
-    rows = {row["part"]: row for row in ablation_rows(model, strategy, seen, (judged, labels))}
+    fp32 = Judged({name: wanted}, {name: wanted}, judged, labels)
+    found = scorer({"name": "cosine", "margin": None}, fp32)
+    rows = {r["part"]: r for r in ablation_rows(model, strategy, seen, (judged, labels), found)}
     assert list(rows) == list(PARTS)
 
     right = {}
@@ -31,6 +34,10 @@ def test_the_parts_lead_from_nearest_to_learned_codes():
         right[part] = scores.argmax(axis=1) == labels
         assert rows[part]["sqnr_db"] == sqnr_db(wanted, scores)
         assert rows[part]["accuracy"] == np.mean(right[part])
+        cosines = (wanted * scores).sum(axis=1) / np.linalg.norm(wanted, axis=1)
+        cosines /= np.linalg.norm(scores, axis=1)
+        assert rows[part]["value"] == pytest.approx(cosines.mean(), rel=1e-6)
+        assert rows[part]["judged_by"] == "cosine"
     assert rows["codes"]["sqnr_db"] > rows["bias"]["sqnr_db"] > rows["nearest"]["sqnr_db"]
     assert rows["nearest"]["mcnemar_p_before"] is None
     assert all(0 <= rows[part]["mcnemar_p_before"] <= 1 for part in list(PARTS)[1:])

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from edgeint8.errors import ConfigError, DataError
-from edgeint8.quant.evidence.metrics import BUILT_IN, Judged, difference, metric, value
+from edgeint8.quant.evidence.metrics import (
+    BUILT_IN,
+    Judged,
+    difference,
+    fp32_columns,
+    metric,
+    value,
+)
 
 RNG = np.random.default_rng(4)
 
@@ -78,3 +85,14 @@ def test_a_function_of_one_s_own_and_one_number_of_all(tmp_path):
 def test_margins_are_of_the_metric_s_unit():
     assert [metric(name).margin for name in BUILT_IN] == [0.01, 0.01, 1.0, 0.01]
     assert metric("psnr", 3.0).margin == 3.0
+
+
+def test_the_float_network_has_a_value_unless_the_metric_compares_with_it():
+    """Two of four at the label; PSNR of an output against itself says nothing."""
+    scores = np.eye(3)[[0, 1, 2, 0]]
+    fp32 = judged(scores, scores, labels=np.array([0, 1, 0, 1]))
+    named = {"name": "top1", "margin": None}
+    assert fp32_columns(named, fp32) == {"metric": "top1", "metric_value": 0.5}
+    against = fp32_columns({"name": "psnr", "margin": 2.0}, fp32)
+    assert against == {"metric": "psnr", "metric_value": None}
+    assert fp32_columns(None, fp32) == {"metric": None, "metric_value": None}
