@@ -41,12 +41,10 @@ def check_study(project, seeds):
     path.write_text(yaml.safe_dump(study_of(project.run_dir, seeds)))
     result = project.snakemake("report", "--configfile", str(path), check=False)
     results = project.run_dir / "results"
-    said = {log.name: log.read_text(errors="replace") for log in results.rglob("logs/**/*.log")}
-    said["snakemake"] = result.stdout + result.stderr
-    broken = {name: text[-2000:] for name, text in said.items() if "Traceback" in text}
-    assert not broken, broken
+    said = result.stdout + result.stderr  # a fault of ours is raised: see `Project.environment`
+    assert "Traceback" not in said, said[-8000:]
     report = results / "report.md"
-    assert report.is_file() and (results / "report.html").is_file(), said["snakemake"][-4000:]
+    assert report.is_file() and (results / "report.html").is_file(), said[-4000:]
 
     status = pd.read_csv(results / "tables/status.csv")
     names = [f"n{seed}" for seed in seeds]
