@@ -31,6 +31,7 @@ rule all:
         f"{RESULTS}/report.md",
         f"{RESULTS}/report.html",
         per_detail(f"{STRATEGY}/vectors"),
+        per_tflite(f"{STRATEGY}/runtime_vectors"),
 
 
 onstart:

@@ -389,6 +389,7 @@ class Vectors(Answer):
             "layers": len(self.manifest["layers"]),
             "images": self.manifest["images"],
             "rounding": self.manifest["rounding"],
+            "runtime": self.manifest["runtime"],
         }
 
     def rows(self) -> list[Row]:

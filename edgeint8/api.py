@@ -42,19 +42,22 @@ from edgeint8.arch.questions.advice import changes
 from edgeint8.arch.questions.summary import network_totals, summary
 from edgeint8.codesign.prices import weight_prices
 from edgeint8.conventions import IMAGES_AT_ONCE, Array, Row
-from edgeint8.errors import ModelError
+from edgeint8.errors import ConfigError, ModelError
 from edgeint8.fixed_point.arithmetic.graph import Node
 from edgeint8.fixed_point.arithmetic.operands import Operands
-from edgeint8.fixed_point.arithmetic.requantize import Scheme, scheme_named
+from edgeint8.fixed_point.arithmetic.requantize import scheme_named
 from edgeint8.fixed_point.compare import compare_model
 from edgeint8.fixed_point.executor import exact_accumulate, pieces
+from edgeint8.fixed_point.runtimes.known import runtime_named
 from edgeint8.fixed_point.studies.bit_growth import DEFAULT_TILE_ROWS, exact_widths, model_widths
-from edgeint8.fixed_point.vectors.vectors import Design, write_vectors
+from edgeint8.fixed_point.vectors.design import Design
+from edgeint8.fixed_point.vectors.vectors import write_vectors
 from edgeint8.inputs import (
     Arrays,
     Shape,
     arrays_of,
     float_network,
+    integer_feeds,
     integer_network,
     is_tflite,
     network_layers,
@@ -328,7 +331,7 @@ def accumulator_widths(
     if inputs is None:
         found = exact_widths(model, arrays_of(model, None, most=1), tile_rows)
     else:
-        feeds = arrays_of(model, inputs, "inputs", most)
+        feeds = integer_feeds(network, model, inputs, most)
         found = model_widths(model, pieces(feeds, IMAGES_AT_ONCE), tile_rows)
     if not found:
         raise ModelError(
@@ -366,15 +369,31 @@ def vectors(
     *,
     shape: Shape | None = None,
     images: int = VECTOR_IMAGES,
-    rounding: str = Scheme.ORT_FLOAT32.value,
+    rounding: str | None = None,
+    runtime: str | None = None,
 ) -> Vectors:
     """Test vectors of every node for the first `images` of `inputs`, with a manifest.
 
-    `rounding` names the requantiser of all layers, so that each feeds the next as it would there.
+    rounding
+        Names the requantiser of all layers, so that each feeds the next as it would there;
+        ``ort_float32`` by default.
+    runtime
+        In its place, of a .tflite file: whose arithmetic every node has, as `verify` names them
+        (docs/runtimes.md).
     """
+    if rounding is not None and runtime is not None:
+        raise ConfigError(
+            "a rounding and a runtime", where="vectors", allowed="one: a runtime rounds as it does"
+        )
+    if runtime not in (None, "ort") and not is_tflite(network):
+        raise ConfigError(
+            f"runtime {runtime} of {network}", where="vectors", allowed="ort, or a .tflite file"
+        )
     model = integer_network(network, shape)
-    feeds = arrays_of(model, inputs, "inputs", images)
-    design = Design(scheme_named(rounding))
+    feeds = integer_feeds(network, model, inputs, images)
+    design = (
+        Design(scheme_named(rounding)) if rounding else Design.of(runtime_named(runtime or "ort"))
+    )
     return Vectors(Path(folder), write_vectors(model, feeds, folder, design))
 
 

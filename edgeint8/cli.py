@@ -195,6 +195,7 @@ def _vectors(options: argparse.Namespace) -> Any:
         shape=_shapes(options),
         images=options.images or 1,
         rounding=options.rounding,
+        runtime=options.runtime,
     )
 
 
@@ -293,8 +294,11 @@ def _add_predict(parser: Parser) -> None:
 def _add_vectors(parser: Parser) -> None:
     parser.add_argument("folder")
     _add_verify(parser)
-    rounding = "requantiser, a scheme by its name (%(default)s)"
-    parser.add_argument("--rounding", default="ort_float32", metavar="NAME", help=rounding)
+    either = parser.add_mutually_exclusive_group()
+    rounding = "requantiser, a scheme by its name (ort_float32)"
+    either.add_argument("--rounding", metavar="NAME", help=rounding)
+    runtime = "whose arithmetic all nodes have: ort, litert_ref, litert_xnnpack, tflm, cmsis_single"
+    either.add_argument("--runtime", metavar="NAME", help=runtime)
 
 
 def _add_nothing(parser: Parser) -> None:

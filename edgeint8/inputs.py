@@ -18,6 +18,7 @@ from edgeint8.quant.prequantized.executable import executable_graph
 from edgeint8.quant.prequantized.own_network import input_specs, read_network, sort_nodes
 from edgeint8.tflite.buffers import buffers, stored_bytes
 from edgeint8.tflite.convert.convert import convert
+from edgeint8.tflite.feeds import feeds_of
 from edgeint8.tflite.file.reader import load_tflite
 
 Shape = Mapping[str, Sequence[int | None]]
@@ -99,6 +100,16 @@ def arrays_of(
         )
     fitted = {spec.name: _fitted(arrays[spec.name], spec, role) for spec in specs}
     return {name: array[: _whole(len(array), most, specs)] for name, array in fitted.items()}
+
+
+def integer_feeds(
+    network: str | Path, model: onnx.ModelProto, given: Arrays, most: int | None = None
+) -> dict[str, NDArray[Any]]:
+    """Arrays for the graph of `integer_network`; floats for a .tflite file become its codes."""
+    if is_tflite(network):
+        arrays = tflite_arrays(network, given, most)
+        return feeds_of(convert(load_tflite(network)), arrays)
+    return arrays_of(model, given, "inputs", most)
 
 
 def tflite_arrays(

@@ -195,7 +195,11 @@ RUNTIMES = Table(
     (
         WORKLOAD,
         STRATEGY,
-        text("first", "a runtime: `ort`, `litert_ref`, `litert_xnnpack`, `tflm`, `cmsis_single`"),
+        text(
+            "first",
+            "a runtime: `ort`, `litert_ref`, `litert_xnnpack`, `tflm`, `cmsis_single`; "
+            "`cmsis_double` beside a library of its own",
+        ),
         text("second", "another one; our arithmetic of both, `golden.csv` has their witnesses"),
         integer("images"),
         integer("elements_differing", "", "over all tensors and images, differences travel"),

@@ -154,7 +154,8 @@ class VerifyReport:
         return [
             result.golden_row()
             for result in self.runtimes
-            if result.runtime.witnessed and result.runtime.name != "ort"
+            if (result.runtime.witnessed or result.witness != "none")
+            and result.runtime.name != "ort"
         ]
 
     def to_frame(self) -> pd.DataFrame:

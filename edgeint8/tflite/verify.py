@@ -11,7 +11,6 @@ installed, and every tensor that it shows is compared, differences left to trave
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from importlib.metadata import version
 from itertools import combinations
 from pathlib import Path
@@ -22,7 +21,7 @@ from edgeint8.conventions import Array
 from edgeint8.errors import EdgeInt8Error, ModelError
 from edgeint8.fixed_point.compare import TensorDifference, difference
 from edgeint8.fixed_point.executor import ALL_TENSORS, Executor
-from edgeint8.fixed_point.runtimes.known import RUNTIMES, runtime_named
+from edgeint8.fixed_point.runtimes.known import ALIKE, RUNTIMES, runtime_named
 from edgeint8.fixed_point.runtimes.runtime import Runtime
 from edgeint8.quant.ort import reference
 from edgeint8.tflite.convert.convert import Converted, convert
@@ -30,7 +29,8 @@ from edgeint8.tflite.feeds import Inputs, feeds_of, piece_size, pieces
 from edgeint8.tflite.file.model import Operator, TFLiteModel
 from edgeint8.tflite.file.reader import load_tflite
 from edgeint8.tflite.report import PairCount, RuntimeResult, VerifyReport
-from edgeint8.tflite.witness.witness import Witness, installed
+from edgeint8.tflite.witness.witness import BUILT, Witness
+from edgeint8.tflite.witness.witnesses import Witnesses
 
 Tensors = Mapping[int, Array]
 
@@ -38,7 +38,7 @@ Tensors = Mapping[int, Array]
 def verify_tflite(
     path: str | Path,
     inputs: Inputs,
-    runtimes: Sequence[str] = tuple(RUNTIMES),
+    runtimes: Sequence[str] | None = None,
     witnesses: bool = True,
 ) -> VerifyReport:
     """Compare every tensor of a network with each runtime, and the runtimes with each other.
@@ -51,20 +51,21 @@ def verify_tflite(
         Codes (n, ...) in the file's layout and type, or floats, which are quantised; arrays by
         name where the network has several inputs.
     runtimes
-        Names out of ``RUNTIMES``.
+        Names out of ``RUNTIMES``; by default all but those that repeat another, which run beside
+        a library of theirs.
     witnesses
-        Whether the real runtimes run beside our arithmetic of them.
+        Whether the real runtimes run beside our arithmetic of them: those of the extra ``tflite``,
+        and the CMSIS-NN library that ``CMSIS_NN_LIBRARY`` names.
 
     Raises `EdgeInt8Error` where the file or the arrays are wrong, or no runtime takes the network.
     """
     converted = convert(load_tflite(path))
     feeds = feeds_of(converted, inputs)
     data = Path(path).read_bytes()
-    with ExitStack() as stack:
-        runs = [
-            _Run(runtime_named(name), converted, data, feeds, witnesses, stack) for name in runtimes
-        ]
-        pairs = [PairCount(a, b) for a, b in combinations(runtimes, 2)]
+    with Witnesses(data, witnesses) as real:
+        names = runtimes or [name for name in RUNTIMES if name not in ALIKE or name in real.built]
+        runs = [_Run(runtime_named(name), converted, feeds, real) for name in names]
+        pairs = [PairCount(a, b) for a, b in combinations(names, 2)]
         pairs = _walk(converted, feeds, runs, pairs)
     if not any(run.taken for run in runs):
         raise ModelError(f"no runtime takes it: {runs[0].refused}", where=str(path))
@@ -104,10 +105,8 @@ class _Run:
         self,
         runtime: Runtime,
         converted: Converted,
-        data: bytes,
         feeds: Mapping[str, Array],
-        witnesses: bool,
-        stack: ExitStack,
+        real: Witnesses,
     ) -> None:
         self.runtime, self.converted = runtime, converted
         self.images = 0
@@ -117,8 +116,7 @@ class _Run:
         self._real: Witness | None = None
         try:
             self._executor = Executor(converted.model, runtime=runtime)
-            if witnesses:
-                self._open(data, feeds, stack)
+            self._open(feeds, real)
         except EdgeInt8Error as error:
             self.refused = str(error)
 
@@ -127,16 +125,17 @@ class _Run:
         """Whether the runtime runs the network."""
         return not self.refused
 
-    def _open(self, data: bytes, feeds: Mapping[str, Array], stack: ExitStack) -> None:
+    def _open(self, feeds: Mapping[str, Array], real: Witnesses) -> None:
         """Start the witness, if there is one."""
-        if self.runtime.name == "ort":
+        if self.runtime.name == "ort" and real.wanted:
             self.witness = reference_version()
             self._reference = self._onnx_runtime(feeds)
-        elif installed(self.runtime.name):
-            self._real = stack.enter_context(Witness(self.runtime.name))
-            self._real.load(data)
+        self._real = real.of(self.runtime.name)
+        if self._real is not None:
             self.witness = self._real.version
-        if self.witness != "none" and not self.runtime.version.startswith(self.witness):
+        if self._real is not None and self._real.name == BUILT:
+            self.note = self._real.note
+        elif self.witness != "none" and not self.runtime.version.startswith(self.witness):
             self.note = f"witness is {self.witness}, compared was {self.runtime.version}"
 
     def _onnx_runtime(self, feeds: Mapping[str, Array]) -> Iterator[Tensors]:
@@ -151,7 +150,7 @@ class _Run:
         try:
             values = self._executor.run(feeds, keep=ALL_TENSORS)
             ours = _by_index(self.converted, values)
-            theirs = self._witnessed(feeds)
+            theirs = self._witnessed(feeds, ours)
         except EdgeInt8Error as error:
             self.refused = str(error)
             return {}
@@ -168,20 +167,22 @@ class _Run:
         kind = next(op.kind for op in operators if index in op.outputs)
         return difference(self.converted.views[index].name, ours, theirs.reshape(ours.shape), kind)
 
-    def _witnessed(self, feeds: Mapping[str, Array]) -> Tensors:
-        """The witness's tensors of the same images."""
+    def _witnessed(self, feeds: Mapping[str, Array], ours: Tensors) -> Tensors:
+        """The witness's tensors of the same images; what it has no function for, it is given."""
         if self._reference is not None:
             return next(self._reference)
         if self._real is None:
             return {}
         sizes = [self.converted.source.tensors[k].shape[0] for k in self.converted.source.inputs]
         count = len(next(iter(feeds.values()))) // sizes[0]
+        given = {index: np.split(ours[index], count) for index in self._real.missing}
         answers = [
             self._real.run(
                 [
                     v[k * size : (k + 1) * size]
                     for size, v in zip(sizes, feeds.values(), strict=True)
-                ]
+                ],
+                {index: parts[k] for index, parts in given.items()},
             )
             for k in range(count)
         ]

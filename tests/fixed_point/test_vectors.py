@@ -16,12 +16,8 @@ from edgeint8.fixed_point.arithmetic.requantize import Scheme
 from edgeint8.fixed_point.executor import DataPath
 from edgeint8.fixed_point.studies.overflow import Limits, Policy
 from edgeint8.fixed_point.vectors import hexfile
-from edgeint8.fixed_point.vectors.vectors import (
-    Design,
-    first_mismatch,
-    read_vectors,
-    write_vectors,
-)
+from edgeint8.fixed_point.vectors.design import Design
+from edgeint8.fixed_point.vectors.vectors import first_mismatch, read_vectors, write_vectors
 from edgeint8.quant.affine import sum_reach
 
 

@@ -14,7 +14,7 @@ from edgeint8.fixed_point.arithmetic.kernels import accumulate
 from edgeint8.fixed_point.arithmetic.operands import Operands
 from edgeint8.fixed_point.arithmetic.requantize import Scheme, requantize
 from edgeint8.fixed_point.executor import ALL_TENSORS, Executor
-from edgeint8.fixed_point.runtimes.sums import add_gemmlowp
+from edgeint8.fixed_point.runtimes.sums import add_fixed_point
 from edgeint8.fixed_point.studies.bit_growth import vertex_input
 from edgeint8.fixed_point.studies.overflow import Limits, Policy, sufficient_bits
 
@@ -34,7 +34,7 @@ def compare(lib, seed: int) -> dict[str, int]:
     scheme = SCHEMES[seed % len(SCHEMES)]
     executor, reference = Executor(model, scheme), Reference(lib, scheme)
     if scheme is Scheme.GEMMLOWP:
-        executor.operators["QLinearAdd"] = add_gemmlowp(1)
+        executor.operators["QLinearAdd"] = add_fixed_point(1)
         if model.graph.output[0].type.tensor_type.elem_type == 2:  # TFLite's ADD has no uint8 here
             del reference.operators["QLinearAdd"]
             executor.operators["QLinearAdd"] = Executor(model).operators["QLinearAdd"]

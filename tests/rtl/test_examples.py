@@ -13,7 +13,8 @@ from test_modules import needs
 from test_network import network
 
 from edgeint8.fixed_point.arithmetic.requantize import Scheme
-from edgeint8.fixed_point.vectors.vectors import Design, Vectors, read_vectors, write_vectors
+from edgeint8.fixed_point.vectors.design import Design
+from edgeint8.fixed_point.vectors.vectors import Vectors, read_vectors, write_vectors
 from edgeint8.rtl.simulator import SOURCES
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

@@ -410,6 +410,7 @@ def parts_of_study():
         "requantize.csv": per_detail,
         "overflow.csv": per_detail,
         "vectors": per_detail,
+        "runtime_vectors": per_tflite,
         "sensitivity.csv": per_static_detail,
     }
     for file, paths in lists.items():

@@ -151,6 +151,33 @@ rule vectors:
         "../scripts/vectors.py"
 
 
+rule runtime_vectors:
+    """A network that came as a .tflite file: for hardware that shall equal a runtime."""
+    input:
+        extensions=EXTENSIONS,
+        dataset=dataset_of,
+        model=f"{STRATEGY}/executable.onnx",  # says whether the network runs at all
+        network=lambda wildcards: options_of(wildcards)["tflite"],
+    output:
+        directory(f"{STRATEGY}/runtime_vectors"),
+    log:
+        f"{LOGS}/runtime_vectors/{{workload}}/{{strategy}}.log",
+    benchmark:
+        f"{BENCHMARKS}/runtime_vectors/{{workload}}/{{strategy}}.tsv"
+    wildcard_constraints:
+        workload=one_of(STUDY.tflite),
+    conda:
+        "../../envs/edgeint8.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(2000),
+    params:
+        code=code("runtime_vectors"),
+        images=STUDY.vectors["images"],
+    script:
+        "../scripts/runtime_vectors.py"
+
+
 rule integer_table:
     """golden: every strategy; bit_growth: static ones, whose zero-points are known; others: detail."""
     input:
@@ -211,3 +238,4 @@ rule part_c:
     input:
         expand(f"{TABLES}/{{table}}.csv", table=TABLES_OF_PART["c"]),
         per_detail(f"{STRATEGY}/vectors"),
+        per_tflite(f"{STRATEGY}/runtime_vectors"),

@@ -168,13 +168,14 @@ def _power_of_two(acc: Array, scale: Array) -> Array:
     return ((acc << np.maximum(-shift, 0)) + half) >> right
 
 
-def _integer_round(acc: Array, scale: Array, scheme: Scheme) -> Array:
-    """Equation (1) without zero-point and clip, in int64, for the integer schemes."""
+def integer_round(acc: Array, scale: Array, scheme: Scheme) -> Array:
+    """Equation (1) without zero-point and clip, int64 to int64, for the integer schemes."""
     if scheme is Scheme.POWER_OF_TWO:
         return _power_of_two(acc, scale)
     if scheme is Scheme.INT16_HALF_UP:
         return _half_up(acc, quantize_multiplier(scale, bits=16))
     rounders = {
+        Scheme.GEMMLOWP: multiply_gemmlowp,
         Scheme.INT32_HALF_UP: _half_up,
         Scheme.INT32_HALF_EVEN: _half_even,
         Scheme.TRUNCATE: _truncate,
@@ -231,5 +232,5 @@ def requantize(
     if scheme is Scheme.FLOAT64:
         rounded = np.rint(acc.astype(np.float64) * scale)
     else:
-        rounded = _integer_round(acc.astype(np.int64), scale, scheme)
+        rounded = integer_round(acc.astype(np.int64), scale, scheme)
     return np.clip(rounded + zero_point, low, high).astype(dtype)

@@ -32,8 +32,8 @@ _EVERYWHERE: dict[str, Operator] = {
 }
 _GEMMLOWP: dict[str, Operator] = {
     **_EVERYWHERE,
-    "QLinearAdd": sums.add_gemmlowp(1),
-    "QLinearSub": sums.add_gemmlowp(-1),
+    "QLinearAdd": sums.add_fixed_point(1),
+    "QLinearSub": sums.add_fixed_point(-1),
     "QLinearMean": averages.mean_gemmlowp,
     "QLinearGlobalAveragePool": averages.mean_gemmlowp,
     "QLinearRequantize": rescaling.requantize_gemmlowp,
@@ -42,7 +42,7 @@ _GEMMLOWP: dict[str, Operator] = {
 
 _LITERT_16X8: dict[str, Operator] = {
     wide.CONV: wide.conv,
-    wide.GEMM: products.gemm_litert_ref,
+    wide.GEMM: products.LITERT_REF,
 }
 LITERT_REF = Runtime(
     "litert_ref",
@@ -51,7 +51,7 @@ LITERT_REF = Runtime(
     Scheme.GEMMLOWP,
     {
         **_GEMMLOWP,
-        "QGemm": products.gemm_litert_ref,
+        "QGemm": products.LITERT_REF,
         **_LITERT_16X8,
         wide.ADD: wide.add,
         "QLinearMul": sums.mul_litert,
@@ -86,8 +86,8 @@ LITERT_XNNPACK = Runtime(
 _NO_RELU_N1_TO_1 = {"QLinearReluN1To1": "RELU and RELU6: it has no RELU_N1_TO_1"}
 _TFLM_INT8: dict[str, Operator] = {
     **_GEMMLOWP,
-    "QGemm": products.gemm_tflm(Scheme.GEMMLOWP),
-    "QLinearMul": sums.mul_tflm,
+    "QGemm": products.tflm(Scheme.GEMMLOWP),
+    "QLinearMul": sums.mul_tflm(Scheme.GEMMLOWP),
     "QLinearSigmoid": tables.logistic_fixed_point,
     "QLinearTanh": tables.tanh_fixed_point,
     "QLinearLeakyRelu": rescaling.leaky_relu(np.float64),
@@ -106,13 +106,30 @@ CMSIS_SINGLE = Runtime(
     "CMSIS-NN built with CMSIS_NN_USE_SINGLE_ROUNDING",
     "any",
     Scheme.INT32_HALF_UP,
-    {**_TFLM_INT8, "QGemm": products.gemm_tflm(Scheme.INT32_HALF_UP)},
+    {
+        **_TFLM_INT8,
+        "QGemm": products.tflm(Scheme.INT32_HALF_UP),
+        "QLinearAdd": sums.add_fixed_point(1, Scheme.INT32_HALF_UP),
+        "QLinearMul": sums.mul_tflm(Scheme.INT32_HALF_UP),
+    },
+    {**_NO_RELU_N1_TO_1, **_NO_INT16},
+    witnessed=False,
+)
+CMSIS_DOUBLE = Runtime(
+    "cmsis_double",
+    "CMSIS-NN with two roundings, its default",
+    "any",
+    Scheme.GEMMLOWP,
+    _TFLM_INT8,
     {**_NO_RELU_N1_TO_1, **_NO_INT16},
     witnessed=False,
 )
 RUNTIMES = {
-    runtime.name: runtime for runtime in (ORT, LITERT_REF, LITERT_XNNPACK, TFLM, CMSIS_SINGLE)
+    runtime.name: runtime
+    for runtime in (ORT, LITERT_REF, LITERT_XNNPACK, TFLM, CMSIS_SINGLE, CMSIS_DOUBLE)
 }
+ALIKE = {"cmsis_double": "tflm"}
+"""Repeats another's arithmetic: runs where it is asked for, or where its own library is."""
 
 
 _LAYER = ("gemmlowp, two roundings", "float32, ties to even", "gemmlowp, two roundings")

@@ -7,7 +7,12 @@ import numpy as np
 
 from edgeint8.conventions import Array
 from edgeint8.errors import ModelError
-from edgeint8.fixed_point.arithmetic.requantize import Scheme, code_range, requantize
+from edgeint8.fixed_point.arithmetic.requantize import (
+    Scheme,
+    code_range,
+    integer_round,
+    requantize,
+)
 from edgeint8.fixed_point.operators.context import Context, scalar
 from edgeint8.fixed_point.runtimes import gemmlowp
 
@@ -21,7 +26,7 @@ LEFT_SHIFT = 20
 
 
 def xnnpack_takes(ratios: Iterable[Any], limits: tuple[float, float]) -> bool:
-    """Whether XNNPACK computes it; below its limits TFLite's kernel does, as `add_gemmlowp`.
+    """Whether XNNPACK computes it; below its limits TFLite's kernel does, as `add_fixed_point`.
 
     Above them an optimised kernel of TFLite runs that nobody has repeated: `ModelError`.
     """
@@ -42,14 +47,18 @@ def to_codes(value: Array, zero_point: Array) -> Array:
     return np.clip(value + scalar(zero_point), *code_range(dtype)).astype(dtype)
 
 
-def _scaled_codes(zero_point: Array, real: float) -> Array:
+def _scaled_codes(zero_point: Array, real: float, scheme: Scheme) -> Array:
     """Every int8 code, centred, shifted and scaled; by its bits read as uint8."""
     codes = np.arange(256, dtype=np.uint8).view(np.int8)
-    return gemmlowp.multiply(centred(codes, zero_point) << LEFT_SHIFT, real).astype(np.int32)
+    shifted = centred(codes, zero_point) << LEFT_SHIFT
+    return integer_round(shifted, np.asarray(real), scheme).astype(np.int32)
 
 
-def add_gemmlowp(sign: int) -> Operator:
-    """a + sign * b with three multipliers (TFLite ``reference/add.h``, ``sub.h``; CMSIS-NN too)."""
+def add_fixed_point(sign: int, scheme: Scheme = Scheme.GEMMLOWP) -> Operator:
+    """a + sign * b with three multipliers, each rounded as `scheme` says.
+
+    Source: TFLite ``reference/add.h``, ``sub.h``; CMSIS-NN ``arm_elementwise_add_s8.c``.
+    """
 
     def operator(
         context: Context, a: Array, a_scale: Array, a_zero: Array, b: Array, b_scale: Array,
@@ -57,10 +66,10 @@ def add_gemmlowp(sign: int) -> Operator:
     ) -> Array:  # fmt: skip
         left, right, out = F64(a_scale.item()), F64(b_scale.item()), F64(c_scale.item())
         twice = 2 * max(left, right)
-        first = _scaled_codes(a_zero, left / twice)[a.view(np.uint8)]
-        second = sign * _scaled_codes(b_zero, right / twice)[b.view(np.uint8)]
+        first = _scaled_codes(a_zero, left / twice, scheme)[a.view(np.uint8)]
+        second = sign * _scaled_codes(b_zero, right / twice, scheme)[b.view(np.uint8)]
         real = np.asarray(twice / (2.0**LEFT_SHIFT * out))
-        return requantize(first + second, real, scalar(c_zero), c_zero.dtype, Scheme.GEMMLOWP)
+        return requantize(first + second, real, scalar(c_zero), c_zero.dtype, scheme)
 
     return operator
 
@@ -71,7 +80,7 @@ def add_xnnpack(sign: int) -> Operator:
     Source: XNNPACK, ``xnn_init_qs8_add_minmax_scalar_params`` and ``qs8-vadd``; the larger ratio of
     scales gets 21 bits, ties round upwards, the sum saturates at 16 bits.
     """
-    otherwise = add_gemmlowp(sign)
+    otherwise = add_fixed_point(sign)
 
     def operator(
         context: Context, a: Array, a_scale: Array, a_zero: Array, b: Array, b_scale: Array,
@@ -108,13 +117,17 @@ def mul_litert(
     return to_codes(gemmlowp.multiply(_product(a, a_zero, b, b_zero), ratio), c_zero)
 
 
-def mul_tflm(
-    context: Context, a: Array, a_scale: Array, a_zero: Array, b: Array, b_scale: Array,
-    b_zero: Array, c_scale: Array, c_zero: Array,
-) -> Array:  # fmt: skip
-    """gemmlowp multiplier of a scale computed in float64 (tflite-micro ``mul_common.cc``)."""
-    ratio = F64(a_scale.item()) * F64(b_scale.item()) / F64(c_scale.item())
-    return to_codes(gemmlowp.multiply(_product(a, a_zero, b, b_zero), ratio), c_zero)
+def mul_tflm(scheme: Scheme) -> Operator:
+    """31-bit multiplier of a scale computed in float64 (tflite-micro ``mul_common.cc``)."""
+
+    def operator(
+        context: Context, a: Array, a_scale: Array, a_zero: Array, b: Array, b_scale: Array,
+        b_zero: Array, c_scale: Array, c_zero: Array,
+    ) -> Array:  # fmt: skip
+        ratio = np.asarray(F64(a_scale.item()) * F64(b_scale.item()) / F64(c_scale.item()))
+        return to_codes(integer_round(_product(a, a_zero, b, b_zero), ratio, scheme), c_zero)
+
+    return operator
 
 
 def mul_xnnpack(

@@ -30,17 +30,12 @@ from edgeint8.files import digest, read_json, write_json, write_text
 from edgeint8.fixed_point.arithmetic.graph import Graph, Node
 from edgeint8.fixed_point.arithmetic.kernels import accumulate
 from edgeint8.fixed_point.arithmetic.layers import OutputStage, has_output_stage, output_stage
-from edgeint8.fixed_point.arithmetic.operands import Operands, with_raw_codes
-from edgeint8.fixed_point.arithmetic.requantize import (
-    Scheme,
-    code_range,
-    combined_scale,
-    quantize_multiplier,
-    requantize,
-)
-from edgeint8.fixed_point.executor import ALL_TENSORS, DataPath, Executor, Images, as_feeds
+from edgeint8.fixed_point.arithmetic.operands import Operands
+from edgeint8.fixed_point.arithmetic.requantize import Scheme, code_range, combined_scale
+from edgeint8.fixed_point.executor import ALL_TENSORS, Executor, Images, as_feeds
 from edgeint8.fixed_point.studies.bit_growth import inner_position, vertex_input
-from edgeint8.fixed_point.studies.overflow import Limits, Policy, sufficient_bits
+from edgeint8.fixed_point.studies.overflow import sufficient_bits
+from edgeint8.fixed_point.vectors.design import Design
 from edgeint8.fixed_point.vectors.directed import Case, directed_cases
 from edgeint8.fixed_point.vectors.folder import Entry, Folder, folder_name
 from edgeint8.fixed_point.vectors.hexfile import from_hex
@@ -50,24 +45,6 @@ from edgeint8.quant.affine import sum_reach
 
 FORMAT = 2
 K_ORDER = "kernel row, kernel column, channel (channel fastest); the bias is loaded first"
-INT32_WRAP = Limits(32, Policy.WRAP)
-
-
-@dataclass(frozen=True)
-class Design:
-    """The hardware the vectors describe; the whole network runs on it, layer feeding layer."""
-
-    scheme: Scheme = Scheme.ORT_FLOAT32
-    data_path: DataPath = DataPath.ZERO_POINT_FIRST
-    limits: Limits = INT32_WRAP
-
-    def operands(self, operands: Operands) -> Operands:
-        """What the multipliers read on the chosen data path."""
-        return with_raw_codes(operands) if self.data_path is DataPath.RAW_CODES else operands
-
-    def accumulate(self, operands: Operands) -> Array:
-        """Accumulators of this width and policy, (N, *O, M) or (..., M) int64."""
-        return self.limits.apply(operands, accumulate(operands).astype(np.int64))
 
 
 @dataclass(frozen=True)
@@ -92,6 +69,7 @@ def write_vectors(
         "tolerance": 0,
         "images": len(next(iter(as_feeds(model, images).values()))),
         "data_path": design.data_path.value,
+        "runtime": design.runtime.description,
         "rounding": design.scheme.value,
         "accumulator_bits": design.limits.bits,
         "overflow": design.limits.policy.value,
@@ -127,7 +105,7 @@ def _record(
             return design.accumulate(design.operands(operands))
         return accumulate(operands)
 
-    executor = Executor(model, design.scheme, accumulate=remember)
+    executor = Executor(model, design.scheme, accumulate=remember, runtime=design.runtime)
     feeds = as_feeds(model, images)
     tensors = {**feeds, **executor.run(feeds, ALL_TENSORS)}
     graph = executor.graph
@@ -154,22 +132,22 @@ def _write_layer(writer: Folder, index: int, layer: _Layer, design: Design) -> E
         "x_scale": float(stage.x_scale),
         "w_scale": stage.w_scale.reshape(-1).astype(float).tolist(),
         "y_scale": float(stage.y_scale),
+        "rounding": design.rounding(layer.node),
         "sufficient_bits": sufficient_bits(operands),
         "constants": {
             k: writer.write(f"{base}/{k}", v)
-            for k, v in _constants(operands, stage, design.scheme).items()
+            for k, v in _constants(operands, layer, design).items()
         },
         "sets": {
-            name: _write_set(writer, f"{base}/{name}", replace(operands, x=x), stage, design)
+            name: _write_set(writer, f"{base}/{name}", replace(operands, x=x), layer, design)
             for name, x in _inputs(layer.operands).items()
         },
     }
 
 
-def _constants(operands: Operands, stage: OutputStage, scheme: Scheme) -> dict[str, Array]:
+def _constants(operands: Operands, layer: _Layer, design: Design) -> dict[str, Array]:
     """Weights in two orders; everything else is (M,)."""
-    scale = combined_scale(Scheme.FLOAT64, stage.x_scale, stage.w_scale, stage.y_scale)
-    multiplier = quantize_multiplier(scale, 16 if scheme is Scheme.INT16_HALF_UP else 31)
+    stage, multiplier = layer.stage, design.multiplier(layer.node, layer.stage)
     ort = combined_scale(Scheme.ORT_FLOAT32, stage.x_scale, stage.w_scale, stage.y_scale)
     bias = np.zeros(operands.channels, np.int64) if operands.bias is None else operands.bias
     each = {
@@ -204,15 +182,14 @@ def _inputs(operands: Operands) -> dict[str, Array]:
 
 
 def _write_set(
-    writer: Folder, base: str, operands: Operands, stage: OutputStage, design: Design
+    writer: Folder, base: str, operands: Operands, layer: _Layer, design: Design
 ) -> Entry:
     """Input, accumulators and output of one layer for one input."""
     acc = design.accumulate(operands)
-    scale = combined_scale(design.scheme, stage.x_scale, stage.w_scale, stage.y_scale)
     found = {
         "acc_before_bias": design.accumulate(replace(operands, bias=None)).astype(np.int32),
         "acc": acc.astype(np.int32),
-        "ofm": requantize(acc, scale, stage.zero_point, stage.dtype, design.scheme),
+        "ofm": design.codes(layer.node, layer.stage, acc),
     }
     arrays = {"ifm": operands.x, **found}
     if operands.geometry is not None:

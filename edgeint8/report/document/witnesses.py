@@ -13,6 +13,8 @@ RUNTIMES = {
     "litert_ref": "LiteRT",
     "litert_xnnpack": "LiteRT with XNNPACK",
     "tflm": "tflite-micro",
+    "cmsis_single": "CMSIS-NN, one rounding",
+    "cmsis_double": "CMSIS-NN, two roundings",
 }
 Witness = Callable[[Say, Tables], str]
 

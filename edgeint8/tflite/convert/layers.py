@@ -68,8 +68,8 @@ def clip(build: Builder, kind: str, index: int, raw: str, delegated: bool = True
         build.emit("QLinearClip", [raw, *names], build.inside(index), OWN_DOMAIN)
 
 
-def _window(
-    options: Mapping[str, Any], kernel: tuple[int, int], image: Tensor, out: Tensor
+def sliding_window(
+    options: Mapping[str, Any], kernel: tuple[int, ...], image: Tensor, out: Tensor
 ) -> dict[str, Any]:
     """Attributes of a sliding window; refuses what does not give the declared output."""
     if len(image.shape) != 4 or len(out.shape) != 4:
@@ -169,7 +169,7 @@ def conv(build: Builder, operator: Operator) -> None:
         build.constant(build.names[stored], codes.transpose(order)), *parameters,
         *build.parameters(out, wide), *bias(build, operator, channels),
     ]  # fmt: skip
-    window = _window(operator.options, shape[1:3], image, made)
+    window = sliding_window(operator.options, shape[1:3], image, made)
     name, domain = ("QLinearConv16x8", OWN_DOMAIN) if wide else ("QLinearConv", "")
     build.emit(name, inputs, raw, domain, group=group, **window)
     clip(build, kind, out, raw)
@@ -241,7 +241,7 @@ def pool(build: Builder, operator: Operator) -> None:
     source, out = operator.inputs[0], operator.outputs[0]
     options = operator.options
     kernel = (options["filter_h"], options["filter_w"])
-    window = _window(options, kernel, build.tensor(source), build.tensor(out))
+    window = sliding_window(options, kernel, build.tensor(source), build.tensor(out))
     same_codes(build, source, out)
     kind = fused_activation(operator)
     raw = unclipped(build, kind, out)

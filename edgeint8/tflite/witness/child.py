@@ -16,17 +16,18 @@ import numpy as np
 
 from edgeint8.conventions import Array
 from edgeint8.tflite.witness.frames import receive, send
+from edgeint8.tflite.witness.loaded import Loaded
 
-Run = Callable[[Mapping[int, Array]], dict[int, Array]]
+RESOLVERS = {"litert_ref": "BUILTIN_REF", "litert_xnnpack": "AUTO"}
 
 
-def load_litert(data: bytes, request: Mapping[str, Any], resolver: str) -> Run:
+def load_litert(name: str, data: bytes, request: Mapping[str, Any]) -> Loaded:
     """LiteRT on one thread, with every tensor kept."""
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
     interpreter = Interpreter(
         model_content=data,
-        experimental_op_resolver_type=OpResolverType[resolver],
+        experimental_op_resolver_type=OpResolverType[RESOLVERS[name]],
         experimental_preserve_all_tensors=True,
         num_threads=1,
     )
@@ -45,10 +46,10 @@ def load_litert(data: bytes, request: Mapping[str, Any], resolver: str) -> Run:
                 continue
         return found
 
-    return run
+    return Loaded(run, _version("ai-edge-litert"), name)
 
 
-def load_tflm(data: bytes, request: Mapping[str, Any], resolver: str) -> Run:
+def load_tflm(name: str, data: bytes, request: Mapping[str, Any]) -> Loaded:
     """tflite-micro's reference kernels, with every tensor kept."""
     from tflite_micro.python.tflite_micro import runtime
 
@@ -67,20 +68,31 @@ def load_tflm(data: bytes, request: Mapping[str, Any], resolver: str) -> Run:
             for index in request["tensors"]
         }
 
-    return run
+    return Loaded(run, _version("tflite-micro"), name)
 
 
-LOADERS = {
-    "litert_ref": (load_litert, "BUILTIN_REF", "ai-edge-litert"),
-    "litert_xnnpack": (load_litert, "AUTO", "ai-edge-litert"),
-    "tflm": (load_tflm, "", "tflite-micro"),
+def load_cmsis(name: str, data: bytes, request: Mapping[str, Any]) -> Loaded:
+    """The user's CMSIS-NN library; where it has no function, it is given what comes out."""
+    from edgeint8.tflite.witness.cmsis.loader import load_cmsis
+
+    return load_cmsis(data)
+
+
+def _version(package: str) -> str:
+    return f"{package} {importlib.metadata.version(package)}"
+
+
+LOADERS: Mapping[str, Callable[[str, bytes, Mapping[str, Any]], Loaded]] = {
+    "litert_ref": load_litert,
+    "litert_xnnpack": load_litert,
+    "tflm": load_tflm,
+    "cmsis": load_cmsis,
 }
 
 
 def serve(name: str, source: BinaryIO, target: BinaryIO) -> None:
     """Answer messages until the source ends; what a runtime refuses is answered with its words."""
-    loader, resolver, package = LOADERS[name]
-    run: Run | None = None
+    loaded: Loaded | None = None
     while True:
         try:
             request, arrays = receive(source)
@@ -88,17 +100,18 @@ def serve(name: str, source: BinaryIO, target: BinaryIO) -> None:
             return
         try:
             if request["do"] == "load":
-                run = None
-                run = loader(arrays[0].tobytes(), request, resolver)
+                loaded = None
+                loaded = LOADERS[name](name, arrays[0].tobytes(), request)
                 answer: dict[int, Array] = {}
-            elif run is None:
+            elif loaded is None:
                 raise ValueError("no network is loaded")
             else:
-                answer = run(arrays)
+                answer = loaded.run(arrays)
         except Exception as error:  # the runtimes raise their own types
             send(target, {"error": " ".join(str(error).split()) or type(error).__name__}, {})
             continue
-        send(target, {"version": f"{package} {importlib.metadata.version(package)}"}, answer)
+        header = {"version": loaded.version, "runtime": loaded.runtime}
+        send(target, {**header, "missing": list(loaded.missing.items())}, answer)
 
 
 def main() -> None:

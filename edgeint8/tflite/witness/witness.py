@@ -5,13 +5,15 @@
         for image in images:
             tensors = witness.run([image[None]])      # by index of the file's tensor
 
-They are the extra ``tflite`` of this package: ``pip install 'edgeint8[tflite]'``.
+They are the extra ``tflite`` of this package: ``pip install 'edgeint8[tflite]'``. ``cmsis`` is the
+CMSIS-NN library that ``CMSIS_NN_LIBRARY`` names; what it has no function for, it is given.
 """
 
 import importlib.util
+import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import prod
 from types import TracebackType
 from typing import Self
@@ -22,6 +24,7 @@ from edgeint8.conventions import Array
 from edgeint8.errors import ConfigError, ModelError
 from edgeint8.tflite.file.model import TFLiteModel
 from edgeint8.tflite.file.reader import read_tflite
+from edgeint8.tflite.witness.cmsis.library import VARIABLE
 from edgeint8.tflite.witness.frames import receive, send
 
 PACKAGES = {
@@ -29,11 +32,15 @@ PACKAGES = {
     "litert_xnnpack": "ai_edge_litert",
     "tflm": "tflite_micro",
 }
+BUILT = "cmsis"
+"""The witness that no package has."""
 SPARE_ARENA_BYTES = 4 << 20
 
 
 def installed(name: str) -> bool:
-    """Whether the package of a witness is there."""
+    """Whether the package of a witness is there, or the library is named."""
+    if name == BUILT:
+        return bool(os.environ.get(VARIABLE))
     return name in PACKAGES and importlib.util.find_spec(PACKAGES[name]) is not None
 
 
@@ -43,19 +50,24 @@ class Witness:
     Parameters
     ----------
     name
-        ``litert_ref``, ``litert_xnnpack`` or ``tflm``.
+        ``litert_ref``, ``litert_xnnpack``, ``tflm`` or ``cmsis``.
 
-    Raises `ConfigError` where its package is not installed.
+    After `load`, `runtime` says whose arithmetic it is and `missing` which tensors the runtime
+    cannot compute, with the reason. Raises `ConfigError` where its package is not installed.
     """
 
     def __init__(self, name: str) -> None:
-        if name not in PACKAGES:
-            raise ConfigError(f"no witness {name!r}", allowed=", ".join(PACKAGES))
+        names = (*PACKAGES, BUILT)
+        if name not in names:
+            raise ConfigError(f"no witness {name!r}", allowed=", ".join(names))
         if not installed(name):
+            package, remedy = PACKAGES.get(name, VARIABLE), "pip install 'edgeint8[tflite]'"
             raise ConfigError(
-                f"{PACKAGES[name]} is not installed", allowed="pip install 'edgeint8[tflite]'"
+                f"{package} is not {'set' if name == BUILT else 'installed'}",
+                allowed="the path of a CMSIS-NN library" if name == BUILT else remedy,
             )
-        self.name, self.version = name, ""
+        self.name, self.version, self.runtime = name, "", name
+        self.missing: Mapping[int, str] = {}
         self._child: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -89,9 +101,21 @@ class Witness:
         self._ask(request, {0: np.frombuffer(data, np.uint8)})
         return model
 
-    def run(self, feeds: Sequence[Array]) -> dict[int, Array]:
-        """One inference: inputs in the network's order; every tensor that can be read, by index."""
-        return self._ask({"do": "run"}, dict(enumerate(feeds)))
+    def run(
+        self, feeds: Sequence[Array], given: Mapping[int, Array] | None = None
+    ) -> dict[int, Array]:
+        """One inference: inputs in the network's order; every tensor that can be read, by index.
+
+        given : the tensors that are `missing`, by index
+        """
+        others = {~index: value for index, value in (given or {}).items()}
+        return self._ask({"do": "run"}, {**dict(enumerate(feeds)), **others})
+
+    @property
+    def note(self) -> str:
+        """Which operators it was given the results of; empty where it computed all."""
+        reasons = dict.fromkeys(self.missing.values())
+        return f"no function of its own for {', '.join(reasons)}: given ours" if reasons else ""
 
     def _ask(self, request: dict[str, object], arrays: dict[int, Array]) -> dict[int, Array]:
         child = self._child or self._start()
@@ -101,10 +125,12 @@ class Witness:
             header, answer = receive(child.stdout)
         except (EOFError, BrokenPipeError):
             self.close()
-            raise ModelError(f"{self.name} ended without an answer") from None
+            where = VARIABLE if self.name == BUILT else ""
+            raise ModelError(f"{self.name} ended without an answer", where=where) from None
         if "error" in header:
             raise ModelError(f"{self.name} says: {header['error']}")
-        self.version = header["version"]
+        self.version, self.runtime = header["version"], header["runtime"]
+        self.missing = dict(header["missing"])
         return answer
 
     def _start(self) -> subprocess.Popen[bytes]:

@@ -1,0 +1,1 @@
+"""A CMSIS-NN library that the user has built, as a runtime."""
