@@ -19,6 +19,7 @@ from tools.docs import learned_quotes
 KEPT = (
     *("golden", "golden_mobilenet", "scalesim", "quantize_sweep", "explore", "peers"),
     *("workflow_cost", "machine_laws", "runtimes", "runtime_speed", "vela", "four_counts"),
+    "mapping_witness",
     *learned_quotes.KEPT,
 )
 SHOWN = "tiny_cnn_2d", "ws_8x8_32kB_4Bpc", "os_8x8_32kB_4Bpc"  # of four_counts, in docs/rtl.md

@@ -2,7 +2,8 @@
 
 A document never says what a number *means for the argument* unless the sentence is made here, from
 the number. `QUOTES` holds all of them: those of the fixed-point note are made here, those of the
-guide and the README in study_quotes.py, those of the benchmarks in benchmark_quotes.py.
+guide and the README in study_quotes.py, those of the benchmarks in benchmark_quotes.py and
+witness_quotes.py.
 """
 
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from scipy.stats import beta
 from edgeint8.report.document.part_c import POLICIES, SCHEME_NAMES
 from edgeint8.report.findings import validation_answers
 from edgeint8.report.markdown import Tables, percent, table
-from tools.docs import benchmark_quotes, study_quotes
+from tools.docs import benchmark_quotes, study_quotes, witness_quotes
 
 NARROWEST = tuple(f"narrowest_{policy}" for policy in POLICIES)
 
@@ -234,6 +235,7 @@ QUOTES: dict[str, Callable[[Tables], str]] = {
     },
     **study_quotes.QUOTES,
     **benchmark_quotes.QUOTES,
+    **witness_quotes.QUOTES,
     **validation_answers.QUOTES,
     "guaranteed_bits": widest("bits_guaranteed"),
     "observed_bits": widest("bits_observed"),
