@@ -47,6 +47,14 @@ class Layout:
         """Roles of (ifmap, filter)."""
         return self.role("ifmap"), self.role("filter")
 
+    def across(self, operand: Operand) -> Dimension:
+        """Which dimension of this operand lies side by side in a word of its SRAM's port.
+
+        What streams along the rows enters by them; what is held is loaded, and sums leave, by the
+        columns.
+        """
+        return self.rows if self.role(operand) == "rows" else self.columns
+
     @property
     def held(self) -> Operand:
         """The stationary operand, which gives the dataflow its name."""

@@ -12,12 +12,14 @@ from typing import Literal
 
 from edgeint8.arch.cost.energy import count_accesses, network_accesses, total_accesses
 from edgeint8.arch.cost.physical import EXPOSED_ELEMENTS, LayerCost, network_cost, transfer_cycles
+from edgeint8.arch.cost.sram import port_lanes
 from edgeint8.arch.machine.constants import (
     DRAM_PER_BYTE,
     LEVELS,
     REGISTER_BIT_AREA,
     SRAM_AREA_PER_BIT,
     Level,
+    leakage_fj_per_cycle,
     sram_fj_per_byte,
 )
 from edgeint8.arch.machine.hardware import Hardware
@@ -259,6 +261,17 @@ def _sram_kb(hardware: Hardware, path: Datapath) -> tuple[float, float, float]:
     return ifmap_kb, filter_kb * path.weight_bits / 8, ofmap_kb * path.accumulator_bits / 32
 
 
+def _sram_fj(hardware: Hardware, path: Datapath, level: Level) -> tuple[int, int, int]:
+    """Femtojoules a byte of these buffers, through ports as narrow as their elements."""
+    lanes = port_lanes(hardware.dataflow, hardware.rows, hardware.cols)
+    bits = (8, path.weight_bits, path.accumulator_bits)
+    ifmap, filter_, ofmap = (
+        sram_fj_per_byte(kb, n * width / 8, level)
+        for kb, n, width in zip(_sram_kb(hardware, path), lanes, bits, strict=True)
+    )
+    return ifmap, filter_, ofmap
+
+
 def _energy_fj(
     costs: Sequence[LayerCost], cycles: int, hardware: Hardware, path: Datapath, level: Level
 ) -> int:
@@ -268,18 +281,20 @@ def _energy_fj(
     each = [count_accesses(cost, hardware) for cost in on_array]
     inside = total_accesses(each)
     outside = network_accesses([c for c in costs if c.layer.shape is None], hardware)
-    ifmap, filter_, ofmap = (sram_fj_per_byte(kb, level) for kb in _sram_kb(hardware, path))
+    ifmap, filter_, ofmap = _sram_fj(hardware, path, level)
+    leakage = leakage_fj_per_cycle(sum(_sram_kb(hardware, path)), hardware.clock_hz, level)
     bits = [path.bits_of(cost.layer) for cost in on_array]
-    filter_bits = sum(a.filter_sram_bytes * b for a, b in zip(each, bits, strict=True))
+    filter_bits = sum(a.filter_port_bytes * b for a, b in zip(each, bits, strict=True))
     filter_bytes = _packed(filter_bits, 1, 8)
-    ofmap_bytes = _packed(inside.ofmap_sram_bytes, path.accumulator_bits, 32)
+    ofmap_bytes = _packed(inside.ofmap_port_bytes, path.accumulator_bits, 32)
     dram_bytes = sum(narrowed(cost, path).dram_bytes for cost in costs)
     total = (
         inside.macs * path.pe_fj(hardware, level)
         + network_clock_fj(inside.macs, cycles, hardware.processing_elements, clock)
-        + (inside.ifmap_sram_bytes + outside.ifmap_sram_bytes) * ifmap
-        + (filter_bytes + outside.filter_sram_bytes) * filter_
-        + (ofmap_bytes + outside.ofmap_sram_bytes) * ofmap
+        + (inside.ifmap_port_bytes + outside.ifmap_port_bytes) * ifmap
+        + (filter_bytes + outside.filter_port_bytes) * filter_
+        + (ofmap_bytes + outside.ofmap_port_bytes) * ofmap
+        + cycles * leakage
         + dram_bytes * round(DRAM_PER_BYTE.at(level))
     )
     if path.requantizer is not None:

@@ -53,7 +53,11 @@ _NEED = (
     number("deadline_ms", "ms", "that the workload states"),
     number("period_energy_pj", "pJ", "an inference at this rate, idle until the next included"),
     number("rate_power_mw", "mW", "`period_energy_pj` times `rate`"),
-    number("idle_power_mw", "mW", "of a waiting array: the clock of its elements"),
+    number(
+        "idle_power_mw",
+        "mW",
+        "of a waiting machine: the clock of its elements, what SRAM leaks",
+    ),
 )
 
 PARETO = Table(

@@ -170,7 +170,8 @@ ENERGY = Table(
         *(
             number(f"{part}_pj", "pJ", "of the total")
             for part in (
-                *("mac", "registers", "clock", "ifmap_sram", "filter_sram", "ofmap_sram", "dram"),
+                *("mac", "registers", "clock", "ifmap_sram", "filter_sram", "ofmap_sram"),
+                *("sram_leakage", "dram"),
             )
         ),
         *OF_ONE_INFERENCE,

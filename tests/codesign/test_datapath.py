@@ -79,7 +79,8 @@ def test_eight_bits_and_32_bit_sums_are_the_energy_model(dataflow: str) -> None:
 def test_one_product_by_hand() -> None:
     """2 x 2 weights on one pixel: 4 MACs, 2 inputs, 4 weights, 2 sums; 4-bit weights, 16-bit sums.
 
-    ws_2x2, 8 kB buffers at 1,250 fJ a byte. Horowitz: 8x4-bit product 100.8 fJ, 16-bit sum 50 fJ.
+    ws_2x2, 8 kB buffers at 1,250 fJ a byte of a 64-bit port; ports of 2, 1 and 4 bytes. Horowitz:
+    8x4-bit product 100.8 fJ, 16-bit sum 50 fJ.
     """
     layer = Layer("fc", "gemm", LayerShape.from_gemm(1, 2, 2), 1, 2, 4, 2, "test")
     machine = parse_hardware_id("ws_2x2_8kB_unlimited")
@@ -87,9 +88,11 @@ def test_one_product_by_hand() -> None:
     mac = round(200 * 0.5 ** (math.log(15.5) / math.log(16)) + 50)
     registers = round(1.2 * (8 + 16))
     clock = 5 * 4 * round(8.93 * (8 + 4 + 16))  # 2 lines of weights, 1 of input, 2 of skew; 4 PEs
-    weights_4kb, sums_4kb = (round(1250 / 2 ** (math.log(2) / math.log(4))),) * 2
+    four_kb = 1250 / 2 ** (math.log(2) / math.log(4))
+    weights_4kb, sums_4kb = round(four_kb * 8**0.28), round(four_kb * 2**0.28)
     by_hand = 4 * (mac + registers) + clock
-    by_hand += (2 + 2) * 1250  # read by the array, filled from DRAM
+    by_hand += (2 + 2) * round(1250 * 4**0.28)  # read by the array, filled from DRAM
+    by_hand += 5 * round((8 + 4 + 4) * 8192 * 450e-6)  # leakage in five cycles
     by_hand += (4 + 4) // 2 * weights_4kb
     by_hand += 2 * 2 * 2 * sums_4kb  # two sums of two bytes, written and read
     by_hand += (2 + 2 + 2) * 100_000  # inputs, packed weights, outputs

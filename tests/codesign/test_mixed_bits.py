@@ -41,8 +41,8 @@ def test_only_what_a_narrow_layer_moves_gets_cheaper(level) -> None:
     eight, mixed = (datapath_cost(NETWORK, MACHINE, path) for path in (EIGHT, MIXED))
     assert (mixed.area_mm2, mixed.cycles) == (eight.area_mm2, eight.cycles)
     first = network_cost(NETWORK, MACHINE)[0]
-    touched = count_accesses(first, MACHINE).filter_sram_bytes
-    saved = touched * 5 // 8 * sram_fj_per_byte(8, level)
+    touched = count_accesses(first, MACHINE).filter_port_bytes
+    saved = touched * 5 // 8 * sram_fj_per_byte(8, 8, level)  # 8 columns of a byte
     saved += first.filter_bytes * 5 // 8 * round(DRAM_PER_BYTE.at(level))
     assert touched % 8 == first.filter_bytes % 8 == 0
     assert eight.energy_pj[level] - mixed.energy_pj[level] == pytest.approx(saved / 1000)

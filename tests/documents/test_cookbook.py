@@ -17,6 +17,7 @@ from test_guide import merge
 import edgeint8 as e8
 from edgeint8.arch.cost.energy import network_energy_fj
 from edgeint8.arch.cost.machine.cost import machine_costs
+from edgeint8.arch.machine.constants import SRAM_LEAKAGE
 from edgeint8.arch.machine.hardware import Hardware
 from edgeint8.arch.machine.processing_element import clock_fj
 from edgeint8.arch.network.inputs import read_layers
@@ -228,6 +229,7 @@ def test_the_suite_s_machine_is_fast_enough_for_all_and_wastes_least(capsys):
             period, cycles = 1e9 / asked["rate"], sum(cost.cycles for cost in found)
             energy = sum(network_energy_fj(found, machine).values())
             waits = machine.processing_elements * clock_fj(dataflow, piped, "mid")[1]
+            waits += round(3 * int(kb) * 8192 * SRAM_LEAKAGE.mid * 1e3 / machine.clock_hz)
             spent[name, file] = energy + waits * (period - cycles) if cycles <= period else np.inf
     total = {name: sum(spent[name, file] for file in names["asked"]) for name, _ in spent}
     chosen = total.pop(names["best"].hardware)

@@ -1,9 +1,9 @@
 """Energy and area of a layer, a network and a machine: physical access counts times constants.
 
 All energies are at 45 nm whatever the machine's own node, so that designs compare. The clock
-reaches every processing element in every cycle, busy or idle. Leakage, control and on-chip wires
-are left out; no source at hand gives them per access.
-docs/physical_model.md, equations 26 to 29.
+reaches every processing element in every cycle, busy or idle, and SRAM leaks in every cycle.
+Leakage of logic, control and on-chip wires are left out; no source at hand gives them per access.
+docs/physical_model.md, equations 26 to 29, 54 and 55.
 """
 
 import math
@@ -21,7 +21,7 @@ from edgeint8.arch.cost.physical import (
 )
 from edgeint8.arch.cost.roofline import network_bound
 from edgeint8.arch.cost.schedule import scheduled_cycles
-from edgeint8.arch.cost.sram import tiled_accesses
+from edgeint8.arch.cost.sram import port_lanes, tiled_accesses, tiled_words
 from edgeint8.arch.cost.tile_space import FP32, INT8, ElementBytes
 from edgeint8.arch.machine.constants import (
     DRAM_PER_BYTE,
@@ -29,6 +29,7 @@ from edgeint8.arch.machine.constants import (
     SRAM_AREA_PER_BIT,
     Level,
     NumberFormat,
+    leakage_fj_per_cycle,
     mac_fj,
     sram_fj_per_byte,
 )
@@ -44,17 +45,28 @@ from edgeint8.arch.machine.technology import in_use
 from edgeint8.arch.network.layers import Layer
 from edgeint8.conventions import KIB, Row
 
-PARTS = ("mac", "registers", "clock", "ifmap_sram", "filter_sram", "ofmap_sram", "dram")
+PARTS = (
+    *("mac", "registers", "clock", "ifmap_sram", "filter_sram", "ofmap_sram", "sram_leakage"),
+    "dram",
+)
+ELEMENTS_OF: dict[NumberFormat, ElementBytes] = {"int8": INT8, "fp32": FP32}
 
 
 @dataclass(frozen=True)
 class Accesses:
-    """What one layer touches: MACs, bytes through each SRAM and to and from DRAM, and how long."""
+    """What one layer touches: MACs, bytes through each SRAM and to and from DRAM, and how long.
+
+    The `port` bytes are those of the whole words that they move in, the lanes included that a fold
+    leaves idle: what is paid for.
+    """
 
     macs: int
     ifmap_sram_bytes: int
     filter_sram_bytes: int
     ofmap_sram_bytes: int
+    ifmap_port_bytes: int
+    filter_port_bytes: int
+    ofmap_port_bytes: int
     dram_bytes: int
     cycles: int
 
@@ -62,7 +74,7 @@ class Accesses:
 def count_accesses(
     cost: LayerCost, hardware: Hardware, element_bytes: ElementBytes = INT8
 ) -> Accesses:
-    """Equations 26 and 27: reads by the array and fills from DRAM; sums written and read back.
+    """Equations 26, 27 and 54: reads by the array, fills from DRAM; sums written and read back.
 
     Counted on the tile of `cost`, folds inside it.
 
@@ -73,18 +85,18 @@ def count_accesses(
     layer = cost.layer
     if cost.tile is None:
         buffered = (2 * cost.ifmap_bytes, 2 * cost.filter_bytes, 2 * cost.ofmap_bytes)
-        return Accesses(0, *buffered, cost.dram_bytes, cost.cycles)
-    array = (hardware.dataflow, hardware.rows, hardware.cols)
-    counts = tiled_accesses(layer_loops(layer), cost.tile, *array)
-    ifmap, filter_, sums = (count * layer.runs for count in counts)
-    return Accesses(
-        layer.mapped_macs,
-        ifmap * element_bytes.ifmap + cost.ifmap_bytes,
-        filter_ * element_bytes.filter + cost.filter_bytes,
-        2 * sums * element_bytes.accumulator + cost.psum_bytes,
-        cost.dram_bytes,
-        cost.cycles,
+        return Accesses(0, *buffered, *buffered, cost.dram_bytes, cost.cycles)
+    where = (layer_loops(layer), cost.tile, hardware.dataflow, hardware.rows, hardware.cols)
+    fills = (cost.ifmap_bytes, cost.filter_bytes, cost.psum_bytes)
+    widths = (element_bytes.ifmap, element_bytes.filter, 2 * element_bytes.accumulator)
+    useful, whole = (
+        [
+            count * layer.runs * width + fill
+            for count, width, fill in zip(counts(*where), widths, fills, strict=True)
+        ]
+        for counts in (tiled_accesses, tiled_words)
     )
+    return Accesses(layer.mapped_macs, *useful, *whole, cost.dram_bytes, cost.cycles)
 
 
 def energy_fj(
@@ -94,19 +106,34 @@ def energy_fj(
     number_format: NumberFormat = "int8",
 ) -> dict[str, int]:
     """Femtojoules by part, in the names of `PARTS`. Equation 28."""
-    ifmap_kb, filter_kb, ofmap_kb = hardware.sram_kb
+    ifmap_fj, filter_fj, ofmap_fj = sram_prices_fj(hardware, level, ELEMENTS_OF[number_format])
     dataflow, widths = hardware.dataflow, WIDTHS_OF[number_format]
+    leakage = leakage_fj_per_cycle(sum(hardware.sram_kb), hardware.clock_hz, level)
     clock = clock_fj(dataflow, hardware.pipelined_folds, level, widths)
     elements = hardware.processing_elements
     return {
         "mac": accesses.macs * mac_fj(level, number_format),
         "registers": accesses.macs * data_fj(dataflow, level, widths),
         "clock": network_clock_fj(accesses.macs, accesses.cycles, elements, clock),
-        "ifmap_sram": accesses.ifmap_sram_bytes * sram_fj_per_byte(ifmap_kb, level),
-        "filter_sram": accesses.filter_sram_bytes * sram_fj_per_byte(filter_kb, level),
-        "ofmap_sram": accesses.ofmap_sram_bytes * sram_fj_per_byte(ofmap_kb, level),
+        "ifmap_sram": accesses.ifmap_port_bytes * ifmap_fj,
+        "filter_sram": accesses.filter_port_bytes * filter_fj,
+        "ofmap_sram": accesses.ofmap_port_bytes * ofmap_fj,
+        "sram_leakage": accesses.cycles * leakage,
         "dram": accesses.dram_bytes * round(DRAM_PER_BYTE.at(level)),
     }
+
+
+def sram_prices_fj(
+    hardware: Hardware, level: Level, element_bytes: ElementBytes = INT8
+) -> tuple[int, int, int]:
+    """Femtojoules a byte of the (ifmap, filter, ofmap) SRAM, through ports of the array's sides."""
+    lanes = port_lanes(hardware.dataflow, hardware.rows, hardware.cols)
+    widths = (element_bytes.ifmap, element_bytes.filter, element_bytes.accumulator)
+    ifmap, filter_, ofmap = (
+        sram_fj_per_byte(kb, n * width, level)
+        for kb, n, width in zip(hardware.sram_kb, lanes, widths, strict=True)
+    )
+    return ifmap, filter_, ofmap
 
 
 def network_accesses(
@@ -119,7 +146,7 @@ def network_accesses(
 def total_accesses(layers: Iterable[Accesses]) -> Accesses:
     """The sum of all layers; of none it is nothing."""
     each = [astuple(layer) for layer in layers]
-    return Accesses(*map(sum, zip(*each, strict=True))) if each else Accesses(*[0] * 6)
+    return Accesses(*map(sum, zip(*each, strict=True))) if each else Accesses(*[0] * 9)
 
 
 def network_energy_fj(
@@ -129,8 +156,7 @@ def network_energy_fj(
     number_format: NumberFormat = "int8",
 ) -> dict[str, int]:
     """Femtojoules of all layers by part."""
-    element_bytes = INT8 if number_format == "int8" else FP32
-    accesses = network_accesses(costs, hardware, element_bytes)
+    accesses = network_accesses(costs, hardware, ELEMENTS_OF[number_format])
     return energy_fj(accesses, hardware, level, number_format)
 
 
@@ -209,8 +235,7 @@ def energy_rows(
 ) -> list[Row]:
     """Picojoules by part, level and number format: INT8 against FP32 on the same array."""
     rows: list[Row] = []
-    formats: tuple[tuple[NumberFormat, ElementBytes], ...] = (("int8", INT8), ("fp32", FP32))
-    for number_format, element_bytes in formats:
+    for number_format, element_bytes in ELEMENTS_OF.items():
         costs = network_cost(layers, hardware, replace(options, element_bytes=element_bytes))
         for level in LEVELS:
             parts = network_energy_fj(costs, hardware, level, number_format)

@@ -3,18 +3,24 @@
 Each operand lacks one of the three loops around the array, and that loop brings it again: inputs
 the filters, weights the pixels, sums the channels. It does so once for every tile of that loop and,
 where the loop lies on rows or columns, once for every fold inside the tile.
-docs/physical_model.md, equation 26.
+
+An SRAM gives or takes a word a cycle, as wide as the side of the array that it serves; a fold that
+leaves lanes idle moves whole words all the same. docs/physical_model.md, equations 26 and 54.
 """
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
 
 from edgeint8.arch.cost.loops import Loops
 from edgeint8.arch.cost.pieces import Counts, Pieces, cut, cut_pixels
 from edgeint8.arch.cost.tile_space import TileSizes
-from edgeint8.dataflow import Dataflow, Dimension, layout_of
+from edgeint8.dataflow import DIMENSIONS, Dataflow, Dimension, Operand, layout_of
+
+OPERANDS: tuple[Operand, Operand, Operand] = ("ifmap", "filter", "ofmap")
+Lanes = TypeVar("Lanes", int, Counts)
 
 
 @dataclass(frozen=True)
@@ -48,16 +54,38 @@ def elements_of(loops: Loops) -> Elements:
 
 def passes(loops: Loops, tile: TileSizes, dataflow: Dataflow, rows: Counts, cols: Counts) -> Passes:
     """The passes on all arrays of `rows` (R,) and `cols` (C,) cut into such tiles."""
-    layout = layout_of(dataflow)
-    times: dict[Dimension, Counts] = {}
-    for loop, (pieces, width) in _cuts(loops, tile).items():
-        if loop == layout.rows:
-            times[loop] = pieces.folds(width, rows[:, None])[:, None]
-        elif loop == layout.columns:
-            times[loop] = pieces.folds(width, cols[:, None])[None, :]
-        else:
-            times[loop] = pieces.pieces[:, None]
+    times = _times(loops, tile, dataflow, rows, cols)
     return Passes(ifmap=times["m"], filter=times["p"], sums=times["k"])
+
+
+def port_words(
+    loops: Loops, tile: TileSizes, dataflow: Dataflow, rows: Counts, cols: Counts
+) -> tuple[Counts, Counts, Counts]:
+    """Words of one run between the array and its (ifmap, filter, ofmap) SRAM: equation 54.
+
+    On all arrays of `rows` (R,) and `cols` (C,); shapes broadcast to (R, C). Sums leave in them.
+    """
+    times, layout = _times(loops, tile, dataflow, rows, cols), layout_of(dataflow)
+    window = loops.filter_h * loops.filter_w * loops.channels
+    sizes: dict[Dimension, int] = {"p": loops.pixels, "k": window, "m": loops.filters}
+
+    def words(operand: Operand) -> Counts:
+        across = layout.across(operand)
+        (along,) = DIMENSIONS[operand] - {across}
+        (lacking,) = sizes.keys() - DIMENSIONS[operand]
+        return sizes[along] * times[across] * times[lacking]
+
+    ifmap, filter_, sums = map(words, OPERANDS)
+    return ifmap, filter_, sums
+
+
+def port_lanes(dataflow: Dataflow, rows: Lanes, cols: Lanes) -> tuple[Lanes, Lanes, Lanes]:
+    """Elements in a word of the (ifmap, filter, ofmap) SRAM: rows or columns of the array."""
+    layout = layout_of(dataflow)
+    ifmap, filter_, sums = (
+        rows if layout.across(operand) == layout.rows else cols for operand in OPERANDS
+    )
+    return ifmap, filter_, sums
 
 
 def tiled_accesses(
@@ -71,6 +99,32 @@ def tiled_accesses(
         elements.filter * int(found.filter.item()),
         elements.sums * int(found.sums.item()),
     )
+
+
+def tiled_words(
+    loops: Loops, tile: TileSizes, dataflow: Dataflow, rows: int, cols: int
+) -> tuple[int, int, int]:
+    """Elements of the same in whole words: lanes that a fold leaves idle count as well."""
+    words = port_words(loops, tile, dataflow, np.array([rows]), np.array([cols]))
+    lanes = port_lanes(dataflow, rows, cols)
+    ifmap, filter_, sums = (int(n.item()) * wide for n, wide in zip(words, lanes, strict=True))
+    return ifmap, filter_, sums
+
+
+def _times(
+    loops: Loops, tile: TileSizes, dataflow: Dataflow, rows: Counts, cols: Counts
+) -> dict[Dimension, Counts]:
+    """How often each loop brings what lacks it: its folds on rows or columns, else its tiles."""
+    layout = layout_of(dataflow)
+    times: dict[Dimension, Counts] = {}
+    for loop, (pieces, width) in _cuts(loops, tile).items():
+        if loop == layout.rows:
+            times[loop] = pieces.folds(width, rows[:, None])[:, None]
+        elif loop == layout.columns:
+            times[loop] = pieces.folds(width, cols[:, None])[None, :]
+        else:
+            times[loop] = pieces.pieces[:, None]
+    return times
 
 
 @lru_cache(maxsize=65536)

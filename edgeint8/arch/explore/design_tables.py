@@ -15,15 +15,16 @@ from numpy.typing import NDArray
 from edgeint8.arch.cost.folds import pipelined_cycles, serial_cycles
 from edgeint8.arch.cost.loops import layer_loops
 from edgeint8.arch.cost.physical import layer_cost, transfer_cycles
-from edgeint8.arch.cost.sram import elements_of, passes
+from edgeint8.arch.cost.sram import port_lanes, port_words
 from edgeint8.arch.cost.systolic import map_layer
-from edgeint8.arch.cost.tile_space import TileSizes
+from edgeint8.arch.cost.tile_space import INT8, TileSizes
 from edgeint8.arch.explore.design_space import DesignSpace, Sram
 from edgeint8.arch.network.layers import Layer
 from edgeint8.dataflow import Dataflow
 from edgeint8.errors import HardwareError
 
 Counts = NDArray[np.signedinteger]
+_MOVED_BYTES = (INT8.ifmap, INT8.filter, 2 * INT8.accumulator)
 
 
 @dataclass(frozen=True)
@@ -156,17 +157,20 @@ def array_traffic(
     axes: tuple[Counts, Counts],
     wide: bool = False,
 ) -> tuple[Counts, Counts, Counts]:
-    """Elements between array and SRAM of a network: inputs, weights, and sums that leave.
+    """Bytes between array and SRAM of a network, in whole words: of inputs, of weights, of sums.
 
-    Shapes (rows, cols), 1 where an operand does not depend on the axis. Equation 26. `wide`
-    networks are counted in Python's integers.
+    Sums count twice: every one that leaves the array is read again. Shapes broadcast to (rows,
+    cols). Equations 27 and 54. `wide` networks are counted in Python's integers.
     """
     kind = object if wide else np.int64
-    ifmap, filter_, sums = (np.zeros((1, 1), kind) for _ in range(3))
+    totals = [np.zeros((1, 1), kind) for _ in range(3)]
     for entry, tile in zip(layers, tiles, strict=True):
-        loops, runs = layer_loops(entry.layer), entry.layer.runs * entry.count
-        elements, times = elements_of(loops), passes(loops, tile, dataflow, *axes)
-        ifmap = ifmap + times.ifmap.astype(kind) * (elements.ifmap * runs)
-        filter_ = filter_ + times.filter.astype(kind) * (elements.filter * runs)
-        sums = sums + times.sums.astype(kind) * (elements.sums * runs)
+        runs = entry.layer.runs * entry.count
+        for place, words in enumerate(port_words(layer_loops(entry.layer), tile, dataflow, *axes)):
+            totals[place] = totals[place] + words.astype(kind) * runs
+    lanes = port_lanes(dataflow, axes[0][:, None], axes[1][None, :])
+    ifmap, filter_, sums = (
+        total * (wide_as * width)
+        for total, wide_as, width in zip(totals, lanes, _MOVED_BYTES, strict=True)
+    )
     return ifmap, filter_, sums

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from edgeint8.arch.cost.energy import energy_fj, network_accesses
 from edgeint8.arch.cost.physical import LayerCost, total_cycles
-from edgeint8.arch.explore.need import NO_NEED, Need, idle_fj_per_cycle, size_of
+from edgeint8.arch.explore.need import NO_NEED, Need, size_of
 from edgeint8.arch.machine.constants import (
     DRAM_PER_BYTE,
     IDLE_CLOCK,
@@ -24,7 +24,9 @@ from edgeint8.arch.machine.constants import (
     REGISTER_BIT_CLOCK,
     REGISTER_BIT_DATA,
     SRAM_FACTOR,
+    SRAM_LEAKAGE,
     Band,
+    leakage_fj_per_cycle,
 )
 from edgeint8.arch.machine.hardware import Hardware
 from edgeint8.arch.machine.processing_element import clock_fj
@@ -37,9 +39,11 @@ VARIED: Mapping[str, Band] = {
     "register clock": REGISTER_BIT_CLOCK,
     "idle clock": IDLE_CLOCK,
     "SRAM": SRAM_FACTOR,
+    "SRAM leakage": SRAM_LEAKAGE,
     "DRAM": DRAM_PER_BYTE,
 }
-"""What is varied: the constants of an INT8 machine's energy."""
+"""What is varied: the constants of an INT8 machine's energy. The exponent of the SRAM's port is not
+among them, for it is in no figure as a factor."""
 BUSY, IDLE = list(VARIED).index("register clock"), list(VARIED).index("idle clock")
 
 
@@ -70,18 +74,20 @@ def contender(
     """A design whose layers cost that much, one after another: its figure (50) by constant."""
     accesses, cycles = network_accesses(costs, hardware), total_cycles(costs)
     parts = energy_fj(accesses, hardware)
-    busy = accesses.macs * clock_fj(hardware.dataflow, hardware.pipelined_folds, "mid")[0]
+    busy_fj, idle_fj = clock_fj(hardware.dataflow, hardware.pipelined_folds, "mid")
+    busy = accesses.macs * busy_fj
     sram = parts["ifmap_sram"] + parts["filter_sram"] + parts["ofmap_sram"]
-    idle = max(parts["clock"] - busy, 0)
+    idle, leakage = max(parts["clock"] - busy, 0), parts["sram_leakage"]
     if need.rate is not None:
         period = need.longest_cycles(hardware.clock_hz, batch)
         assert period is not None
-        idle += idle_fj_per_cycle(hardware, "mid") * (period - cycles)
+        waits = period - cycles
+        idle += hardware.processing_elements * idle_fj * waits
+        leakage += leakage_fj_per_cycle(sum(hardware.sram_kb), hardware.clock_hz, "mid") * waits
     clock = (min(busy, parts["clock"]), idle)
     weight = cycles if need.objective == "edp" else 1
-    return Contender(
-        hardware, weight, (parts["mac"], parts["registers"], *clock, sram, parts["dram"])
-    )
+    memory = (sram, leakage, parts["dram"])
+    return Contender(hardware, weight, (parts["mac"], parts["registers"], *clock, *memory))
 
 
 def drawn_ratios(draws: int = DRAWS, seed: int = SEED) -> NDArray[np.float64]:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeint8.arch.explore.design_space import NO_LIMITS, Constraints, DesignSpace
-from edgeint8.arch.explore.network_tables import Network, energy_block, with_clock
+from edgeint8.arch.explore.network_tables import Network, energy_block, with_time
 from edgeint8.arch.explore.pareto import StagedFront
 from edgeint8.arch.machine.constants import Level
 from edgeint8.arch.machine.processing_element import clock_fj
@@ -135,10 +135,11 @@ def network_blocks(
         for sram_kb in space.sram_kb:
             memory = network.memory_cycles(sram_kb, bandwidth_bpc)
             accesses = energy_block(network, dataflow, sram_kb, bandwidth_bpc, level)
+            leakage = network.leakage_fj(sram_kb, level)
             for piped, computing in zip(space.pipelined, cells, strict=True):
                 out = network_cycles(computing, memory, accesses.shape, out)
                 prices = clock_fj(dataflow, piped, level)
-                energy = with_clock(network, accesses, out, None, prices)
+                energy = with_time(network, accesses, out, None, prices, leakage)
                 area, bins = network.area(dataflow, piped, sram_kb, level)
                 yield Block(number, out, energy, area, bins)
                 number += area.size

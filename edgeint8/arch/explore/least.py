@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from edgeint8.arch.explore.design_space import DesignSpace
 from edgeint8.arch.explore.explore import Exploration, network_blocks
-from edgeint8.arch.explore.network_tables import Network, energy_block, with_clock
-from edgeint8.arch.machine.constants import DRAM_PER_BYTE, sram_fj_per_byte
+from edgeint8.arch.explore.network_tables import Network, energy_block, with_time
 from edgeint8.arch.machine.processing_element import clock_fj
 from edgeint8.arch.network.layers import Layer
 
@@ -34,23 +33,23 @@ def least_cycles(layers: Sequence[Layer], space: DesignSpace, numbers: Numbers) 
 def least_energies_fj(layers: Sequence[Layer], exploration: Exploration) -> list[int]:
     """Energy that no machine of a design falls below, from the bound's costs, by place.
 
-    The array reads and writes its SRAMs least where nothing is cut: every cut only adds folds. A
-    machine moves no fewer bytes than the bound, but others: of buffers of different sizes it may
-    fill the cheaper ones more. So the bound's bytes count as if all filled the cheapest; what does
-    not depend on bytes is in proportion less, which errs on the safe side.
+    The array reads and writes its SRAMs least where nothing is cut: every cut only adds folds, and
+    with them words. A machine moves no fewer bytes than the bound, but others: of buffers of
+    different prices it may fill the cheaper ones more. So the bound's bytes count as if all filled
+    the cheapest.
     """
     space, level = exploration.space, exploration.level
     network, found = Network(layers, space), [0] * len(exploration.numbers)
-    dram = round(DRAM_PER_BYTE.at(level))
     for here, (band, flow, sram, pipe), cells in _groups(exploration):
         dataflow, sram_kb = space.dataflows[flow], space.sram_kb[sram]
         bandwidth, piped = space.bandwidths_bpc[band], space.pipelined[pipe]
-        uncut = energy_block(network, dataflow, sram_kb, bandwidth, level, uncut=True)[cells]
-        clock = clock_fj(dataflow, piped, level)
-        energy = with_clock(network, uncut, exploration.cycles[here], cells, clock)
-        prices = [dram + sram_fj_per_byte(kb, level) for kb in sram_kb]
-        for place, value in zip(here, energy, strict=True):
-            found[place] = int(value) * min(prices) // max(prices)
+        least = energy_block(network, dataflow, sram_kb, bandwidth, level, least=True)[cells]
+        clock, leakage = clock_fj(dataflow, piped, level), network.leakage_fj(sram_kb, level)
+        cycles = exploration.cycles[here]
+        for place, value in zip(
+            here, with_time(network, least, cycles, cells, clock, leakage), strict=True
+        ):
+            found[place] = int(value)
     return found
 
 

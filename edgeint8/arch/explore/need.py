@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from edgeint8.arch.cost.energy import area_mm2
-from edgeint8.arch.machine.constants import Level
+from edgeint8.arch.machine.constants import Level, leakage_fj_per_cycle
 from edgeint8.arch.machine.hardware import Hardware
 from edgeint8.arch.machine.processing_element import clock_fj
 from edgeint8.conventions import NEAR_LEAST_PERCENT
@@ -77,9 +77,13 @@ NO_NEED = Need()
 
 
 def idle_fj_per_cycle(hardware: Hardware, level: Level) -> int:
-    """The clock of every element while the array waits, whole femtojoules a cycle. Equation 49."""
+    """The clock of every element while the array waits, and what the SRAMs leak. Equation 49.
+
+    Whole femtojoules a cycle.
+    """
     idle = clock_fj(hardware.dataflow, hardware.pipelined_folds, level)[1]
-    return hardware.processing_elements * idle
+    leakage = leakage_fj_per_cycle(sum(hardware.sram_kb), hardware.clock_hz, level)
+    return hardware.processing_elements * idle + leakage
 
 
 def size_of(hardware: Hardware) -> tuple[float, float]:

@@ -1,6 +1,6 @@
 """Everything about a network that a sweep over designs looks up instead of computing.
 
-docs/physical_model.md, equations 30 to 33.
+docs/physical_model.md, equations 30 to 33, 54 and 55.
 """
 
 from collections.abc import Sequence
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeint8.arch.cost.physical import exposed_cycles
+from edgeint8.arch.cost.sram import port_lanes
 from edgeint8.arch.cost.tile_space import INT8, TileSizes
 from edgeint8.arch.explore.design_space import DesignSpace, Sram, holds_array_tile
 from edgeint8.arch.explore.design_tables import (
@@ -25,6 +26,7 @@ from edgeint8.arch.machine.constants import (
     DRAM_PER_BYTE,
     SRAM_AREA_PER_BIT,
     Level,
+    leakage_fj_per_cycle,
     mac_fj,
     sram_fj_per_byte,
 )
@@ -39,9 +41,10 @@ from edgeint8.dataflow import Dataflow
 
 Counts = NDArray[np.int64]
 
-WIDE_MACS = 1 << 40
-"""From here on energies may pass int64: a MAC may cost 320 pJ of DRAM for each of its operands, and
-sums are exact. Such networks are explored in Python's integers, which takes longer."""
+WIDE_MACS = 1 << 36
+"""From here on energies may pass int64: a MAC may cost 320 pJ of DRAM for each of its operands and
+a word of thousands of lanes from each SRAM, and sums are exact. Such networks are explored in
+Python's integers, which takes longer."""
 
 
 class Network:
@@ -60,6 +63,7 @@ class Network:
         self._streams: dict[tuple[Dataflow, Sram, bool], tuple[Counts, Counts, Counts]] = {}
         self._uncut: dict[Dataflow, tuple[Counts, Counts, Counts]] = {}
         self._compute: dict[tuple[Dataflow, bool], list[Counts]] = {}
+        self._prices: dict[tuple[int, int, int, Level], Counts] = {}
         self.elements = np.multiply.outer(self.rows, self.cols)
         self.foldings = {
             dataflow: [
@@ -80,7 +84,7 @@ class Network:
     def streams(
         self, dataflow: Dataflow, sram_kb: Sram, bandwidth_bpc: int | None
     ) -> tuple[Counts, Counts, Counts]:
-        """Elements between array and SRAM with the tiles of `traffic`. Equation 26."""
+        """Bytes between array and SRAM with the tiles of `traffic`. Equation 54."""
         key = (dataflow, sram_kb, bandwidth_bpc is None and not self.space.shared_bus)
         if key not in self._streams:
             self._streams[key] = self._passed(dataflow, self.traffic(sram_kb, bandwidth_bpc).tiles)
@@ -97,6 +101,27 @@ class Network:
         self, dataflow: Dataflow, tiles: Sequence[TileSizes]
     ) -> tuple[Counts, Counts, Counts]:
         return array_traffic(self.on_array, tiles, dataflow, (self.rows, self.cols), self.wide)
+
+    def prices(self, dataflow: Dataflow, sram_kb: Sram, level: Level) -> tuple[Counts, ...]:
+        """Femtojoules a byte of each SRAM; shapes broadcast to (rows, cols). Equation 24."""
+        axes, widths = port_lanes(dataflow, 0, 1), (INT8.ifmap, INT8.filter, INT8.accumulator)
+        return tuple(
+            self._price(kb, axis, width, level)
+            for kb, axis, width in zip(sram_kb, axes, widths, strict=True)
+        )
+
+    def _price(self, kb: int, axis: int, width: int, level: Level) -> Counts:
+        """The same of one SRAM whose port is as wide as one side of the array."""
+        key = (kb, axis, width, level)
+        if key not in self._prices:
+            lanes = (self.rows[:, None], self.cols[None, :])[axis]
+            ports = [sram_fj_per_byte(kb, width * int(n), level) for n in lanes.ravel()]
+            self._prices[key] = np.array(ports).reshape(lanes.shape)
+        return self._prices[key]
+
+    def leakage_fj(self, sram_kb: Sram, level: Level) -> int:
+        """Femtojoules a cycle of all SRAM."""
+        return leakage_fj_per_cycle(sum(sram_kb), self.space.clock_hz, level)
 
     def memory_cycles(self, sram_kb: Sram, bandwidth_bpc: int | None) -> list[int]:
         """DRAM cycles of each distinct layer, all its copies together; array layers first."""
@@ -143,39 +168,35 @@ def energy_block(
     sram_kb: Sram,
     bandwidth_bpc: int | None,
     level: Level,
-    uncut: bool = False,
+    least: bool = False,
 ) -> Counts:
-    """Femtojoules of every array size without its clock; shape (rows, cols). Equation 33.
+    """Femtojoules of every array size without clock and leakage; shape (rows, cols). Equation 33.
 
-    `uncut` counts DRAM bytes as tiles have them, and SRAM accesses as if each layer were one tile.
+    `least` is what no tiling falls below that moves as many DRAM bytes or more: each layer passes
+    its SRAMs as one tile, and what fills them for the array fills the cheapest.
     `never` where the network does not fit, or in a balanced space the array's tile does not.
     """
     traffic = network.traffic(sram_kb, bandwidth_bpc)
+    kind = object if network.wide else np.int64
     if not traffic.fits:
-        kind = object if network.wide else np.int64
         return np.full((len(network.rows), len(network.cols)), network.never, dtype=kind)
     streams = (
         network.uncut_streams(dataflow)
-        if uncut
+        if least
         else network.streams(dataflow, sram_kb, bandwidth_bpc)
     )
-    kind = object if network.wide else np.int64
     counts = np.array([entry.count for entry in network.distinct], dtype=kind)
-    array = np.array([entry.layer.shape is not None for entry in network.distinct])
-    passes = np.where(array, 1, 2) * counts
-    fills = (
-        int((traffic.ifmap * passes).sum()),
-        int((traffic.filter * passes).sum()),
-        int((np.where(array, traffic.psum, 2 * traffic.ofmap) * counts).sum()),
-    )
     moved = int(((traffic.ifmap + traffic.filter + traffic.ofmap + traffic.psum) * counts).sum())
     total = moved * round(DRAM_PER_BYTE.at(level))
     total += network.macs * (mac_fj(level, "int8") + data_fj(dataflow, level))
-    prices = [sram_fj_per_byte(kb, level) for kb in sram_kb]
-    total += sum(price * fill for price, fill in zip(prices, fills, strict=True))
+    prices = network.prices(dataflow, sram_kb, level)
+    cheapest = np.minimum(np.minimum(prices[0], prices[1]), prices[2])
     block = np.full((1, 1), total, dtype=kind)
-    for price, stream, width in zip(prices, streams, (1, 1, 8), strict=True):
-        block = block + price * width * stream
+    for price, stream, (filled, buffered) in zip(
+        prices, streams, _fills(traffic, network, counts), strict=True
+    ):
+        block = block + price.astype(kind) * (stream + buffered)
+        block = block + (cheapest if least else price).astype(kind) * filled
     block = np.broadcast_to(block, network.elements.shape)
     if network.space.balanced:
         fed = holds_array_tile(dataflow, network.rows[:, None], network.cols[None, :], sram_kb)
@@ -183,20 +204,35 @@ def energy_block(
     return block
 
 
-def with_clock(
+def _fills(traffic: Traffic, network: Network, counts: Counts) -> list[tuple[int, int]]:
+    """Bytes into each SRAM: from DRAM for the array, and those of layers that are not on it."""
+    array = np.array([entry.layer.shape is not None for entry in network.distinct])
+    on, off = np.where(array, counts, 0), np.where(array, 0, 2 * counts)
+    from_dram = (traffic.ifmap, traffic.filter, traffic.psum)
+    buffered = (traffic.ifmap, traffic.filter, traffic.ofmap)
+    return [
+        (int((fill * on).sum()), int((passed * off).sum()))
+        for fill, passed in zip(from_dram, buffered, strict=True)
+    ]
+
+
+def with_time(
     network: Network,
     energy: Counts,
     cycles: NDArray[np.integer],
     places: tuple[NDArray[np.intp], NDArray[np.intp]] | None,
     prices: tuple[int, int],
+    leakage: int | Counts,
 ) -> Counts:
-    """`energy` and the clock of all elements over `cycles`: equation 28 for many designs at once.
+    """`energy` and what every one of the `cycles` costs: equation 28 for many designs at once.
 
-    `places` on the axes of rows and columns, None for all of them; `prices` are those of a busy and
-    of an idle element. `never` stays. Exact: what may pass int64 is added in Python's integers.
+    That is the clock of all elements, `prices` of a busy and of an idle one, and the `leakage` of
+    all SRAM. `places` on the axes of rows and columns, None for all of them. `never` stays. Exact:
+    what may pass int64 is added in Python's integers.
     """
     elements = network.elements if places is None else network.elements[places]
-    most = int(cycles.max()) * int(elements.max()) * max(prices)
+    most = int(cycles.max()) * (int(elements.max()) * max(prices) + int(np.max(leakage)))
     kind = object if network.wide or most >= 1 << 61 else np.int64
-    clock = network_clock_fj(network.macs, cycles.astype(kind), elements.astype(kind), prices)
-    return np.where(energy == network.never, network.never, energy + clock)
+    time = cycles.astype(kind)
+    clock = network_clock_fj(network.macs, time, elements.astype(kind), prices)
+    return np.where(energy == network.never, network.never, energy + clock + time * leakage)

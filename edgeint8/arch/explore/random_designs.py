@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from edgeint8.arch.explore.design_space import DesignSpace
 from edgeint8.arch.explore.design_tables import Folding, fold_cycles
 from edgeint8.arch.explore.explore import Exploration
-from edgeint8.arch.explore.network_tables import Network, energy_block, with_clock
+from edgeint8.arch.explore.network_tables import Network, energy_block, with_time
 from edgeint8.arch.explore.pareto import StagedFront
 from edgeint8.arch.machine.constants import Level
 from edgeint8.arch.machine.processing_element import clock_fj
@@ -59,6 +59,7 @@ def explore_random(
     network, front = Network(layers, space), StagedFront()
     rng = np.random.default_rng(seed)
     energies = {flow: _energies(network, flow, level) for flow in space.dataflows}
+    leakage = np.array([network.leakage_fj(sram_kb, level) for sram_kb in space.sram_kb])
     groups = space.shape[0] * space.shape[1] * space.shape[3]
     sizes = iter(rng.multinomial(designs, [1 / groups] * groups).tolist())
     stage, feasible = space.size // len(space.bandwidths_bpc), 0
@@ -75,7 +76,8 @@ def explore_random(
             cell = (chunk.sram * len(space.rows) + chunk.rows) * len(space.cols) + chunk.cols
             numbers = _numbers(space, (band, flow, pipe), chunk)
             cycles = group_cycles(group, chunk)
-            energy = with_clock(network, accesses[cell], cycles, (chunk.rows, chunk.cols), clock)
+            places, leaks = (chunk.rows, chunk.cols), leakage[chunk.sram]
+            energy = with_time(network, accesses[cell], cycles, places, clock, leaks)
             feasible += int(np.count_nonzero(energy != network.never))
             front.running.offer(cycles, energy, areas[cell], numbers)
         if (flow, pipe) == (len(space.dataflows) - 1, len(space.pipelined) - 1):
@@ -111,7 +113,7 @@ def _areas(
 
 
 def _energies(network: Network, dataflow: Dataflow, level: Level) -> dict[bool, NDArray[np.int64]]:
-    """Femtojoules without the clock by (sram, rows, cols), flat, for either kind of bandwidth."""
+    """Femtojoules but for clock and leakage by (sram, rows, cols), flat, for either bandwidth."""
     space = network.space
     return {
         unlimited: np.stack(

@@ -11,6 +11,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+from edgeint8.conventions import KIB
+
 Level = Literal["low", "mid", "high"]
 LEVELS: tuple[Level, ...] = get_args(Level)
 NumberFormat = Literal["int8", "fp32"]
@@ -76,7 +78,7 @@ ALADDIN_TO_45_NM = 45 / 40
 ALADDIN_AREA_TO_45_NM = (45 / 40) ** 2
 
 
-def _geometric(low: float, high: float) -> float:
+def geometric(low: float, high: float) -> float:
     return math.sqrt(low * high)
 
 
@@ -143,17 +145,59 @@ DRAM_PER_BYTE = Band(
 )
 _HOROWITZ_SRAM = ((8, 10_000 / 8), (32, 20_000 / 8), (1024, 100_000 / 8))
 """(KiB, fJ per byte) of a 64-bit access."""
+_HOROWITZ_PORT_BYTES = 8
+
+# CACTI 7 (hwcomponents-cacti 1.0.40, 45 nm), 64 KiB, fJ a byte (read, write) by the port's bits.
+CACTI = "CACTI 7 (hwcomponents-cacti 1.0.40, 45 nm, 64 KiB)"
+_CACTI_64_BITS, _CACTI_512_BITS = (3_234, 2_456), (1_199, 1_979)
+
+
+def _fall(narrow: float, wide: float) -> float:
+    """The exponent with which a byte's energy falls from a 64-bit to a 512-bit port."""
+    return math.log(narrow / wide) / math.log(512 / 64)
+
 
 SRAM_FACTOR = Band(
     "sram_factor",
     "SRAM, relative to Horowitz's curve over size",
     "1",
-    # 416.16 pJ for 256 bytes of a 2 MiB memory, where the curve says 17.2 pJ a byte.
-    round(416_160 / 256 * ZIGZAG_TO_45_NM / (100_000 / 8 * 2 ** (math.log(5) / math.log(32))), 3),
+    # Halfway between reads and writes; the curve says 20 pJ at 32 KB and 100 pJ at 1 MB.
+    round(sum(_CACTI_64_BITS) / 2 / (20_000 / 8 * 2 ** (math.log(5) / math.log(32))), 3),
     1.0,
     1.0,
-    f"low: {_SCALED} (2 MiB, 2,048-bit port); mid and high: {HOROWITZ} (cache, 64-bit access: "
-    "8 KB 10 pJ, 32 KB 20 pJ, 1 MB 100 pJ)",
+    f"low: {CACTI}, 64-bit port, mean of read and write; mid and high: {HOROWITZ} (cache, 64-bit "
+    "access: 8 KB 10 pJ, 32 KB 20 pJ, 1 MB 100 pJ)",
+)
+SRAM_PORT = Band(
+    "sram_port_exponent",
+    "SRAM, how a byte's energy falls with the port's width",
+    "1",
+    round(_fall(_CACTI_64_BITS[1], _CACTI_512_BITS[1]), 3),
+    round(_fall(sum(_CACTI_64_BITS), sum(_CACTI_512_BITS)), 3),
+    round(_fall(_CACTI_64_BITS[0], _CACTI_512_BITS[0]), 3),
+    f"{CACTI}, 64-bit against 512-bit port; low: writes; mid: reads and writes; high: reads",
+)
+# docs/physical_model.md, equation 55: V (I_off (W_access + W_p + W_n) + I_gate W_n) of one cell.
+_CELL_WIDTHS_UM = (1.31 * 0.045, 1.23 * 0.045, 2.08 * 0.045)
+
+
+def _cell_pw(volt: float, off_a_per_um: float, gate_a_per_um: float) -> float:
+    """Picowatts of a cell of which one transistor of each kind is off and one nMOS is on."""
+    off = off_a_per_um * sum(_CELL_WIDTHS_UM)
+    return volt * (off + gate_a_per_um * _CELL_WIDTHS_UM[2]) * 1e12
+
+
+_STANDBY_PW = _cell_pw(1.1, 1.01e-11, 9.47e-12)
+_FAST_PW = _cell_pw(1.0, 2.8e-7, 3.59e-8)
+SRAM_LEAKAGE = Band(
+    "sram_leakage_pw_per_bit",
+    "SRAM leakage, all the time",
+    "pW per bit",
+    round(_STANDBY_PW, 2),
+    round(geometric(_STANDBY_PW, _FAST_PW), 0),
+    round(_FAST_PW, 0),
+    "CACTI 7, tech_params/45nm.dat, the bare cell at 300 K; low: transistors for low standby power "
+    "(lstp); high: for speed (hp); mid: their geometric mean",
 )
 _ALADDIN_MAC_UM2 = (6_351 / 16 + 278.0) * ALADDIN_AREA_TO_45_NM
 INT8_MAC_AREA = Band(
@@ -161,7 +205,7 @@ INT8_MAC_AREA = Band(
     "INT8 multiplier and INT32 adder",
     "um2",
     282 + 137,
-    round(_geometric(282 + 137, _ALADDIN_MAC_UM2)),
+    round(geometric(282 + 137, _ALADDIN_MAC_UM2)),
     round(_ALADDIN_MAC_UM2),
     f"low: {HOROWITZ} (282 + 137 um2); high: {ALADDIN}, scaled by 1.27 (6,351 / 16 + 278 um2); "
     "mid: their geometric mean",
@@ -171,7 +215,7 @@ REGISTER_BIT_AREA = Band(
     "register bit",
     "um2",
     4.522,
-    round(_geometric(4.522, 5.981 * ALADDIN_AREA_TO_45_NM), 3),
+    round(geometric(4.522, 5.981 * ALADDIN_AREA_TO_45_NM), 3),
     round(5.981 * ALADDIN_AREA_TO_45_NM, 3),
     f"low: Nangate Open Cell Library 45 nm, DFF_X1 (4.522 um2); high: {ALADDIN}, scaled by 1.27 "
     "(5.98 um2); mid: their geometric mean",
@@ -193,51 +237,11 @@ SRAM_AREA_PER_BIT = Band(
     "SRAM, per bit",
     "um2",
     round(_CELL_UM2, 4),
-    round(_geometric(_CELL_UM2, _RULE_OF_THUMB_UM2), 4),
+    round(geometric(_CELL_UM2, _RULE_OF_THUMB_UM2), 4),
     round(_RULE_OF_THUMB_UM2, 4),
     "low: CACTI 7, tech_params/45nm.dat, the bare cell (146 F2); high: D. Greaves, System on "
     "Chip, Cambridge 2011 (about 600 F2 with periphery); mid: their geometric mean",
 )
-_ACCELERGY_DRAM = "Accelergy's DRAM table as Timeloop uses it"
-_COLLECTED = "as collected in github.com/Dongyunkam/DRAM_info"
-
-
-def _dram(name: str, low: float, mid: float, high: float, source: str) -> Band:
-    """Picojoules a bit as femtojoules a byte."""
-    low, mid, high = (round(8000 * value) for value in (low, mid, high))
-    return Band(DRAM_PER_BYTE.key, f"DRAM access, {name}", "fJ per byte", low, mid, high, source)
-
-
-DRAM_TYPES: dict[str, Band] = {
-    "mixed": DRAM_PER_BYTE,
-    "none": _dram("none", 0, 0, 0, "a machine whose tensors never leave it pays for no interface"),
-    "lpddr4": _dram(
-        "LPDDR4",
-        8,
-        13,
-        14,
-        f"low: {_ACCELERGY_DRAM} (8 pJ/bit); mid and high: thesis of H. Ha, Stanford, DramDSE, "
-        f"four 8 Gb dies (13 pJ/bit) and one of 32 Gb (14 pJ/bit), {_COLLECTED}",
-    ),
-    "ddr3": _dram(
-        "DDR3",
-        9,
-        _geometric(9, 70),
-        70,
-        f"low: Vogelsang, MICRO 2010, 2 Gb, the device alone (9 pJ/bit), {_COLLECTED}; "
-        f"high: {_ACCELERGY_DRAM} (70 pJ/bit); mid: their geometric mean",
-    ),
-    "hbm2": _dram(
-        "HBM2",
-        6.25,
-        _geometric(6.25, 7),
-        7,
-        f"low: {_ACCELERGY_DRAM} (6.25 pJ/bit); high: HyGCN, HPCA 2020, first HBM (7 pJ/bit), "
-        f"{_COLLECTED}; mid: their geometric mean",
-    ),
-}
-"""By the names of ``hardware.dram``. DDR4, LPDDR5, PSRAM, flash and MRAM have no second source at
-hand."""
 CONSTANTS = (
     INT8_MAC,
     FP32_MAC,
@@ -245,6 +249,8 @@ CONSTANTS = (
     REGISTER_BIT_DATA,
     IDLE_CLOCK,
     SRAM_FACTOR,
+    SRAM_PORT,
+    SRAM_LEAKAGE,
     DRAM_PER_BYTE,
     INT8_MAC_AREA,
     FP32_MAC_AREA,
@@ -253,15 +259,27 @@ CONSTANTS = (
 )
 
 
-def sram_fj_per_byte(kb: float, level: Level) -> int:
-    """Equation 24: Horowitz's three sizes joined by straight lines in log-log, and extended."""
+def sram_fj_per_byte(kb: float, port_bytes: float, level: Level) -> int:
+    """Equation 24: Horowitz's three sizes joined by straight lines in log-log, and extended.
+
+    His port has eight bytes; a byte through another one costs (8 / `port_bytes`) to the exponent of
+    `SRAM_PORT`. Low takes the exponent that makes it cheap, high the one that makes it dear.
+    """
     curve = IN_USE.get().sram or _HOROWITZ_SRAM
     sizes = [math.log(size) for size, _ in curve]
     costs = [math.log(cost) for _, cost in curve]
     x = math.log(kb)
     i = sum(x > size for size in sizes[1:-1])
     slope = (costs[i + 1] - costs[i]) / (sizes[i + 1] - sizes[i])
-    return round(math.exp(costs[i] + slope * (x - sizes[i])) * SRAM_FACTOR.at(level))
+    size = math.exp(costs[i] + slope * (x - sizes[i])) * SRAM_FACTOR.at(level)
+    narrower = _HOROWITZ_PORT_BYTES / port_bytes
+    widths = sorted(narrower ** SRAM_PORT.at(end) for end in LEVELS)
+    return round(size * widths[LEVELS.index(level)])
+
+
+def leakage_fj_per_cycle(kb: float, clock_hz: float, level: Level) -> int:
+    """Equation 55: whole femtojoules that so much SRAM leaks in a cycle; 1 pW is 1,000 fJ/s."""
+    return round(kb * KIB * 8 * SRAM_LEAKAGE.at(level) * 1000 / clock_hz)
 
 
 def mac_fj(level: Level, number_format: NumberFormat) -> int:

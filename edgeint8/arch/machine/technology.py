@@ -15,16 +15,18 @@ import yaml
 
 from edgeint8.arch.machine.constants import (
     CONSTANTS,
-    DRAM_TYPES,
     IN_USE,
     Band,
     Curve,
     Replacements,
 )
+from edgeint8.arch.machine.dram import DRAM_TYPES
 from edgeint8.errors import HardwareError, yaml_problem
 
 SRAM_CURVE = "sram_fj_per_byte"
-"""Femtojoules a byte by KiB; with it the factor on the published curve is one."""
+"""Femtojoules a byte by KiB, as they are: with it the factor on the published curve is one and the
+exponent of the port's width zero."""
+MAY_BE_ZERO = ("sram_port_exponent", "sram_leakage_pw_per_bit")
 KNOWN: Mapping[str, Band] = {band.key: band for band in CONSTANTS}
 LEVELS_ALLOWED = "a number above 0, or low, mid and high in that order"
 
@@ -67,7 +69,7 @@ def load_technology(path: str | Path) -> Technology:
             raise HardwareError(f"no constant {name!r}", where=where, allowed=", ".join(names))
     sram = _curve(given.pop(SRAM_CURVE), where) if SRAM_CURVE in given else ()
     if sram:
-        given = {"sram_factor": 1, **given}
+        given = {"sram_factor": 1, "sram_port_exponent": 0, **given}
     bands = {name: _band(name, value, where) for name, value in given.items()}
     return Technology(Path(path).name, bands, sram)
 
@@ -109,8 +111,10 @@ def _words(technology: Technology | None, dram: str) -> str:
 
 def _band(name: str, value: Any, where: str) -> Band:
     levels = value if isinstance(value, dict) else {"low": value, "mid": value, "high": value}
-    if set(levels) != {"low", "mid", "high"} or not all(map(_positive, levels.values())):
-        raise HardwareError(f"{name} is {value!r}", where=where, allowed=LEVELS_ALLOWED)
+    good = _zero_or_more if name in MAY_BE_ZERO else _positive
+    if set(levels) != {"low", "mid", "high"} or not all(map(good, levels.values())):
+        zero = ", zero as well" if name in MAY_BE_ZERO else ""
+        raise HardwareError(f"{name} is {value!r}", where=where, allowed=LEVELS_ALLOWED + zero)
     low, mid, high = (levels[level] for level in ("low", "mid", "high"))
     if not low <= mid <= high:
         raise HardwareError(f"{name} is {value!r}", where=where, allowed=LEVELS_ALLOWED)
@@ -126,6 +130,10 @@ def _curve(value: Any, where: str) -> Curve:
             f"{SRAM_CURVE} is {value!r}", where=where, allowed="KiB: fJ a byte, two sizes or more"
         )
     return tuple(sorted((float(kb), float(fj)) for kb, fj in value.items()))
+
+
+def _zero_or_more(number: Any) -> bool:
+    return _positive(number) or (number == 0 and not isinstance(number, bool))
 
 
 def _positive(number: Any) -> bool:

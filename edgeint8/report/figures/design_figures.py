@@ -29,6 +29,7 @@ ENERGY_PARTS = {
     "ifmap_sram": "ifmap SRAM",
     "filter_sram": "filter SRAM",
     "ofmap_sram": "ofmap SRAM",
+    "sram_leakage": "SRAM leakage",
     "dram": "DRAM",
 }
 PJ_PER_UJ = 1e6

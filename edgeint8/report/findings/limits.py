@@ -114,8 +114,8 @@ def _hardware(tables: Tables) -> list[str]:
     spread = (dse["energy_pj_high"] / dse["energy_pj_low"]).max()
     sentences = [
         f"Energy and area come from published constants at 45 nm; the ends of the band lie up to "
-        f"{spread:.1f}x apart ({link('dse')}). Idle processing elements pay for their clock; "
-        "leakage, control and wires are not counted.",
+        f"{spread:.1f}x apart ({link('dse')}). Idle processing elements pay for their clock, "
+        "SRAM for its leakage; leakage of logic, control and wires are not counted.",
     ]
     if (dse["bandwidth"].astype(str) == "unlimited").all():
         sentences.append("Every machine has unlimited bandwidth: memory binds nothing here.")

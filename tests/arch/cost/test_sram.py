@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from edgeint8.arch.cost.energy import count_accesses
 from edgeint8.arch.cost.loops import Loops, layer_loops
 from edgeint8.arch.cost.physical import layer_cost
-from edgeint8.arch.cost.sram import tiled_accesses
+from edgeint8.arch.cost.sram import port_lanes, tiled_accesses, tiled_words
 from edgeint8.arch.cost.systolic import map_layer, sram_accesses
 from edgeint8.arch.cost.tile_space import INT8, TileSizes, tile_space
 from edgeint8.arch.cost.tiling import ORDERS, Storage, best_tiling, port_bytes
@@ -34,8 +34,19 @@ def ranges(extent: int, tile: int) -> list[range]:
     return [range(start, min(start + tile, extent)) for start in range(0, extent, tile)]
 
 
+ACROSS = {
+    "ws": {"ifmap": "k", "filter": "m", "sums": "m"},  # weights are loaded a row of columns a cycle
+    "os": {"ifmap": "p", "filter": "m", "sums": "m"},  # sums leave by the columns
+    "is": {"ifmap": "p", "filter": "k", "sums": "p"},
+}
+"""What lies side by side in a word of each SRAM."""
+
+
 def walked(loops: Loops, tile: TileSizes, dataflow: str, rows: int, cols: int) -> Counter:
-    """Operands of every tile and fold, as sets: what a fold holds or streams enters it once."""
+    """Operands of every tile and fold, as sets: what a fold holds or streams enters it once.
+
+    And its words: one for all lanes that lie across the port, whether the fold fills them or not.
+    """
     found: Counter = Counter()
     places = (
         list(product(*place))
@@ -62,6 +73,8 @@ def walked(loops: Loops, tile: TileSizes, dataflow: str, rows: int, cols: int) -
             }
             for name, pair in {"ifmap": "pk", "filter": "km", "sums": "pm"}.items():
                 found[name] += len(set(product(fold[pair[0]], fold[pair[1]])))
+                along = pair.replace(ACROSS[dataflow][name], "")
+                found[f"{name} words"] += len(fold[along])
     return found
 
 
@@ -90,6 +103,13 @@ def test_every_tile_and_fold_is_counted(layer, wish, dataflow, rows, cols) -> No
     expected = walked(loops, tile, dataflow, rows, cols)
     found = tiled_accesses(loops, tile, dataflow, rows, cols)
     assert found == (expected["ifmap"], expected["filter"], expected["sums"])
+    side = {"ws": (rows, cols, cols), "os": (rows, cols, cols), "is": (cols, rows, cols)}[dataflow]
+    assert port_lanes(dataflow, rows, cols) == side
+    words = [
+        expected[f"{name} words"] * n
+        for name, n in zip(("ifmap", "filter", "sums"), side, strict=True)
+    ]
+    assert tiled_words(loops, tile, dataflow, rows, cols) == tuple(words)
 
 
 @given(st.integers(2, 9), st.integers(1, 9), st.integers(1, 9), st.sampled_from(["ws", "os", "is"]))

@@ -18,11 +18,11 @@ from edgeint8.arch.explore.front import front_check_rows
 from edgeint8.arch.machine.constants import (
     CONSTANTS,
     DRAM_PER_BYTE,
-    DRAM_TYPES,
     INT8_MAC,
     LEVELS,
     sram_fj_per_byte,
 )
+from edgeint8.arch.machine.dram import DRAM_TYPES
 from edgeint8.arch.machine.hardware import parse_hardware_id
 from edgeint8.arch.machine.technology import in_use, load_technology, using
 from edgeint8.arch.network.layers import Layer, LayerShape
@@ -53,6 +53,7 @@ def test_every_constant_can_be_replaced_and_moves_its_part(tmp_path) -> None:
         "register_bit_data_fj": ("registers",),
         "register_bit_clock_fj": ("clock",),
         "sram_factor": ("ifmap_sram", "filter_sram", "ofmap_sram"),
+        "sram_leakage_pw_per_bit": ("sram_leakage",),
         "dram_fj_per_byte": ("dram",),
     }
     before, area = energy(), area_mm2(MACHINE)
@@ -66,6 +67,11 @@ def test_every_constant_can_be_replaced_and_moves_its_part(tmp_path) -> None:
             assert moved == set(parts[band.key])
             for part in moved:
                 assert after[part] == pytest.approx(2 * before[part], rel=0.01)
+        elif band.key == "sram_port_exponent":  # ports of 16, 16 and 64 bytes, against eight
+            assert moved == set(parts["sram_factor"])
+            for part, port in zip(parts["sram_factor"], (16, 16, 64), strict=True):
+                fall = (8 / port) ** band.mid
+                assert after[part] == pytest.approx(before[part] * fall, rel=0.01)
         elif band.key.endswith("_um2") or "um2_per" in band.key:
             assert not moved and (grown > area) == ("fp32" not in band.key)
     assert energy() == before and in_use() == "published"
@@ -81,10 +87,20 @@ def test_a_band_has_its_three_levels(tmp_path) -> None:
 
 def test_sram_of_one_s_own_by_size(tmp_path) -> None:
     """Straight lines in log-log between the sizes: 16 KiB lies between 4 (100) and 64 (400)."""
-    path = written(tmp_path, sram_fj_per_byte={4: 100, 64: 400, 256: 1600})
+    curve = {4: 100, 64: 400, 256: 1600}
+    with using(load_technology(written(tmp_path, sram_fj_per_byte=curve))):
+        assert [sram_fj_per_byte(kb, 8, "mid") for kb in (4, 16, 64, 256)] == [100, 200, 400, 1600]
+        assert sram_fj_per_byte(16, 8, "low") == 200  # no factor of another memory on top
+        assert sram_fj_per_byte(16, 512, "high") == 200  # nor a fall over widths
+    path = written(tmp_path, sram_fj_per_byte=curve, sram_port_exponent=0.5)
     with using(load_technology(path)):
-        assert [sram_fj_per_byte(kb, "mid") for kb in (4, 16, 64, 256)] == [100, 200, 400, 1600]
-        assert sram_fj_per_byte(16, "low") == 200  # no factor of another memory on top
+        assert sram_fj_per_byte(16, 32, "mid") == 100
+
+
+def test_a_memory_may_leak_nothing(tmp_path) -> None:
+    with using(load_technology(written(tmp_path, sram_leakage_pw_per_bit=0))):
+        assert energy()["sram_leakage"] == 0
+    assert energy()["sram_leakage"] > 0
 
 
 @pytest.mark.parametrize(
@@ -97,6 +113,8 @@ def test_sram_of_one_s_own_by_size(tmp_path) -> None:
         ("int8_mac_fj: {low: 3, mid: 2, high: 4}", "low, mid and high in that order"),
         ("int8_mac_fj: {low: 3, high: 4}", "low, mid and high in that order"),
         ("idle_clock_share: 2", "at most 1"),
+        ("sram_port_exponent: -1", "in that order, zero as well"),
+        ("sram_leakage_pw_per_bit: no", "sram_leakage_pw_per_bit is False"),
         ("sram_fj_per_byte: {8: 3}", "two sizes or more"),
         ("sram_fj_per_byte: {8: 3, 16: -1}", "two sizes or more"),
         ("[]", "no constants"),

@@ -16,15 +16,19 @@ from edgeint8.arch.machine.hardware import Hardware
 from edgeint8.errors import ConfigError
 
 MACHINE = Hardware("ws", 4, 8, 16, 16, 16, bandwidth_bpc=1, clock_hz=1e6)
+LEAKS = 176_947
 EVERYTHING = 10_000
 # At 1 GHz: too fast for some designs, for none, and so slow that idle time is nearly all.
 NEEDS = [Need(60_000), Need(30_000), Need(100), Need(deadline_ms=0.02), Need(deadline_ms=1)]
 
 
 def test_a_period_by_hand() -> None:
-    """32 elements of 48 register bits: 429 fJ each and cycle (docs/physical_model.md)."""
+    """32 elements of 48 register bits: 429 fJ each and cycle (docs/physical_model.md).
+
+    And 48 KiB at 450 pW a bit: 177 uW, at 1 MHz 177 pJ a cycle.
+    """
     idle = idle_fj_per_cycle(MACHINE, "mid")
-    assert idle == 32 * 429
+    assert idle == 32 * 429 + LEAKS and round(48 * 8192 * 450e-12 * 1e-6 * 1e15) == LEAKS
     need = Need(rate=100)
     assert need.longest_cycles(1e6) == 10_000 and need.longest_cycles(1e6, batch=4) == 40_000
     assert need.figure(7_000, 10_000, MACHINE, "mid") == 7_000  # busy to the end
@@ -36,11 +40,21 @@ def test_a_period_by_hand() -> None:
 
 
 def test_idle_elements_cost_energy() -> None:
-    """Twice the elements wait at twice the power, whatever they did before."""
+    """Twice the elements wait at twice the power, whatever they did before; SRAM leaks alike."""
     wide = Hardware("ws", 8, 8, 16, 16, 16, bandwidth_bpc=1, clock_hz=1e6)
     need = Need(rate=100)
     extra = [need.figure(0, 0, machine, "mid") for machine in (MACHINE, wide)]
-    assert extra[1] == 2 * extra[0] > 0
+    clocks = [fj - 10_000 * LEAKS for fj in extra]
+    assert clocks[1] == 2 * clocks[0] > 0
+
+
+def test_idle_memory_costs_energy() -> None:
+    """Twice the SRAM leaks twice as much while it waits."""
+    idle = [
+        idle_fj_per_cycle(Hardware("ws", 1, 1, kb, kb, kb, name="x", clock_hz=1e6), "mid")
+        for kb in (64, 128)
+    ]
+    assert idle[1] - 429 == pytest.approx(2 * (idle[0] - 429), abs=1) and idle[0] > 429
 
 
 def test_what_a_workload_states_under_each_objective() -> None:

@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import spearmanr
 from test_explore import conv
 
-from edgeint8.arch.cost.energy import network_energy_fj
+from edgeint8.arch.cost.energy import network_energy_fj, sram_prices_fj
 from edgeint8.arch.cost.machine import search
 from edgeint8.arch.cost.machine.cost import machine_costs
 from edgeint8.arch.cost.physical import network_cost, total_cycles, total_dram_bytes
@@ -31,7 +31,7 @@ from edgeint8.arch.explore.recommended import (
     gb_per_s,
     recommend,
 )
-from edgeint8.arch.machine.constants import sram_fj_per_byte
+from edgeint8.arch.machine.constants import LEVELS
 from edgeint8.arch.machine.hardware import Hardware
 from edgeint8.arch.network.layers import Layer
 from edgeint8.scale_sim.dse import replica_cycles, replica_total
@@ -114,31 +114,57 @@ def test_no_machine_beats_what_the_search_stops_at(level, space) -> None:
 
 @pytest.mark.parametrize("space", [SPACE, SPLITS])
 def test_the_least_of_all_designs_is_that_of_each(space) -> None:
-    """One machine at a time, by the full model: the bound's costs with each layer as one tile."""
+    """One machine at a time, by the full model: the bound's costs with each layer as one tile.
+
+    Less what is saved where all that fills the SRAMs for the array fills the cheapest of them.
+    """
     exploration = explore(NETWORK, space, level="high")
     least = least_energies_fj(NETWORK, exploration)
     cycles = least_cycles(NETWORK, space, exploration.numbers)
     np.testing.assert_array_equal(cycles, exploration.cycles)
     for value, number in zip(least, map(int, exploration.numbers), strict=True):
         hardware = space.hardware(number)
+        costs = network_cost(NETWORK, hardware)
         uncut = [
             cost if cost.tile is None else replace(cost, tile=whole_tile(cost.layer))
-            for cost in network_cost(NETWORK, hardware)
+            for cost in costs
         ]
-        prices = [320_000 + sram_fj_per_byte(kb, "high") for kb in hardware.sram_kb]
         energy = sum(network_energy_fj(uncut, hardware, "high").values())
-        assert value == energy * min(prices) // max(prices)
+        prices = sram_prices_fj(hardware, "high")
+        fills = [
+            (cost.ifmap_bytes, cost.filter_bytes, cost.psum_bytes) for cost in costs if cost.tile
+        ]
+        saved = sum(
+            fill * (price - min(prices))
+            for layer in fills
+            for fill, price in zip(layer, prices, strict=True)
+        )
+        assert value == energy - saved
 
 
-@pytest.mark.parametrize("operand", ["ifmap_bytes", "filter_bytes", "ofmap_bytes"])
+def test_prices_of_a_byte_differ_by_level() -> None:
+    """The bound above is about prices that differ; equal ones would hide a fault in it."""
+    for level in LEVELS:
+        assert len(set(sram_prices_fj(Hardware("ws", 4, 16, 8, 8, 8, name="x"), level))) == 3
+
+
+@pytest.mark.parametrize("operand", ["ifmap_bytes", "filter_bytes", "psum_bytes"])
 def test_as_many_bytes_through_a_cheaper_buffer_stay_above_the_least_energy(operand) -> None:
-    """A tile may move the bound's bytes, but more of them as inputs and fewer as weights."""
+    """A tile may move the bound's bytes, but more of them as inputs and fewer as weights.
+
+    Outputs leave once, whatever the tile.
+    """
     hardware = Hardware("ws", 8, 8, 256, 4, 16, 2, name="splits")
     bound = network_cost(NETWORK, hardware)
     space = DesignSpace((8,), (8,), ((256, 4, 16),), (2,), ("ws",), (False,), balanced=False)
     (least,) = least_energies_fj(NETWORK, explore(NETWORK, space))
-    nothing = dict.fromkeys(("ifmap_bytes", "filter_bytes", "ofmap_bytes", "psum_bytes"), 0)
-    moved = [replace(cost, **nothing | {operand: cost.dram_bytes}) for cost in bound]
+    nothing = dict.fromkeys(("ifmap_bytes", "filter_bytes", "psum_bytes"), 0)
+    moved = [
+        replace(cost, **nothing | {operand: cost.dram_bytes - cost.ofmap_bytes})
+        if cost.tile
+        else cost
+        for cost in bound
+    ]
     assert total_dram_bytes(moved) == total_dram_bytes(bound)
     assert sum(network_energy_fj(moved, hardware).values()) >= least > 0
 
