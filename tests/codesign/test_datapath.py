@@ -92,7 +92,7 @@ def test_one_product_by_hand() -> None:
     weights_4kb, sums_4kb = round(four_kb * 8**0.28), round(four_kb * 2**0.28)
     by_hand = 4 * (mac + registers) + clock
     by_hand += (2 + 2) * round(1250 * 4**0.28)  # read by the array, filled from DRAM
-    by_hand += 5 * round((8 + 4 + 4) * 8192 * 450e-6)  # leakage in five cycles
+    by_hand += 5 * round((8 + 4 + 4) * 8192 * 94.3e-6)  # leakage in five cycles
     by_hand += (4 + 4) // 2 * weights_4kb
     by_hand += 2 * 2 * 2 * sums_4kb  # two sums of two bytes, written and read
     by_hand += (2 + 2 + 2) * 100_000  # inputs, packed weights, outputs

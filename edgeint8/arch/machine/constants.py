@@ -188,16 +188,16 @@ def _cell_pw(volt: float, off_a_per_um: float, gate_a_per_um: float) -> float:
 
 
 _STANDBY_PW = _cell_pw(1.1, 1.01e-11, 9.47e-12)
-_FAST_PW = _cell_pw(1.0, 2.8e-7, 3.59e-8)
+_OPERATING_PW = _cell_pw(0.7, 4.03e-9, 3.24e-8)
 SRAM_LEAKAGE = Band(
     "sram_leakage_pw_per_bit",
     "SRAM leakage, all the time",
     "pW per bit",
     round(_STANDBY_PW, 2),
-    round(geometric(_STANDBY_PW, _FAST_PW), 0),
-    round(_FAST_PW, 0),
+    round(geometric(_STANDBY_PW, _OPERATING_PW), 1),
+    round(_OPERATING_PW, 0),
     "CACTI 7, tech_params/45nm.dat, the bare cell at 300 K; low: transistors for low standby power "
-    "(lstp); high: for speed (hp); mid: their geometric mean",
+    "(lstp, 1.1 V); high: for low operating power (lop, 0.7 V); mid: their geometric mean",
 )
 _ALADDIN_MAC_UM2 = (6_351 / 16 + 278.0) * ALADDIN_AREA_TO_45_NM
 INT8_MAC_AREA = Band(

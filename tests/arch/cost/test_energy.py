@@ -119,11 +119,11 @@ def test_the_port_s_exponents_give_cacti_back() -> None:
 def test_leakage_by_hand() -> None:
     """64 KiB of low-standby cells: CACTI as it runs says 1.7 uW, periphery and all."""
     assert leakage_fj_per_cycle(64, 1e6, "low") / 1e15 * 1e6 == pytest.approx(1.7e-6, rel=0.02)
-    assert leakage_fj_per_cycle(64, 1e9, "mid") == round(524_288 * 450 * 1e-12 / 1e9 * 1e15) == 236
-    # A cell: 0.208 um of transistors that are off at 0.28 uA, 0.094 um of gates that tunnel.
-    by_hand = (0.28e-6 * 0.2079 + 35.9e-9 * 0.0936) * 1.0 * 1e12
+    assert leakage_fj_per_cycle(64, 1e9, "mid") == round(524_288 * 94.3 * 1e-12 / 1e9 * 1e15) == 49
+    # A cell: 0.208 um of transistors that are off at 4 nA, 0.094 um of a gate that tunnels.
+    by_hand = (4.03e-9 * 0.2079 + 32.4e-9 * 0.0936) * 0.7 * 1e12
     assert SRAM_LEAKAGE.high == pytest.approx(by_hand, rel=1e-3)
-    assert leakage_fj_per_cycle(64, 1e6, "mid") == pytest.approx(236e3, rel=1e-3)
+    assert leakage_fj_per_cycle(64, 1e6, "mid") == pytest.approx(49.4e3, rel=1e-3)
 
 
 def test_accesses_agree_with_scale_sim_and_timeloop() -> None:
@@ -159,7 +159,7 @@ def test_one_product_by_hand() -> None:
         "ifmap_sram": 14 * round(1250 * 4**0.28),  # a port of two bytes, not eight
         "filter_sram": 12 * round(1250 * 4**0.28),
         "ofmap_sram": 64 * 1250,  # two sums of four bytes
-        "sram_leakage": 12 * round(24 * 1024 * 8 * 450e-6),
+        "sram_leakage": 12 * round(24 * 1024 * 8 * 94.3e-6),
         "dram": 16 * 100_000,
     }
     assert tuple(parts) == PARTS
