@@ -14,7 +14,7 @@ from pathlib import Path
 
 import yaml
 from published_check import HARDWARE, Check
-from published_chips import nvdla, nvdla_second_memory, tpu_v1
+from published_chips import nvdla, nvdla_like_for_like, nvdla_second_memory, tpu_v1
 from published_eyeriss import eyeriss
 from published_tools import one_layer, scale_sim_v3, vela
 
@@ -28,6 +28,7 @@ def checks() -> list[Check]:
         *tpu_v1(),
         *nvdla(),
         *nvdla_second_memory(),
+        *nvdla_like_for_like(),
         *eyeriss(),
         *scale_sim_v3(),
         *one_layer(),
@@ -47,6 +48,10 @@ def validation_rows() -> list[dict[str, str | float]]:
             "ours": check.ours,
             "error": check.error,
             "why": check.why,
+            "kind": check.kind,
+            "ours_low": check.low,
+            "ours_high": check.high,
+            "predicted": check.predicted,
         }
         for check in checks()
     ]
@@ -72,6 +77,7 @@ def bandwidths() -> list[Check]:
                 ours,
                 f"whole bytes a cycle and port, at least one: {hardware.bandwidth_bpc} for "
                 f"{exact / PORTS:.2f}",
+                "arithmetic",
             )
         )
     return found

@@ -1,8 +1,10 @@
 """One published figure beside ours, and the machines and networks that both are about."""
 
+import math
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 from edgeint8.arch.cost.physical import LayerCost
 from edgeint8.arch.machine.hardware import Hardware, load_preset
@@ -10,10 +12,17 @@ from edgeint8.arch.network.layers import Layer
 from edgeint8.arch.network.topology import TopologyWarning, layers_from_topology
 from edgeint8.data import HARDWARE, TOPOLOGIES
 
+Kind = Literal["silicon", "foreign RTL", "synthesis", "model", "arithmetic"]
+"""What the published figure comes from: a chip, another's RTL or synthesis, a model, a division."""
+
 
 @dataclass(frozen=True)
 class Check:
-    """One published figure. `error` is ours over published, less one."""
+    """One published figure. `error` is ours over published, less one.
+
+    `low` and `high` are ours at the ends of the constants' bands, nan where no constant enters.
+    `predicted` figures are those that ours were committed before.
+    """
 
     source: str
     quantity: str
@@ -22,6 +31,10 @@ class Check:
     published: float
     ours: float
     why: str
+    kind: Kind = "model"
+    low: float = math.nan
+    high: float = math.nan
+    predicted: bool = False
 
     @property
     def error(self) -> float:
