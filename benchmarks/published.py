@@ -4,7 +4,8 @@
 
 Machines and networks are the package's own (edgeint8/data), Eyeriss apart, which has a closed form
 of its own; nothing is fitted. Published figures: Jouppi et al., ISCA 2017 (TPU v1); NVDLA's
-performance sheet, itself a model; Chen et al., JSSC 2017 (Eyeriss); SCALE-Sim v3 paper.
+performance sheet, itself a model; Chen et al., JSSC 2017 (Eyeriss); MLPerf Tiny v1.0 (GAP9);
+SCALE-Sim v3 paper.
 """
 
 import argparse
@@ -13,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
+from published_blind import blind
 from published_check import HARDWARE, Check
 from published_chips import nvdla, nvdla_like_for_like, nvdla_second_memory, tpu_v1
 from published_eyeriss import eyeriss
@@ -30,6 +32,7 @@ def checks() -> list[Check]:
         *nvdla_second_memory(),
         *nvdla_like_for_like(),
         *eyeriss(),
+        *blind(),
         *scale_sim_v3(),
         *one_layer(),
         *vela(),

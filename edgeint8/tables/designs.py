@@ -287,6 +287,16 @@ VALIDATION = Table(
         number("error", "share", "ours over published, less one"),
         text("why", "what explains the error"),
     ),
+    (
+        text(
+            "kind",
+            "what was published comes from `silicon`, `foreign RTL`, `synthesis`, a "
+            "`model` or `arithmetic`",
+        ),
+        number("ours_low", "`unit`", "at the low ends of the constants; empty where none enters"),
+        number("ours_high", "`unit`", "at the high ends"),
+        flag("predicted", "ours was committed before the published figure was looked up"),
+    ),
 )
 
 TABLES = (PARETO, FRONT_CHECK, BEST, BAND, SUITE, VALIDATION, CODESIGN)

@@ -70,7 +70,8 @@ def test_table_is_written_and_every_row_says_why(published, tmp_path, capsys) ->
     assert published.main(["--output", str(path)]) == 0
     assert "TPU v1" in capsys.readouterr().out
     first = path.read_bytes()
-    assert first.startswith(b"source,quantity,unit,conditions,published,ours,error,why\n")
+    names = b"source,quantity,unit,conditions,published,ours,error,why,kind,ours_low,ours_high,"
+    assert first.startswith(names + b"predicted\n")
     assert all(row["why"] for row in published.validation_rows())
     published.main(["--output", str(path)])
     assert path.read_bytes() == first

@@ -39,6 +39,34 @@ def test_what_is_met_and_what_is_not_follows_the_table():
     assert validation_answers.validation_sentences(only_presets) == []
 
 
+def test_energies_are_held_against_their_band():
+    """One below, one inside, one above; counts have no band."""
+    band = {"ours_low": 5.0, "ours_high": 20.0, "kind": "silicon", "predicted": False}
+    rows = [figure("chip", value, 10.0, "energy") | band for value in (4.0, 9.0, 30.0)]
+    rows.append(figure("sheet", 10.0, 10.0) | {"kind": "model", "predicted": False})
+    frame = pd.DataFrame(rows)
+    met, kinds, energies, *_ = validation_answers.validation_sentences(frame)
+    assert met.startswith("1 of 4") and "silicon 0 of 3 and model 1 of 1" in kinds
+    assert energies.startswith("1 of 3 published energies lie inside our band, 1 below its low end")
+    assert "1 above its high end; 1 are within 50 % of its mid" in energies
+    lines = validation_answers.energy_table(frame).splitlines()
+    assert len(lines) == 2 + 3 and [line.split(" | ")[-2] for line in lines[2:]] == [
+        *("no", "yes", "no")
+    ]
+
+
+def test_predictions_are_reported_as_they_fell():
+    rows = [
+        figure("chip", 10.0, ours) | {"predicted": True, "kind": "silicon", "ours_low": None}
+        for ours in (10.5, 14.0, 30.0)
+    ]
+    (said,) = validation_answers.predicted_sentence(pd.DataFrame(rows))
+    assert "Of 3 figures" in said and "1 are met within 10 %, 2 within 50 %" in said
+    assert "median error is 40 %" in said
+    rows = [row | {"predicted": False} for row in rows]
+    assert validation_answers.predicted_sentence(pd.DataFrame(rows)) == []
+
+
 def test_a_program_above_its_roof_is_not_hidden():
     (said,) = validation_answers.roof_sentence(pd.DataFrame(ROWS))
     assert "All 1 measured programs stay below" in said and "89 % to 89 %" in said

@@ -76,6 +76,7 @@ QUOTED: dict[str, tuple[str, ...]] = {
     "memory": ("workload", "arena_bytes", "flash_bytes"),
     "validation": (
         *("source", "quantity", "unit", "conditions", "published", "ours", "error", "why"),
+        *("kind", "ours_low", "ours_high", "predicted"),
     ),
     "best": (
         *("workload", "hardware", "rows", "cols", "dataflow", "bandwidth", "pipelined", "bound_by"),

@@ -11,7 +11,9 @@ from edgeint8.report.findings.array_machines import enumeration
 from edgeint8.report.markdown import Tables, cell, percent, table
 
 FITS = 0.1  # relative error up to which a figure counts as met
+HALF = 0.5  # up to which an absolute energy has its order right
 PRESETS = "preset "  # sources that are our own presets: rounding, no comparison
+ROW_STATIONARY = "Eyeriss"  # a machine with a closed form of its own, in a table of its own
 COLUMNS = {
     "source": "source",
     "quantity": "quantity",
@@ -25,7 +27,7 @@ COLUMNS = {
 
 
 def validation_sentences(validation: pd.DataFrame) -> list[str]:
-    """How many published figures are met, and which source fits best and worst."""
+    """How many published figures are met, by kind, and which source fits best and worst."""
     rows = compared(validation)
     if rows.empty:
         return []
@@ -33,7 +35,10 @@ def validation_sentences(validation: pd.DataFrame) -> list[str]:
     met = int((far <= FITS).sum())
     sentences = [
         f"{met} of {len(rows)} published figures are met within {percent(FITS, 0)}; none of the "
-        "model's parameters was fitted to any of them."
+        "model's parameters was fitted to any of them.",
+        *kinds_sentence(rows),
+        *band_sentence(rows),
+        *predicted_sentence(rows),
     ]
     medians = far.groupby(rows["source"], sort=False).median().sort_values(kind="stable")
     if len(medians) > 1:
@@ -51,6 +56,53 @@ def validation_sentences(validation: pd.DataFrame) -> list[str]:
 
 def _source(medians: pd.Series, place: int) -> str:
     return f"{medians.index[place]} ({percent(medians.iloc[place], 1)})"
+
+
+def kinds_sentence(rows: pd.DataFrame) -> list[str]:
+    """Figures met within 10 %, by what they come from."""
+    if "kind" not in rows.columns:
+        return []
+    fits = (rows["error"].abs() <= FITS).groupby(rows["kind"], sort=False).agg(["sum", "size"])
+    words = [f"{kind} {int(row['sum'])} of {int(row['size'])}" for kind, row in fits.iterrows()]
+    return [f"By what they come from: {enumeration(words)}."]
+
+
+def band_sentence(rows: pd.DataFrame) -> list[str]:
+    """How many absolute energies lie between our low and high constants, and where others lie."""
+    energies = banded(rows)
+    if energies.empty:
+        return []
+    below = int((energies["published"] < energies["ours_low"]).sum())
+    above = int((energies["published"] > energies["ours_high"]).sum())
+    inside = len(energies) - below - above
+    near = int((energies["error"].abs() <= HALF).sum())
+    return [
+        f"{inside} of {len(energies)} published energies lie inside our band, {below} below its "
+        f"low end and {above} above its high end; {near} are within {percent(HALF, 0)} of its mid."
+    ]
+
+
+def predicted_sentence(rows: pd.DataFrame) -> list[str]:
+    """How the figures fell that were predicted before they were looked up."""
+    blind = predicted(rows)
+    if blind.empty:
+        return []
+    far = blind["error"].abs()
+    return [
+        f"Of {len(blind)} figures that were predicted before they were looked up, "
+        f"{int((far <= FITS).sum())} are met within {percent(FITS, 0)}, {int((far <= HALF).sum())} "
+        f"within {percent(HALF, 0)}; the median error is {percent(far.median(), 0)}."
+    ]
+
+
+def banded(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows in which constants enter, with their band: absolute energies."""
+    return rows[rows["ours_low"].notna()] if "ours_low" in rows.columns else rows.iloc[:0]
+
+
+def predicted(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows that were predicted first."""
+    return rows[rows["predicted"].astype(bool)] if "predicted" in rows.columns else rows.iloc[:0]
 
 
 def compared(validation: pd.DataFrame) -> pd.DataFrame:
@@ -87,6 +139,33 @@ def validation_table(validation: pd.DataFrame) -> str:
         error=validation["error"].map(_signed),
     )
     return table(rows, COLUMNS)
+
+
+def energy_table(validation: pd.DataFrame) -> str:
+    """Absolute energies with our band, and whether it holds them."""
+    energies = banded(compared(validation))
+    inside = energies["published"].between(energies["ours_low"], energies["ours_high"])
+    rows = energies.assign(
+        inside=inside.map({True: "yes", False: "no"}),
+        error=energies["error"].map(_signed),
+        **{name: energies[name].map(_number) for name in (*_BAND, "published")},
+    )
+    return table(rows, ENERGY_COLUMNS)
+
+
+_BAND = ("ours_low", "ours", "ours_high")
+ENERGY_COLUMNS = {
+    "source": "source",
+    "quantity": "quantity",
+    "conditions": "conditions",
+    "unit": "unit",
+    "published": "published",
+    "ours_low": "low",
+    "ours": "mid",
+    "ours_high": "high",
+    "inside": "in the band",
+    "error": "error of mid",
+}
 
 
 def _number(value: float) -> str:
@@ -147,7 +226,11 @@ QUOTES: dict[str, Callable[[Tables], str]] = {
             *roof_sentence(tables["validation"]),
         ]
     ),
-    "validation_table": lambda tables: validation_table(compared(tables["validation"])),
+    "validation_table": lambda tables: validation_table(_systolic(tables["validation"])),
+    "validation_row_stationary": lambda tables: validation_table(
+        _row_stationary(tables["validation"])
+    ),
+    "validation_energies": lambda tables: energy_table(tables["validation"]),
     "validation_roofs": lambda tables: validation_table(_roofs(tables["validation"])),
     "validation_presets": lambda tables: validation_table(_presets(tables["validation"])),
     "peers_sentence": lambda tables: peers_sentence(tables["benchmark_peers"]),
@@ -158,6 +241,16 @@ QUOTES: dict[str, Callable[[Tables], str]] = {
 
 def _bullets(sentences: list[str]) -> str:
     return "\n".join(f"- {sentence}" for sentence in sentences)
+
+
+def _row_stationary(validation: pd.DataFrame) -> pd.DataFrame:
+    rows = compared(validation)
+    return rows[rows["source"].str.startswith(ROW_STATIONARY)]
+
+
+def _systolic(validation: pd.DataFrame) -> pd.DataFrame:
+    rows = compared(validation)
+    return rows[~rows["source"].str.startswith(ROW_STATIONARY)]
 
 
 def _roofs(validation: pd.DataFrame) -> pd.DataFrame:
