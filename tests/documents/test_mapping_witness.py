@@ -84,16 +84,22 @@ def test_accelforge_gets_loops_that_move_what_the_model_counts(dataflow, sizes, 
     check(accelforge_walk(nest, witness.mapping_accelforge.mapping(nest)), nest, witness)
 
 
+def tiles(cut) -> list[int]:
+    return [len(range(cut.extent)[at : at + cut.tile]) for at in range(0, cut.extent, cut.tile)]
+
+
 def test_means_keep_trips_and_folds_whole(witness, every) -> None:
-    """On the real layers, where little divides: no lanes but the array's, and every fold."""
+    """On the real layers, where little divides: every tile and every fold, counted one by one."""
     for _, nest in every:
         hardware, cuts = nest.hardware, nest.cuts
-        on_rows = {"ws": "csr", "os": "pq"}[hardware.dataflow]
-        assert cuts["m"].mean_fold <= hardware.cols
-        assert prod(cuts[name].mean_fold for name in on_rows) <= hardware.rows
-        trips = [cut.extent / cut.mean_tile for cut in cuts.values()]
-        folds = prod(cuts[name].extent / cuts[name].mean_fold for name in on_rows)
-        assert all(trip.denominator == 1 for trip in (*trips, folds))
+        lanes = {"ws": "csr", "os": "pq"}[hardware.dataflow]
+        assert all(cut.extent / cut.mean_tile == len(tiles(cut)) for cut in cuts.values())
+        columns = sum(len(range(0, size, hardware.cols)) for size in tiles(cuts["m"]))
+        assert cuts["m"].extent / cuts["m"].mean_fold == columns
+        places = product(*(tiles(cuts[name]) for name in lanes))
+        rows = sum(len(range(0, prod(place), hardware.rows)) for place in places)
+        assert prod(cuts[name].extent / cuts[name].mean_fold for name in lanes) == rows
+        assert prod(cuts[name].mean_fold for name in lanes) <= hardware.rows
 
 
 def test_accelforge_gets_the_machine_and_its_constants(witness, every) -> None:
