@@ -1,17 +1,19 @@
 // The machine of docs/machine.md: DRAM behind one bus, DMA, three SRAMs, a systolic array (FLOW 0:
-// weight-, 1: output-stationary), accumulators, requantisers (SCHEME 0: ONNX Runtime's float32, 1:
-// gemmlowp's, 2 to 4: requant_shift's rules) and a unit for maxima and averages of windows and
-// for additions. Layer after layer of a network runs from static programs; only
-// "n done" synchronises transfers and tiles. SUM_BITS is the width of sums; SATURATE clamps each
-// K-tile of R products where it is added (ws), otherwise they wrap.
+// weight-, 1: output-, 2: input-stationary), accumulators, requantisers (SCHEME 0: ONNX Runtime's float32,
+// 1: gemmlowp's, 2 to 4: requant_shift's rules) and a unit for maxima and averages of windows and for
+// additions (RUNTIME 0: as ONNX Runtime, 1: as TFLite). Layer after layer of a network runs from static
+// programs; only "n done" synchronises transfers and tiles. SUM_BITS is the width of sums; SATURATE clamps
+// each K-tile of R products where it is added (ws, is), otherwise they wrap.
 module accelerator import machine::*; #(
   parameter int R = 16, parameter int C = 16, parameter int FLOW = 0, parameter int SCHEME = 0,
+  parameter int RUNTIME = 0,
   parameter int SUM_BITS = 32, parameter int SATURATE = 0,
   parameter int IFMAP_BYTES = 1 << 16, parameter int FILTER_BYTES = 1 << 16,
   parameter int SUM_WORDS = 1 << 14, parameter int CHANNELS = 4096,
   parameter int DRAM_BYTES = 1 << 22, parameter int PROGRAM = 1 << 14, parameter int LAYERS = 256
 ) (input logic clk, output logic done);
-  localparam int XW = 9, WW = 8;
+  localparam int XW = 9, WW = 8;  // bits of an activation minus its zero-point, and of a weight
+  localparam int MOVES = FLOW == 2 ? WW : XW, HELD = FLOW == 2 ? XW : WW;  // along the rows, in the columns
   localparam int TW = SATURATE != 0 ? XW + WW + $clog2(R) : SUM_BITS;  // bits inside the array
   localparam int CONSTANT = SCHEME == 0 ? 8 : 9;  // bias, then scale, or multiplier and shift
 
@@ -61,8 +63,8 @@ module accelerator import machine::*; #(
   endfunction
   always_comb begin
     now = '{layer_word(0), layer_word(1), layer_word(2), layer_word(3), layer_word(4),
-      layer_word(5), layer_word(6), layer_word(7), layer_word(8), layer_word(9), layer_word(10),
-      layer_word(11), layer_word(12)};
+      layer_word(5), layer_word(6), layer_word(7), layer_word(8), layer_word(9),
+      {layer_word(14), layer_word(13), layer_word(12), layer_word(11), layer_word(10)}};
     transfer = '{transfer_word(0), transfer_word(1), transfer_word(2), transfer_word(3),
       transfer_word(4), transfer_word(5), transfer_word(6), transfer_word(7), transfer_word(8),
       transfer_word(9), transfer_word(10)};
@@ -73,42 +75,44 @@ module accelerator import machine::*; #(
     moved, from, until_, piece);
 
   // ---- the array and what walks its folds -------------------------------------------------------
-  logic signed [XW-1:0] x [R];
-  logic signed [WW-1:0] w [C];
+  logic signed [MOVES-1:0] x [R];
+  logic signed [HELD-1:0] w [C];
   logic signed [TW-1:0] array_sums [C];
   tag_t tag, out, leaving;
   int s_tile, array_tile, tiles_on_array;
-  assign tiles_on_array = now.pool != 0 ? 0 : now.tiles;
+  assign tiles_on_array = now.unit == ARRAY ? now.tiles : 0;
   function automatic logic signed [XW-1:0] element(input tile_t t, input int y, z, c);
     logic [7:0] code;
     if (y < 0 || z < 0 || y >= t.window_h || z >= t.window_w) return '0;
     code = ifmaps[t.ifmap + y*t.ifmap_row + z*t.ifmap_pixel + c];
     return XW'((now.is_unsigned != 0 ? int'({24'd0, code}) : int'($signed(code))) - now.zero_in);
   endfunction
-  if (FLOW == 0) begin : g_ws
+  function automatic logic signed [XW-1:0] input_at(input tile_t t, input int row, col, k);
+    int position = k / t.channels;  // kernel row, kernel column, channel
+    if (position >= t.kernel_h*t.kernel_w) return '0;
+    return element(t, t.top + row*t.stride_h + position / t.kernel_w * t.dilation_h,
+      t.left + col*t.stride_w + position % t.kernel_w * t.dilation_w, k % t.channels);
+  endfunction
+  function automatic logic signed [WW-1:0] weight_at(input tile_t t, input int k, filter);
+    if (filter >= t.filters || k >= t.channels*t.kernel_h*t.kernel_w) return '0;
+    return $signed(filters[t.filter + k*t.filter_row + filter]);
+  endfunction
+  if (FLOW != 1) begin : g_held
     logic load, stream, swap;
-    int l_tile, load_row, load_depth, load_filter, depth, row, col;
+    int l_tile, load_row, load_depth, load_first, depth, at, row, col;
     tile_t load_tile;
     assign load_tile = tile_at(now.first_tile, l_tile);
-    folds_ws #(R, C) u_folds (clk, restart, pipelined != 0, tiles_on_array, moved, folds_done,
-      l_tile, load_tile, load, load_row, load_depth, load_filter,
-      array_tile, stream_tile, stream, swap, depth, row, col, tag);
-    array_ws #(R, C, XW, WW, TW) u_array (clk, x, swap, w, load, load && load_row == 0, array_sums);
+    folds_ws #(R, C, FLOW == 2) u_folds (clk, restart, pipelined != 0, tiles_on_array, moved, folds_done,
+      l_tile, load_tile, load, load_row, load_depth, load_first,
+      array_tile, stream_tile, stream, swap, depth, at, row, col, tag);
+    array_ws #(R, C, MOVES, HELD, TW) u_array (clk, x, swap, w, load, load && load_row == 0, array_sums);
     always_comb begin
-      for (int r = 0; r < R; r++) begin
-        int k, position;
-        k = depth + r;
-        position = k / stream_tile.channels;
-        x[r] = '0;
-        if (stream && position < stream_tile.kernel_h*stream_tile.kernel_w) x[r] = element(stream_tile,
-          stream_tile.top + row*stream_tile.stride_h + position / stream_tile.kernel_w * stream_tile.dilation_h,
-          stream_tile.left + col*stream_tile.stride_w + position % stream_tile.kernel_w * stream_tile.dilation_w,
-          k % stream_tile.channels);
-      end
-      for (int c = 0; c < C; c++) w[c] = load && load_filter + c < load_tile.filters
-        && load_depth + load_row < load_tile.channels*load_tile.kernel_h*load_tile.kernel_w
-        ? $signed(filters[load_tile.filter + (load_depth + load_row)*load_tile.filter_row + load_filter + c])
-        : '0;
+      for (int r = 0; r < R; r++) x[r] = !stream ? '0 : FLOW == 2
+        ? MOVES'(weight_at(stream_tile, depth + r, at)) : MOVES'(input_at(stream_tile, row, col, depth + r));
+      for (int c = 0; c < C; c++) if (!load) w[c] = '0;
+        else if (FLOW == 0) w[c] = HELD'(weight_at(load_tile, load_depth + load_row, load_first + c));
+        else w[c] = load_first + c < load_tile.rows*load_tile.cols ? HELD'(input_at(load_tile,
+          (load_first + c) / load_tile.cols, (load_first + c) % load_tile.cols, load_depth + load_row)) : '0;
     end
     skew #($bits(tag_t), R + C - 1) u_tag (clk, tag, leaving);
     assign out = leaving;
@@ -118,15 +122,14 @@ module accelerator import machine::*; #(
     tag_t ended, fold;
     folds_os #(R, C) u_folds (clk, restart, pipelined != 0, tiles_on_array, moved, folds_done,
       array_tile, stream_tile, stream, first, last, at, kernel_row, kernel_col, channel, pixel, tag);
-    array_os #(R, C, XW, WW, TW) u_array (clk, x, stream, first, last, w, array_sums, valid);
+    array_os #(R, C, MOVES, HELD, TW) u_array (clk, x, stream, first, last, w, array_sums, valid);
     always_comb begin
       for (int r = 0; r < R; r++)
         x[r] = stream && pixel + r < stream_tile.rows*stream_tile.cols ? element(stream_tile,
           stream_tile.top + (pixel + r) / stream_tile.cols * stream_tile.stride_h + kernel_row*stream_tile.dilation_h,
           stream_tile.left + (pixel + r) % stream_tile.cols * stream_tile.stride_w + kernel_col*stream_tile.dilation_w,
           channel) : '0;
-      for (int c = 0; c < C; c++) w[c] = stream && tag.filter + c < stream_tile.filters
-        ? $signed(filters[stream_tile.filter + at*stream_tile.filter_row + tag.filter + c]) : '0;
+      for (int c = 0; c < C; c++) w[c] = stream ? weight_at(stream_tile, at, tag.filter + c) : '0;
     end
     skew #($bits(tag_t), R + C) u_tag (clk, tag, ended);
     assign row_now = ended.valid ? 0 : row;
@@ -144,31 +147,45 @@ module accelerator import machine::*; #(
     end
   end
   assign stream_tile = tile_at(now.first_tile, s_tile);
-  assign s_tile = now.pool != 0 ? pool_tile : array_tile;
+  assign s_tile = now.unit == ARRAY ? array_tile : pool_tile;
   assign sum_tile = tile_at(now.first_tile, leaving.tile);
   assign code_tile = tile_at(now.first_tile, tags[4].tile);
 
-  // ---- pools ------------------------------------------------------------------------------------
-  logic pools, pool_first, pool_last, pool_end;
-  int pool_tile, pool_row, pool_col, pool_kernel_row, pool_kernel_col, pool_channel, best [C];
-  tag_t averaged;
-  pool #(C) u_pool (clk, restart, now.pool != 0 ? now.tiles : 0, moved, pool_tile, stream_tile,
+  // ---- what is not on the array: windows of pools, pixels of additions ---------------------------
+  logic pools, pool_first, pool_last, pool_end, in_image;
+  int pool_tile, pool_row, pool_col, pool_kernel_row, pool_kernel_col, pool_channel, y, z, best [C];
+  logic signed [XW-1:0] here [C], there [C];
+  logic [23:0] taps, counted;  // elements of a window so far: before this one, with it
+  tag_t requantised;
+  pool #(C) u_pool (clk, restart, now.unit == ARRAY ? 0 : now.tiles, moved, pool_tile, stream_tile,
     pools, pool_first, pool_last, pool_end,
     pool_row, pool_col, pool_kernel_row, pool_kernel_col, pool_channel);
-  always_comb begin  // averages and sums take the stages behind the array
-    averaged = '0;
-    averaged.valid = pools && pool_last;
-    averaged.last = 1'b1;
-    averaged.tile_end = pool_end;
-    averaged.tile = pool_tile;
-    averaged.pixel = pool_row*stream_tile.cols + pool_col;
-    averaged.filter = pool_channel;
+  always_comb begin
+    y = stream_tile.top + pool_row*stream_tile.stride_h + pool_kernel_row*stream_tile.dilation_h;
+    z = stream_tile.left + pool_col*stream_tile.stride_w + pool_kernel_col*stream_tile.dilation_w;
+    in_image = y >= 0 && z >= 0 && y < stream_tile.window_h && z < stream_tile.window_w;
+    counted = (pool_first ? '0 : taps) + 24'(in_image || now.k[2] != 0);
+    for (int c = 0; c < C; c++) begin
+      here[c] = '0;
+      there[c] = '0;
+      if (pools && pool_channel + c < stream_tile.channels) begin
+        here[c] = element(stream_tile, y, z, pool_channel + c);
+        if (now.unit == ADDITION) there[c] = second(stream_tile, y, z, pool_channel + c);
+      end
+    end
+    requantised = '0;  // but for maxima, these take the stages behind the array
+    requantised.valid = pools && pool_last;
+    requantised.last = 1'b1;
+    requantised.tile_end = pool_end;
+    requantised.tile = pool_tile;
+    requantised.pixel = pool_row*stream_tile.cols + pool_col;
+    requantised.filter = pool_channel;
   end
-
-  function automatic logic signed [8:0] second(input tile_t t, input int y, z, c);
+  function automatic logic signed [XW-1:0] second(input tile_t t, input int row, col, c);
     logic [7:0] other;
-    other = filters[t.ifmap + y*t.ifmap_row + z*t.ifmap_pixel + c];
-    return now.is_unsigned != 0 ? $signed({1'b0, other}) : $signed({other[7], other});
+    other = filters[t.ifmap + row*t.ifmap_row + col*t.ifmap_pixel + c];
+    return XW'((now.is_unsigned != 0 ? int'({24'd0, other}) : int'($signed(other)))
+      - (RUNTIME == 1 ? int'(now.k[4]) : 0));
   endfunction
 
   // ---- requantisers -----------------------------------------------------------------------------
@@ -188,12 +205,22 @@ module accelerator import machine::*; #(
     end
   end
 
-  // ---- additions --------------------------------------------------------------------------------
-  logic signed [8:0] add_a [C], add_b [C];
-  logic [7:0] added [C];
-  for (genvar c = 0; c < C; c++) begin : g_add
-    add_ort u_add (clk, add_a[c], add_b[c], now.scale, now.shift, now.offset, 10'(now.low),
-      10'(now.high), added[c]);
+  // ---- additions, averages of windows -------------------------------------------------------------
+  logic signed [XW-1:0] add_a [C], add_b [C];
+  logic [7:0] added [C], average [C];
+  for (genvar c = 0; c < C; c++) begin : g_beside
+    if (RUNTIME == 0) begin : g_ort
+      add_ort u_add (clk, now.unit == ADDITION, add_a[c], add_b[c], now.k[0], now.k[1], now.k[2],
+        10'(now.low), 10'(now.high), added[c]);
+      average_ort u_average (clk, now.unit == AVERAGE, pools, pool_first, here[c], counted, now.k[0],
+        now.k[1], 10'(now.zero_out), 10'(now.low), 10'(now.high), average[c]);
+    end else begin : g_tflite
+      add_gemmlowp u_add (clk, now.unit == ADDITION, add_a[c], add_b[c], now.k[0][30:0], now.k[1][30:0],
+        now.k[2][30:0], now.k[3][5:0], now.k[3][13:8], now.k[3][21:16],
+        10'(now.zero_out), 10'(now.low), 10'(now.high), added[c]);
+      average_tflite u_average (clk, now.unit == AVERAGE, pools, pool_first, here[c], counted,
+        10'(now.low), 10'(now.high), average[c]);
+    end
   end
 
   // ---- one clock --------------------------------------------------------------------------------
@@ -231,29 +258,32 @@ module accelerator import machine::*; #(
     end
   endtask
   task automatic pool_step();
-    int y, z, value;
-    logic signed [XW-1:0] here;
-    y = stream_tile.top + pool_row*stream_tile.stride_h + pool_kernel_row*stream_tile.dilation_h;
-    z = stream_tile.left + pool_col*stream_tile.stride_w + pool_kernel_col*stream_tile.dilation_w;
+    int value;
+    taps <= counted;
     for (int c = 0; c < C; c++) if (pool_channel + c < stream_tile.channels) begin
-      here = element(stream_tile, y, z, pool_channel + c);
-      if (now.pool == 3) begin
-        add_a[c] <= here;
-        add_b[c] <= second(stream_tile, y, z, pool_channel + c);
-      end
-      value = pool_first ? (now.pool == 2 ? 0 : -(1 << 20)) : best[c];
-      if (now.pool == 2) value = narrow(longint'(value) + longint'(here));
-      else if (y >= 0 && z >= 0 && y < stream_tile.window_h && z < stream_tile.window_w
-        && int'(here) > value) value = int'(here);
+      add_a[c] <= here[c];
+      add_b[c] <= there[c];
+      value = pool_first ? (now.unit == MEAN ? 0 : -(1 << 20)) : best[c];
+      if (now.unit == MEAN) value = narrow(longint'(value) + longint'(here[c]));
+      else if (in_image && int'(here[c]) > value) value = int'(here[c]);
       best[c] = value;
-      if (pool_last && now.pool == 2) begin
+      if (pool_last && now.unit == MEAN) begin
         finished[c] <= SUM_BITS'(value);
-        scale[c] <= now.scale;
-        shift[c] <= now.shift[7:0];
-      end else if (pool_last && now.pool == 1) sums[stream_tile.sums
+        scale[c] <= now.k[0];
+        shift[c] <= now.k[1][7:0];
+      end else if (pool_last && now.unit == MAXIMUM) sums[stream_tile.sums
         + (pool_row*stream_tile.cols + pool_col)*stream_tile.sum_pixel + pool_channel + c] = value;
     end
   endtask
+  // Columns are filters, of input-stationary arrays pixels.
+  function automatic logic keeps(input tile_t t, input tag_t g, input int c);
+    if (FLOW == 2 && now.unit == ARRAY) return g.pixel + c < t.rows*t.cols;
+    return g.filter + c < t.filters;
+  endfunction
+  function automatic int place_of(input tile_t t, input tag_t g, input int c);
+    if (FLOW == 2 && now.unit == ARRAY) return t.sums + (g.pixel + c)*t.sum_pixel + g.filter;
+    return t.sums + g.pixel*t.sum_pixel + g.filter + c;
+  endfunction
   always_ff @(posedge clk) begin
     restart <= over;
     cycle <= over || restart ? 0 : cycle + 1;
@@ -265,16 +295,16 @@ module accelerator import machine::*; #(
       if (pools) pool_step();
       // finished codes return to the sums' place
       if (tags[4].valid && tags[4].last && code_tile.last != 0)
-        for (int c = 0; c < C; c++) if (tags[4].filter + c < code_tile.filters)
-          sums[code_tile.sums + tags[4].pixel*code_tile.sum_pixel + tags[4].filter + c]
-            = int'({24'd0, now.pool == 3 ? added[c] : code[c]});
-      tiles_done <= tiles_done + 32'(tags[4].tile_end) + 32'(pool_end && now.pool == 1);
+        for (int c = 0; c < C; c++) if (keeps(code_tile, tags[4], c))
+          sums[place_of(code_tile, tags[4], c)] = int'({24'd0,
+            now.unit == ADDITION ? added[c] : now.unit == AVERAGE ? average[c] : code[c]});
+      tiles_done <= tiles_done + 32'(tags[4].tile_end) + 32'(pool_end && now.unit == MAXIMUM);
       folds_done <= folds_done + 32'(tags[4].fold_end);
       // accumulate
-      if (out.valid) for (int c = 0; c < C; c++) if (out.filter + c < sum_tile.filters) begin
+      if (out.valid) for (int c = 0; c < C; c++) if (keeps(sum_tile, out, c)) begin
         int channel, place, base, total;
-        channel = sum_tile.constants + out.filter + c;
-        place = sum_tile.sums + out.pixel*sum_tile.sum_pixel + out.filter + c;
+        channel = sum_tile.constants + out.filter + (FLOW == 2 ? 0 : c);
+        place = place_of(sum_tile, out, c);
         base = out.first && sum_tile.first != 0 ? constant(channel, 0) : sums[place];
         total = narrow(longint'(array_sums[c]) + longint'(base));
         sums[place] = total;
@@ -283,7 +313,7 @@ module accelerator import machine::*; #(
         shift[c] <= constants[CONSTANT*channel + CONSTANT - 1];
       end
     end
-    tags[1] <= restart ? '0 : now.pool >= 2 ? averaged : out;
+    tags[1] <= restart ? '0 : now.unit == ARRAY || now.unit == MAXIMUM ? out : requantised;
     tags[2] <= restart ? '0 : tags[1];
     tags[3] <= restart ? '0 : tags[2];
     tags[4] <= restart ? '0 : tags[3];

@@ -1,41 +1,46 @@
-// Walks the folds of weight-stationary tiles: a loader that runs one fold ahead, and a streamer.
-// Filters of a fold change slowest, then the rows of weights, then the pixels that stream.
-module folds_ws import machine::*; #(parameter int R = 16, parameter int C = 16) (
+// Walks the folds of tiles whose weights stay (INPUTS 0) or whose inputs do (1): a loader that runs one
+// fold ahead, and a streamer. What the columns hold, filters or pixels, changes slowest (`first`), then the
+// rows of the dot product (`depth`), then the pixels or filters that stream (`at`).
+module folds_ws import machine::*; #(
+  parameter int R = 16, parameter int C = 16, parameter bit INPUTS = 1'b0
+) (
   input  logic clk, restart, pipelined,
   input  int tiles, moved, folds_done,
   output int l_tile, input tile_t l,                  // what is loaded
-  output logic load, output int load_row, load_depth, load_filter,
+  output logic load, output int load_row, load_depth, load_first,
   output int s_tile, input tile_t s,                  // what streams
-  output logic stream, swap, output int depth, row, col, output tag_t tag
+  output logic stream, swap, output int depth, at, row, col, output tag_t tag
 );
   logic loading, streaming, ready_load, ready_stream, ends;
-  int loads, loaded, started, filter, at, l_depth, s_depth, pixels;
+  int loads, loaded, started, first, l_depth, s_depth, l_held, s_held, s_moving;
   always_comb begin
     l_depth = l.channels * l.kernel_h * l.kernel_w;
     s_depth = s.channels * s.kernel_h * s.kernel_w;
-    pixels = s.rows * s.cols;
-    ready_stream = s_tile < tiles && moved >= s.wait_inputs && loaded > started
+    l_held = INPUTS ? l.rows * l.cols : l.filters;
+    s_held = INPUTS ? s.rows * s.cols : s.filters;
+    s_moving = INPUTS ? s.filters : s.rows * s.cols;
+    ready_stream = s_tile < tiles && moved >= (INPUTS ? s.wait_weights : s.wait_inputs) && loaded > started
       && (pipelined || folds_done == started);
     stream = streaming || ready_stream;
     swap = stream && !streaming;
-    ready_load = l_tile < tiles && moved >= l.wait_weights && loads <= started + 32'(swap)
+    ready_load = l_tile < tiles && moved >= (INPUTS ? l.wait_inputs : l.wait_weights) && loads <= started + 32'(swap)
       && (pipelined || folds_done == loads);
     load = loading || ready_load;
-    ends = stream && at == pixels - 1;
+    ends = stream && at == s_moving - 1;
     tag = '0;
     tag.valid = stream;
     tag.first = depth == 0;
     tag.last = depth + R >= s_depth;
     tag.fold_end = ends;
-    tag.tile_end = ends && tag.last && filter + C >= s.filters;
+    tag.tile_end = ends && tag.last && first + C >= s_held;
     tag.tile = s_tile;
-    tag.pixel = at;
-    tag.filter = filter;
+    tag.pixel = INPUTS ? first : at;
+    tag.filter = INPUTS ? at : first;
   end
   always_ff @(posedge clk) begin
     if (restart) begin
-      {l_tile, load_row, load_depth, load_filter, loads, loaded} <= '0;
-      {s_tile, started, filter, depth, at, row, col} <= '0;
+      {l_tile, load_row, load_depth, load_first, loads, loaded} <= '0;
+      {s_tile, started, first, depth, at, row, col} <= '0;
       {loading, streaming} <= '0;
     end else begin
       if (load) begin
@@ -47,8 +52,8 @@ module folds_ws import machine::*; #(parameter int R = 16, parameter int C = 16)
           if (load_depth + R < l_depth) load_depth <= load_depth + R;
           else begin
             load_depth <= 0;
-            load_filter <= load_filter + C < l.filters ? load_filter + C : 0;
-            if (load_filter + C >= l.filters) l_tile <= l_tile + 1;
+            load_first <= load_first + C < l_held ? load_first + C : 0;
+            if (load_first + C >= l_held) l_tile <= l_tile + 1;
           end
         end
       end
@@ -62,8 +67,8 @@ module folds_ws import machine::*; #(parameter int R = 16, parameter int C = 16)
           if (!tag.last) depth <= depth + R;
           else begin
             depth <= 0;
-            filter <= filter + C < s.filters ? filter + C : 0;
-            if (filter + C >= s.filters) s_tile <= s_tile + 1;
+            first <= first + C < s_held ? first + C : 0;
+            if (first + C >= s_held) s_tile <= s_tile + 1;
           end
         end
       end

@@ -15,11 +15,15 @@ package machine;
     int ifmap, ifmap_row, ifmap_pixel, filter, filter_row, sums, sum_pixel, first, last, constants;
   } tile_t;
 
-  // pool: 0 is an array layer, 1 a max-pool, 2 an average, which has one scale for all channels, 3 an
-  // addition: scales of both operands and the offset.
+  // What computes a layer; beside the array each has constants k, one for all channels:
+  localparam int ARRAY = 0, MAXIMUM = 1;
+  localparam int MEAN = 2;      // over the image. The requantiser's scale or multiplier, shift
+  localparam int ADDITION = 3;  // ONNX Runtime: scales of both, offset. TFLite: multipliers of both and of
+                                // the sum, three shifts of 8 bits, the second zero-point
+  localparam int AVERAGE = 4;   // of a window. Scales of input and output; whether padding counts
   typedef struct packed {
-    int transfers, tiles, first_transfer, first_tile, zero_in, zero_out, low, high, is_unsigned, pool;
-    int scale, shift, offset;
+    int transfers, tiles, first_transfer, first_tile, zero_in, zero_out, low, high, is_unsigned, unit;
+    logic [4:0][31:0] k;
   } layer_t;
 
   // valid: sums to keep; first: start from the bias; last: requantise; fold_end, tile_end: the fold

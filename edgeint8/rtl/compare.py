@@ -11,6 +11,8 @@ from edgeint8.arch.machine.hardware import Hardware
 from edgeint8.conventions import Array
 from edgeint8.fixed_point.arithmetic.requantize import Scheme
 from edgeint8.fixed_point.executor import Images, as_feeds, pieces
+from edgeint8.fixed_point.runtimes.known import ORT
+from edgeint8.fixed_point.runtimes.runtime import Runtime
 from edgeint8.rtl.image import Image, image_of, tiling
 from edgeint8.rtl.layer import RtlLayer, as_nhwc
 from edgeint8.rtl.network import rtl_layers
@@ -77,19 +79,23 @@ def run_network(
     model: onnx.ModelProto,
     inputs: Images,
     hardware: Hardware,
-    scheme: Scheme = Scheme.ORT_FLOAT32,
+    scheme: Scheme | None = None,
     dram: Dram = IDEAL_DRAM,
+    runtime: Runtime = ORT,
 ) -> tuple[LayerCheck, ...]:
     """Whole images, one after the other, through RTL: from quantised input to quantised output.
 
-    Raises `ModelError` where the graph is not integers only, `HardwareError` without a simulator.
+    Additions and means are `runtime`'s, and so is the rounding of sums unless `scheme` says
+    another. Raises `ModelError` where the graph is not integers only, `HardwareError` without a
+    simulator.
     """
-    built = build(hardware, scheme)
+    scheme = scheme or runtime.scheme
+    built = build(hardware, scheme, runtime=runtime.name)
     tensors, images, runs = [], [], []
     layers: tuple[RtlLayer, ...] = ()
     tilings = None
     for feeds in pieces(as_feeds(model, inputs), 1):
-        layers, known = rtl_layers(model, feeds, scheme)
+        layers, known = rtl_layers(model, feeds, scheme, runtime)
         tilings = tilings or [tiling(layer, hardware, scheme, dram) for layer in layers]
         image = image_of(layers, known[layers[0].source][0], hardware, scheme, dram, tilings)
         tensors.append(known)

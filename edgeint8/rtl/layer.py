@@ -37,13 +37,17 @@ def rescale_of(scheme: Scheme, scale: Array, channels: int) -> Rescale:
         left = np.maximum(-shift, 0)
         return Rescale((1 << left).astype(np.int32), np.clip(shift, 0, 62))
     found = quantize_multiplier(real, 16 if scheme is Scheme.INT16_HALF_UP else 31)
+    if scheme is Scheme.GEMMLOWP and (found.shift < 31).any():
+        raise ModelError(
+            f"a scale of {real.max():g} in gemmlowp's requantiser in RTL", allowed="below 1"
+        )
     return Rescale(found.mantissa.astype(np.int32), found.shift)
 
 
 class Unit(IntEnum):
     """What computes a layer, as its program says."""
 
-    ARRAY, MAXIMUM, AVERAGE, ADDITION = range(4)
+    ARRAY, MAXIMUM, MEAN, ADDITION, AVERAGE = range(5)
 
 
 @dataclass(frozen=True)
@@ -52,8 +56,8 @@ class RtlLayer:
 
     `loops` are those of one group. Codes are NHWC: `weights` (groups, K, M) with K in the order
     kernel row, kernel column, channel; a pool has none. `source` and `result` name tensors of the
-    graph; constants are one a filter of all groups, an average has one scale. An addition reads the
-    tensor `second` too, and has the bits of two scales and an offset.
+    graph; bias and rescale are one a filter of all groups, in DRAM. What is not on the array has
+    `constants`, in the order of `rtl/machine.sv`; an addition reads the tensor `second` too.
     """
 
     name: str
@@ -69,19 +73,12 @@ class RtlLayer:
     rescale: Rescale | None = None
     unit: Unit = Unit.ARRAY
     second: str = ""
-    addition: tuple[int, int, int] = (0, 0, 0)
+    constants: tuple[int, ...] = ()
 
     @property
     def is_pool(self) -> bool:
         """Not on the array."""
         return self.unit is not Unit.ARRAY
-
-    @property
-    def constants(self) -> tuple[int, ...]:
-        """What the layer's program holds of them; an array layer's lie in DRAM."""
-        if self.unit is Unit.AVERAGE and self.rescale is not None:
-            return int(self.rescale.factor[0]), int(self.rescale.shift[0])
-        return self.addition if self.unit is Unit.ADDITION else ()
 
 
 def as_nhwc(codes: Array) -> Array:

@@ -18,6 +18,9 @@ from edgeint8.fixed_point.arithmetic.layers import OutputStage, has_output_stage
 from edgeint8.fixed_point.arithmetic.operands import Operands
 from edgeint8.fixed_point.arithmetic.requantize import Scheme, combined_scale
 from edgeint8.fixed_point.executor import ALL_TENSORS, Executor
+from edgeint8.fixed_point.runtimes.known import ORT
+from edgeint8.fixed_point.runtimes.products import tflm_scale
+from edgeint8.fixed_point.runtimes.runtime import Runtime
 from edgeint8.rtl.layer import SCHEMES, RtlLayer, as_nhwc, rescale_of, window_loops
 from edgeint8.rtl.pools import AVERAGES, addition, average, max_pool
 
@@ -26,15 +29,21 @@ HOST = frozenset({"QuantizeLinear", "DequantizeLinear"})
 
 
 def rtl_layers(
-    model: onnx.ModelProto, feeds: Mapping[str, Array], scheme: Scheme = Scheme.ORT_FLOAT32
+    model: onnx.ModelProto,
+    feeds: Mapping[str, Array],
+    scheme: Scheme | None = None,
+    runtime: Runtime = ORT,
 ) -> tuple[tuple[RtlLayer, ...], dict[str, Array]]:
     """Layers of an integer-only graph, and every tensor of the run on `feeds`.
 
-    Raises `ModelError` naming the first node that the machine has not.
+    Sums are rounded as the runtime does, or as `scheme` says. Raises `ModelError` naming the first
+    node that the machine has not.
     """
-    if scheme not in SCHEMES:
+    scheme = scheme or runtime.scheme
+    known = SCHEMES if runtime is ORT else (runtime.scheme,)
+    if scheme not in known:
         raise ModelError(
-            f"no requantiser for {scheme.value}", allowed=", ".join(s.value for s in SCHEMES)
+            f"no requantiser for {scheme.value}", allowed=", ".join(s.value for s in known)
         )
     met: dict[str, Operands] = {}
 
@@ -42,7 +51,7 @@ def rtl_layers(
         met[node.name] = operands
         return accumulate(operands)
 
-    executor = Executor(model, scheme, accumulate=remember)
+    executor = Executor(model, scheme, accumulate=remember, runtime=runtime)
     tensors = {**feeds, **executor.run(feeds, ALL_TENSORS)}
     origin: dict[str, str] = {}
     layers = []
@@ -52,19 +61,20 @@ def rtl_layers(
         elif node.op_type == "MaxPool":
             layers.append(max_pool(node, tensors))
         elif node.op_type == "QLinearAdd":
-            layers.append(addition(executor.graph, node, tensors))
+            layers.append(addition(executor.graph, node, runtime, tensors))
         elif node.name in met and has_output_stage(node):
             source = origin.get(node.inputs[0], node.inputs[0])
             stage = output_stage(executor.graph, node)
-            layers.append(_array_layer(node, met[node.name], stage, scheme, source, tensors))
+            scale = _scale(node, stage, scheme, runtime)
+            layers.append(_array_layer(node, met[node.name], stage, scale, scheme, source, tensors))
         elif node.op_type in AVERAGES:
-            layers.append(average(executor.graph, node, scheme, tensors))
+            layers.append(average(executor.graph, node, scheme, runtime, tensors))
         elif node.op_type not in HOST:
             raise ModelError(
                 f"{node.op_type} is not in the machine",
                 where=f"node {node.name}",
-                allowed="QLinearConv, QGemm, QLinearMatMul, MaxPool, QLinearAdd, means over "
-                "images, and Quantize and Dequantize",
+                allowed="QLinearConv, QGemm, QLinearMatMul, MaxPool, averages of codes, "
+                "QLinearAdd, Quantize and Dequantize",
             )
     _check_chain(layers)
     return tuple(layers), tensors
@@ -84,10 +94,19 @@ def _check_chain(layers: list[RtlLayer]) -> None:
                 )
 
 
+def _scale(node: Node, stage: OutputStage, scheme: Scheme, runtime: Runtime) -> Array:
+    """S of a layer as its runtime computes it."""
+    scales = stage.x_scale, stage.w_scale, stage.y_scale
+    if runtime is not ORT and node.op_type == "QGemm":
+        return tflm_scale(*scales)
+    return combined_scale(scheme, *scales)
+
+
 def _array_layer(
     node: Node,
     operands: Operands,
     stage: OutputStage,
+    scale: Array,
     scheme: Scheme,
     source: str,
     tensors: Mapping[str, Array],
@@ -110,7 +129,6 @@ def _array_layer(
         w = operands.w.reshape(groups, loops.filters, loops.channels, -1)  # (G, M, C, R S)
         weights = w.transpose(0, 3, 2, 1).reshape(groups, -1, loops.filters)
     bias = operands.bias if operands.bias is not None else np.zeros(operands.channels, np.int64)
-    scale = combined_scale(scheme, stage.x_scale, stage.w_scale, stage.y_scale)
     return RtlLayer(
         node.name,
         loops,

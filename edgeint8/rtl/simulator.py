@@ -32,6 +32,10 @@ RULES = {
     Scheme.TRUNCATE: 4,
 }
 """SCHEME of `accelerator`: which requantiser, and its rule."""
+FLOWS = ("ws", "os", "is")
+"""FLOW of `accelerator`, in the order of its numbers."""
+RUNTIMES = ("ort", "tflm")
+"""RUNTIME of `accelerator`: whose additions and averages, in the order of its numbers."""
 LARGEST_ARRAY = 16 * 16
 """PEs of the largest array that is built unasked: 64x64 takes up to an hour."""
 _LAYER = re.compile(r"layer (\d+) cycles (\d+) bytes (\d+) (\d+) (\d+) (\d+) (\d+) (\d+)")
@@ -67,18 +71,25 @@ def cache_folder() -> Path:
 
 
 def parameters(
-    hardware: Hardware, scheme: Scheme, sum_bits: int = 32, saturate: bool = False
+    hardware: Hardware,
+    scheme: Scheme,
+    sum_bits: int = 32,
+    saturate: bool = False,
+    runtime: str = RUNTIMES[0],
 ) -> dict[str, int]:
     """Parameters of `accelerator` for a machine; memories have the machine's own sizes."""
-    if hardware.dataflow == "is":
-        raise HardwareError("no input-stationary array in RTL", where=hardware.id, allowed="ws, os")
-    if saturate and hardware.dataflow != "ws":
-        raise HardwareError("saturate_tile on an os array", where=hardware.id, allowed="ws")
+    if saturate and hardware.dataflow == "os":
+        raise HardwareError("saturate_tile on an os array", where=hardware.id, allowed="ws, is")
+    if runtime not in RUNTIMES:
+        raise HardwareError(
+            f"additions and averages of {runtime} in RTL", allowed=", ".join(RUNTIMES)
+        )
     return {
         "R": hardware.rows,
         "C": hardware.cols,
-        "FLOW": 0 if hardware.dataflow == "ws" else 1,
+        "FLOW": FLOWS.index(hardware.dataflow),
         "SCHEME": RULES[scheme],
+        "RUNTIME": RUNTIMES.index(runtime),
         "SUM_BITS": sum_bits,
         "SATURATE": int(saturate),
         "IFMAP_BYTES": hardware.ifmap_sram_kb * KIB,
@@ -92,6 +103,7 @@ def build(
     scheme: Scheme,
     sum_bits: int = 32,
     saturate: bool = False,
+    runtime: str = RUNTIMES[0],
     folder: Path | None = None,
     large: bool = False,
 ) -> Built:
@@ -106,7 +118,7 @@ def build(
             where=hardware.id,
             allowed=f"at most {LARGEST_ARRAY} processing elements",
         )
-    values = parameters(hardware, scheme, sum_bits, saturate)
+    values = parameters(hardware, scheme, sum_bits, saturate, runtime)
     digest = hashlib.sha256(repr(sorted(values.items())).encode())
     for source in sorted(SOURCES.glob("*.*")):
         digest.update(source.read_bytes())

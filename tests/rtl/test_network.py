@@ -21,6 +21,8 @@ from edgeint8.arch.network.layers import Layer, LayerShape
 from edgeint8.conventions import Row
 from edgeint8.errors import HardwareError, ModelError
 from edgeint8.fixed_point.arithmetic.requantize import Scheme
+from edgeint8.fixed_point.runtimes.known import ORT, TFLM
+from edgeint8.fixed_point.runtimes.runtime import Runtime
 from edgeint8.rtl import simulator
 from edgeint8.rtl.compare import check_layers, first_mismatch, run_network
 from edgeint8.rtl.image import CONSTANT_BYTES, image_of
@@ -42,7 +44,13 @@ needs_verilator = pytest.mark.skipif(
 )
 WS = Hardware("ws", 4, 3, 8, 8, 8, 1, pipelined_folds=True, name="ws_small")
 OS = Hardware("os", 3, 4, 8, 8, 8, 1, pipelined_folds=True, name="os_small")
-MACHINES = [(WS, Scheme.ORT_FLOAT32), (OS, Scheme.GEMMLOWP)]
+IS = Hardware("is", 4, 3, 8, 8, 8, 1, pipelined_folds=True, name="is_small")
+MACHINES = [
+    (WS, Scheme.ORT_FLOAT32, ORT),
+    (OS, Scheme.GEMMLOWP, ORT),
+    (IS, Scheme.GEMMLOWP, TFLM),
+]
+NAMES = ["ws_ort", "os_gemmlowp", "is_tflm"]
 BUSES = [0, 1, 3, 7, 12, 64]
 
 
@@ -124,12 +132,14 @@ def network(seed: int = 0, average: bool = False) -> onnx.ModelProto:
 
 
 @needs_verilator
-@pytest.mark.parametrize(("hardware", "scheme"), MACHINES, ids=["ws_ort", "os_gemmlowp"])
-def test_a_mean_over_the_image_runs_in_the_machine(hardware: Hardware, scheme: Scheme) -> None:
+@pytest.mark.parametrize(("hardware", "scheme", "runtime"), MACHINES, ids=NAMES)
+def test_a_mean_over_the_image_runs_in_the_machine(
+    hardware: Hardware, scheme: Scheme, runtime: Runtime
+) -> None:
     """Cycle for cycle, on parallel folds and serial ones; both ends of the code range are met."""
     for scale, machine in ((3, hardware), (200, replace(hardware, pipelined_folds=False))):
         inputs = np.random.default_rng(1).normal(0, scale, (2, 3, 7, 8)).astype(np.float32)
-        checks = run_network(network(average=True), inputs, machine, scheme)
+        checks = run_network(network(average=True), inputs, machine, scheme, runtime=runtime)
         assert [check.layer.name for check in checks][3:] == ["mean", "fc"]
         for row in rtl_rows("net", "given", machine, scheme, checks):
             assert row["mismatches"] == 0, row["first_mismatch"]
@@ -147,10 +157,12 @@ def test_a_network_runs_in_every_scheme(scheme: Scheme) -> None:
 
 
 @needs_verilator
-@pytest.mark.parametrize(("hardware", "scheme"), MACHINES, ids=["ws_ort", "os_gemmlowp"])
-def test_a_network_runs_from_codes_to_codes(hardware: Hardware, scheme: Scheme) -> None:
+@pytest.mark.parametrize(("hardware", "scheme", "runtime"), MACHINES, ids=NAMES)
+def test_a_network_runs_from_codes_to_codes(
+    hardware: Hardware, scheme: Scheme, runtime: Runtime
+) -> None:
     inputs = np.random.default_rng(1).normal(0, 3, (3, 3, 7, 8)).astype(np.float32)
-    checks = run_network(network(), inputs, hardware, scheme)
+    checks = run_network(network(), inputs, hardware, scheme, runtime=runtime)
     assert [check.layer.name for check in checks] == ["conv1", "pool", "conv2", "pool2", "fc"]
     rows = rtl_rows("net", "given", hardware, scheme, checks)
     assert list(framed(TABLES["rtl"], rows)["layer"]) == [check.layer.name for check in checks]
@@ -234,9 +246,12 @@ def random_case(rng: np.random.Generator, hardware: Hardware, scheme: Scheme):
     return layer, image, engine, want, acc
 
 
-def hold_random_layers(count: int, seed: int, hardware: Hardware, scheme: Scheme) -> set[str]:
+def hold_random_layers(
+    count: int, seed: int, hardware: Hardware, scheme: Scheme, runtime: Runtime = ORT
+) -> set[str]:
     """Run random layers; the bins of `bins.py` that they hit."""
-    built, rng = build(hardware, scheme), np.random.default_rng(seed)
+    built = build(hardware, scheme, runtime=runtime.name)
+    rng = np.random.default_rng(seed)
     met: set[str] = set()
     for _ in range(count):
         layer, image, engine, want, acc = random_case(rng, hardware, scheme)
@@ -250,10 +265,12 @@ def hold_random_layers(count: int, seed: int, hardware: Hardware, scheme: Scheme
 
 
 @needs_verilator
-@pytest.mark.parametrize(("hardware", "scheme"), MACHINES, ids=["ws_ort", "os_gemmlowp"])
-def test_random_layers_to_the_bit_and_to_the_cycle(hardware: Hardware, scheme: Scheme) -> None:
+@pytest.mark.parametrize(("hardware", "scheme", "runtime"), MACHINES, ids=NAMES)
+def test_random_layers_to_the_bit_and_to_the_cycle(
+    hardware: Hardware, scheme: Scheme, runtime: Runtime
+) -> None:
     """Strides, padding, dilation, groups, every loop order, buses from 1 byte to unlimited."""
-    assert set(BINS) - hold_random_layers(30, 7, hardware, scheme) == set()
+    assert set(BINS) - hold_random_layers(30, 7, hardware, scheme, runtime) == set()
 
 
 def test_the_document_lists_every_bin() -> None:
@@ -273,6 +290,8 @@ def test_the_document_lists_every_bin() -> None:
         ("os", 3, 4, Scheme.ORT_FLOAT32),
         ("os", 5, 2, Scheme.GEMMLOWP),
         ("os", 1, 6, Scheme.ORT_FLOAT32),
+        ("is", 4, 3, Scheme.ORT_FLOAT32),
+        ("is", 2, 5, Scheme.GEMMLOWP),
     ],
 )
 def test_many_random_layers(dataflow, rows: int, cols: int, scheme: Scheme) -> None:
@@ -306,8 +325,12 @@ def test_what_the_machine_has_not_is_named() -> None:
         rtl_layers(model, {"x": np.zeros((1, 3, 7, 8), np.float32)})
     with pytest.raises(ModelError, match="no requantiser"):
         rtl_layers(network(), {}, Scheme.FLOAT64)
-    with pytest.raises(HardwareError, match="no input-stationary array"):
-        parameters(parse_hardware_id("is_4x4_8kB_1Bpc"), Scheme.ORT_FLOAT32)
+    with pytest.raises(ModelError, match="no requantiser for ort_float32"):
+        rtl_layers(network(), {}, Scheme.ORT_FLOAT32, TFLM)
+    with pytest.raises(HardwareError, match="additions and averages of litert_ref"):
+        parameters(WS, Scheme.GEMMLOWP, runtime="litert_ref")
+    with pytest.raises(HardwareError, match="saturate_tile on an os array"):
+        parameters(OS, Scheme.ORT_FLOAT32, saturate=True)
 
 
 @needs_verilator

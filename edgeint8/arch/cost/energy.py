@@ -89,14 +89,12 @@ def count_accesses(
     where = (layer_loops(layer), cost.tile, hardware.dataflow, hardware.rows, hardware.cols)
     fills = (cost.ifmap_bytes, cost.filter_bytes, cost.psum_bytes)
     widths = (element_bytes.ifmap, element_bytes.filter, 2 * element_bytes.accumulator)
-    useful, whole = (
-        [
-            count * layer.runs * width + fill
-            for count, width, fill in zip(counts(*where), widths, fills, strict=True)
-        ]
+    useful_and_whole = [
+        count * layer.runs * width + fill
         for counts in (tiled_accesses, tiled_words)
-    )
-    return Accesses(layer.mapped_macs, *useful, *whole, cost.dram_bytes, cost.cycles)
+        for count, width, fill in zip(counts(*where), widths, fills, strict=True)
+    ]
+    return Accesses(layer.mapped_macs, *useful_and_whole, cost.dram_bytes, cost.cycles)
 
 
 def energy_fj(

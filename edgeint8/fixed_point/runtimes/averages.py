@@ -37,18 +37,23 @@ def _sum(context: Context, x: Array) -> tuple[Array, int]:
 def mean_gemmlowp(
     context: Context, x: Array, x_scale: Array, x_zero: Array, y_scale: Array, y_zero: Array
 ) -> Array:
+    """gemmlowp's multiplication of the sum by `mean_multiplier`."""
+    total, count = _sum(context, x)
+    multiplier = mean_multiplier(x_scale, y_scale, count)
+    return to_codes(multiply_gemmlowp(total - count * scalar(x_zero), multiplier), y_zero)
+
+
+def mean_multiplier(x_scale: Array, y_scale: Array, count: int) -> FixedPointMultiplier:
     """Multiplier of the scales, its mantissa divided by the count as an integer.
 
     The mantissa is shifted left as far as the count allows before the division, so that no bit is
     lost. Source: TFLite ``reference/reduce.h``, ``QuantizedMeanOrSum``.
     """
-    total, count = _sum(context, x)
     ratio = gemmlowp.multiplier_of(F64(x_scale.item()) / F64(y_scale.item()))
     exponent = 31 - int(ratio.shift)
     shift = min(count.bit_length() - 1, 32, 31 + exponent)
     mantissa = (int(ratio.mantissa) << shift) // count
-    multiplier = FixedPointMultiplier(np.asarray(mantissa), np.asarray(31 - (exponent - shift)))
-    return to_codes(multiply_gemmlowp(total - count * scalar(x_zero), multiplier), y_zero)
+    return FixedPointMultiplier(np.asarray(mantissa), np.asarray(31 - (exponent - shift)))
 
 
 def mean_xnnpack(

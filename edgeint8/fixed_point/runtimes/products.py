@@ -50,8 +50,8 @@ def _half_away(acc: Array, scale: Array, zero_point: int, dtype: npt.DTypeLike) 
     return np.clip(level + zero_point, *code_range(dtype)).astype(dtype)
 
 
-def _float32_product(x_scale: Array, w_scale: Array, y_scale: Array) -> Array:
-    """One weight scale is multiplied with the input's in float32, several are in float64."""
+def tflm_scale(x_scale: Array, w_scale: Array, y_scale: Array) -> Array:
+    """S in float64: one weight scale is multiplied with the input's in float32, (M,) in float64."""
     wide = np.float32 if w_scale.size == 1 else np.float64
     both = np.multiply(x_scale, w_scale, dtype=wide)
     return both.astype(np.float64) / y_scale.astype(np.float64)
@@ -66,4 +66,4 @@ def tflm(scheme: Scheme) -> Product:
 
     Source: tflite-micro, ``GetQuantizedConvolutionMultipler`` in ``kernels/kernel_util.cc``.
     """
-    return Product(scheme.value, _float32_product, partial(requantize, scheme=scheme))
+    return Product(scheme.value, tflm_scale, partial(requantize, scheme=scheme))

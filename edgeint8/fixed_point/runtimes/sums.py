@@ -64,14 +64,19 @@ def add_fixed_point(sign: int, scheme: Scheme = Scheme.GEMMLOWP) -> Operator:
         context: Context, a: Array, a_scale: Array, a_zero: Array, b: Array, b_scale: Array,
         b_zero: Array, c_scale: Array, c_zero: Array,
     ) -> Array:  # fmt: skip
-        left, right, out = F64(a_scale.item()), F64(b_scale.item()), F64(c_scale.item())
-        twice = 2 * max(left, right)
-        first = _scaled_codes(a_zero, left / twice, scheme)[a.view(np.uint8)]
-        second = sign * _scaled_codes(b_zero, right / twice, scheme)[b.view(np.uint8)]
-        real = np.asarray(twice / (2.0**LEFT_SHIFT * out))
-        return requantize(first + second, real, scalar(c_zero), c_zero.dtype, scheme)
+        left, right, real = addition_scales(a_scale, b_scale, c_scale)
+        first = _scaled_codes(a_zero, left, scheme)[a.view(np.uint8)]
+        second = sign * _scaled_codes(b_zero, right, scheme)[b.view(np.uint8)]
+        return requantize(first + second, np.asarray(real), scalar(c_zero), c_zero.dtype, scheme)
 
     return operator
+
+
+def addition_scales(a_scale: Array, b_scale: Array, c_scale: Array) -> tuple[float, float, float]:
+    """What TFLite's addition multiplies both addends by, and then their sum."""
+    left, right, out = F64(a_scale.item()), F64(b_scale.item()), F64(c_scale.item())
+    twice = 2 * max(left, right)
+    return left / twice, right / twice, twice / (2.0**LEFT_SHIFT * out)
 
 
 def add_xnnpack(sign: int) -> Operator:
