@@ -33,14 +33,14 @@ def memory(
 def architecture(nest: Nest, energy: dict[str, float]) -> str:
     """DRAM, the three SRAMs in the order in which the mapping nests them, and the array.
 
-    `energy` has fJ by the fields of `Accesses`; what every cycle costs stands as DRAM's leakage.
+    `energy` is `mapping_witness.prices`; what every cycle costs stands as DRAM's leakage.
     """
     hardware = nest.hardware
     rate = PORTS * hardware.bandwidth_bpc if hardware.bandwidth_bpc else "inf"
-    nodes = [memory("DRAM", "All", energy["dram_bytes"], rate, energy["cycles"])]
+    nodes = [memory("DRAM", "All", energy["dram"], rate, energy["cycle"])]
     for operand in nest.buffers:
         size = SUM_BYTES if operand == "ofmap" else 1
-        price = size * energy[f"{operand}_sram_bytes"]
+        price = size * energy[operand]
         nodes.append(memory(f"{operand}_sram", TENSOR[operand], price))
     axes = {"cols": hardware.cols, "rows": hardware.rows}
     fanout = "".join(f"    - {{name: {axis}, fanout: {n}}}\n" for axis, n in axes.items())
@@ -48,7 +48,7 @@ def architecture(nest: Nest, energy: dict[str, float]) -> str:
     nodes.append(memory("cell", TENSOR[STATIONARY[hardware.dataflow]], 0))
     nodes.append(
         "  - !Compute\n    name: MAC\n    leak_power: 0\n    area: 0\n    actions:\n"
-        f"    - {{name: compute, energy: {energy['macs']:.12g}, throughput: 1}}\n"
+        f"    - {{name: compute, energy: {energy['mac']:.12g}, throughput: 1}}\n"
     )
     return "arch:\n  nodes:\n" + "".join(nodes)
 

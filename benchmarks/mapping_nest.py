@@ -32,7 +32,7 @@ ROWS = {"ws": "csr", "os": "qp"}
 STREAM = {"ws": "pq", "os": "csr"}
 """What lies on the rows, and what passes inside a fold; filters lie on the columns of both."""
 BOUND, TILED = "cycles, the bound", "cycles, tile by tile"
-ENERGY, ALL_ENERGY = "energy of MACs and accesses", "energy with the clock"
+ENERGY, ALL_ENERGY = "energy of MACs and accesses", "energy in all"
 """Quantities; the others are an operand, a memory and a direction."""
 STATIONARY: dict[str, Operand] = {"ws": "filter", "os": "ofmap"}
 

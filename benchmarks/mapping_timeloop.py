@@ -191,17 +191,17 @@ def problem(nest: Nest) -> dict[str, Any]:
 
 
 def energy_table(nest: Nest, energy: dict[str, float]) -> dict[str, Any]:
-    """Our constants in picojoules a word, by the fields of `Accesses`; registers are in the MAC."""
-    words = {"system.DRAM": energy["dram_bytes"], "system.chip.folds": 0.0}
+    """`mapping_witness.prices` in picojoules a word; registers are in the MAC."""
+    words = {"system.DRAM": energy["dram"], "system.chip.folds": 0.0}
     for operand in OPERANDS:
-        words[f"system.chip.{operand}_sram"] = energy[f"{operand}_sram_bytes"] * BITS[operand] / 8
+        words[f"system.chip.{operand}_sram"] = energy[operand] * BITS[operand] / 8
     array = f"system.chip.PE[0..{nest.hardware.processing_elements - 1}]"
     words[f"{array}.cell"] = 0.0
     tables = [
         {"name": name, "actions": [_action(way, value) for way in ("read", "write", "update")]}
         for name, value in words.items()
     ]
-    tables.append({"name": f"{array}.mac", "actions": [_action("compute", energy["macs"])]})
+    tables.append({"name": f"{array}.mac", "actions": [_action("compute", energy["mac"])]})
     return {"version": 0.3, "tables": tables}
 
 

@@ -25,7 +25,17 @@ import mapping_timeloop
 import numpy as np
 from keep import circumstances, keep
 from mapping_accelforge import SUM_BYTES, TENSOR
-from mapping_nest import ALL_ENERGY, BOUND, ENERGY, STATIONARY, TILED, Nest, nest_of, place_of
+from mapping_nest import (
+    ALL_ENERGY,
+    BOUND,
+    ENERGY,
+    OPERANDS,
+    STATIONARY,
+    TILED,
+    Nest,
+    nest_of,
+    place_of,
+)
 
 from edgeint8.arch.cost.energy import Accesses, count_accesses, energy_fj
 from edgeint8.arch.cost.physical import dram_bytes_per_cycle, layer_cost
@@ -63,7 +73,8 @@ CAUSES = {
     "fold when its operand is there",
     "folds_of_the_whole_layer": "the bound computes as if no tile cut a fold, the mapping's tiles "
     "do: the bracket's other end has them",
-    "clock_of_other_cycles": "every PE is clocked in every cycle, and the cycles differ",
+    "other_cycles": "clock and leakage are paid in every cycle, and the cycles differ",
+    "idle_lanes": "ours pays for whole words of an SRAM, the tools for elements",
     "whole_lanes": "Timeloop's lanes and tiles are whole numbers of each loop, ours take what "
     "comes next",
     "no_final_read": "Timeloop does not read a finished sum out of the SRAM (its issue 103)",
@@ -87,7 +98,7 @@ def cases() -> list[Case]:
 
 
 def prices(hardware: Hardware) -> dict[str, float]:
-    """Femtojoules of one more of each field of `Accesses`: energy is linear in them."""
+    """Femtojoules a MAC, a byte of each SRAM and of DRAM, and a cycle: energy is linear in them."""
     much = 10**6
     busy = replace(Accesses(*[0] * len(fields(Accesses))), cycles=much)
 
@@ -96,7 +107,12 @@ def prices(hardware: Hardware) -> dict[str, float]:
 
     names = [field.name for field in fields(Accesses)]
     more = {name: replace(busy, **{name: getattr(busy, name) + much}) for name in names}
-    return {name: (total(accesses) - total(busy)) / much for name, accesses in more.items()}
+    each = {name: (total(accesses) - total(busy)) / much for name, accesses in more.items()}
+    parts = {"mac": "macs", "cycle": "cycles", "dram": "dram"} | {name: name for name in OPERANDS}
+    return {
+        part: sum(price for name, price in each.items() if name.startswith(start))
+        for part, start in parts.items()
+    }
 
 
 def ours(nest: Nest) -> Quantities:
@@ -107,7 +123,9 @@ def ours(nest: Nest) -> Quantities:
     array = (hardware.dataflow, hardware.rows, hardware.cols)
     ifmap, filter_, sums = (n * layer.runs for n in tiled_accesses(nest.loops, cost.tile, *array))
     spilled = cost.psum_bytes // (2 * SUM_BYTES)  # written and read
-    energy = sum(energy_fj(count_accesses(cost, hardware), hardware).values())
+    accesses, price = count_accesses(cost, hardware), prices(hardware)
+    bytes_of = {operand: getattr(accesses, f"{operand}_sram_bytes") for operand in OPERANDS}
+    amounts = {"mac": accesses.macs, "dram": accesses.dram_bytes} | bytes_of
     return {
         "ifmap DRAM reads": cost.ifmap_bytes,
         "filter DRAM reads": cost.filter_bytes,
@@ -119,8 +137,8 @@ def ours(nest: Nest) -> Quantities:
         "ofmap SRAM reads": sums + spilled,
         BOUND: cost.cycles,
         TILED: max(tiled_cycles(nest) + cost.exposed_cycles, cost.memory_cycles),
-        ENERGY: energy - cost.cycles * prices(hardware)["cycles"],
-        ALL_ENERGY: energy,
+        ENERGY: sum(price[part] * amount for part, amount in amounts.items()),
+        ALL_ENERGY: sum(energy_fj(accesses, hardware).values()),
     }
 
 
@@ -140,27 +158,39 @@ def of_accelforge(answer: dict[str, Any]) -> Quantities:
         for level, component in (("DRAM", "DRAM"), ("SRAM", f"{operand}_sram"))
         for way in ("read", "write")
     }
-    all_energy = answer["dynamic_fj"] + answer["static_fj"]
     return found | {
         **dict.fromkeys((BOUND, TILED), answer["cycles"]),
         ENERGY: answer["dynamic_fj"],
-        ALL_ENERGY: all_energy,
+        ALL_ENERGY: answer["dynamic_fj"] + answer["static_fj"],
     }
 
 
-def cause(tool: str, nest: Nest, quantity: str, theirs: float, mine: float) -> str:
-    """The name, in `CAUSES`, of what sets two numbers apart."""
-    less = theirs < mine
-    if math.isclose(theirs, mine, rel_tol=EQUAL):
+def cause(tool: str, nest: Nest, quantity: str, theirs: Quantities, mine: Quantities) -> str:
+    """The name, in `CAUSES`, of what sets two numbers apart; several are joined by a plus."""
+    less = theirs[quantity] < mine[quantity]
+    if math.isclose(theirs[quantity], mine[quantity], rel_tol=EQUAL):
         return "equal"
     skips = nest.loops.stride_w > nest.loops.filter_w
     if skips and less and quantity in ("ifmap DRAM reads", ENERGY):
         return "lines_between_windows"
-    if quantity in (BOUND, TILED) and paced(nest, theirs):
+    if quantity in (BOUND, TILED) and paced(nest, theirs[quantity]):
         return "no_fill_or_drain" if less else "folds_of_the_whole_layer"
     if quantity == ALL_ENERGY:
-        return "clock_of_other_cycles"
+        return of_all_energy(nest, theirs, mine)
     return of_timeloop(nest, quantity, less) if tool == "timeloop" else "not_explained"
+
+
+def of_all_energy(nest: Nest, theirs: Quantities, mine: Quantities) -> str:
+    """Terms that add up to the difference."""
+    price, whole = prices(nest.hardware)["cycle"], mine[ALL_ENERGY]
+    terms = {
+        "other_cycles": (mine[BOUND] - theirs[BOUND]) * price,
+        "idle_lanes": whole - mine[ENERGY] - mine[BOUND] * price,
+        "lines_between_windows": mine[ENERGY] - theirs[ENERGY],
+    }
+    if not math.isclose(theirs[ALL_ENERGY] + sum(terms.values()), whole, rel_tol=EQUAL):
+        return "not_explained"
+    return "+".join(name for name, term in terms.items() if abs(term) > EQUAL * whole)
 
 
 def paced(nest: Nest, cycles: float) -> bool:
@@ -188,18 +218,18 @@ def rows(case: Case, tool: str, theirs: Quantities) -> list[dict[str, str | floa
     network, nest = case
     head = {"workload": network, "layer": nest.layer.name, "hardware": nest.hardware.id}
     found: list[dict[str, str | float]] = []
-    for quantity, mine in ours(nest).items():
-        other = theirs.get(quantity, 0.0)
-        if quantity not in theirs or not (mine or other):
+    mine = ours(nest)
+    for quantity in (name for name in mine if name in theirs):
+        pair = {"theirs": theirs[quantity], "ours": mine[quantity]}
+        if not any(pair.values()):
             continue
-        unit = UNITS.get(quantity.split()[0].rstrip(","), "elements")
-        numbers = {"theirs": other, "ours": mine, "ratio": mine / other if other else math.inf}
-        name = cause(tool, nest, quantity, other, mine)
+        name = cause(tool, nest, quantity, theirs, mine)
         found.append(
             head
-            | {"tool": tool, "quantity": quantity, "unit": unit}
-            | numbers
-            | {"cause": name, "why": CAUSES[name]}
+            | {"tool": tool, "quantity": quantity}
+            | {"unit": UNITS.get(quantity.split()[0].rstrip(","), "elements"), **pair}
+            | {"ratio": pair["ours"] / pair["theirs"] if pair["theirs"] else math.inf}
+            | {"cause": name, "why": "; ".join(CAUSES[one] for one in name.split("+"))}
         )
     return found
 
