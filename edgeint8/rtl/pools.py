@@ -106,19 +106,19 @@ def addition(graph: Graph, node: Node, runtime: Runtime, tensors: Mapping[str, A
             where=f"node {node.name}",
             allowed="two tensors of one shape",
         )
-    scales = [graph.constants[node.inputs[k]].reshape(()) for k in (1, 4, 6)]
-    zeros = [int(graph.constants[node.inputs[k]].reshape(())) for k in (2, 5, 7)]
+    s_a, s_b, s_c = (graph.constants[node.inputs[k]].reshape(()) for k in (1, 4, 6))
+    z_a, z_b, z_c = (int(graph.constants[node.inputs[k]].reshape(())) for k in (2, 5, 7))
     if runtime is ORT:
-        zero_in, constants = 0, addition_constants(*scales, *zeros, node.name)
+        zero_in, constants = 0, addition_constants(s_a, s_b, s_c, z_a, z_b, z_c, node.name)
     else:
         if a.dtype != np.int8:
             raise ModelError(
                 f"{runtime.name} adds {a.dtype}", where=f"node {node.name}", allowed="int8"
             )
-        zero_in, constants = zeros[0], (*gemmlowp_constants(*scales, node), zeros[1])
+        zero_in, constants = z_a, (*gemmlowp_constants(s_a, s_b, s_c, node), z_b)
     pixel = (1,) * (a.ndim - 1)
     loops = window_loops(ConvGeometry.from_attributes({}, pixel, a.shape[1:]), a, a, 1)
-    head = node.name, loops, 1, names[0], node.outputs[0], zero_in, zeros[2], a.dtype
+    head = node.name, loops, 1, names[0], node.outputs[0], zero_in, z_c, a.dtype
     return RtlLayer(*head, unit=Unit.ADDITION, second=names[1], constants=constants)
 
 
@@ -145,7 +145,7 @@ def addition_constants(
 def float_bits(what: str, node: str, *values: Array | np.float32) -> tuple[int, ...]:
     """Bits of float32 numbers; `ModelError` for one that the units' integers do not hold."""
     for value in values:
-        if value and not LEAST <= abs(value) < LIMIT:
+        if value and not LEAST <= abs(float(value)) < LIMIT:
             raise ModelError(
                 f"a constant of {what} is {value}",
                 where=f"node {node}",

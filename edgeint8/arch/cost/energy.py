@@ -7,7 +7,7 @@ docs/physical_model.md, equations 26 to 29, 54 and 55.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import astuple, dataclass, replace
 
 from edgeint8.arch.cost.loops import layer_loops
@@ -89,12 +89,16 @@ def count_accesses(
     where = (layer_loops(layer), cost.tile, hardware.dataflow, hardware.rows, hardware.cols)
     fills = (cost.ifmap_bytes, cost.filter_bytes, cost.psum_bytes)
     widths = (element_bytes.ifmap, element_bytes.filter, 2 * element_bytes.accumulator)
-    useful_and_whole = [
-        count * layer.runs * width + fill
-        for counts in (tiled_accesses, tiled_words)
-        for count, width, fill in zip(counts(*where), widths, fills, strict=True)
-    ]
-    return Accesses(layer.mapped_macs, *useful_and_whole, cost.dram_bytes, cost.cycles)
+
+    def moved(counts: Callable[..., tuple[int, int, int]]) -> tuple[int, int, int]:
+        ifmap, filters, ofmap = (
+            count * layer.runs * width + fill
+            for count, width, fill in zip(counts(*where), widths, fills, strict=True)
+        )
+        return ifmap, filters, ofmap
+
+    counted = (*moved(tiled_accesses), *moved(tiled_words))
+    return Accesses(layer.mapped_macs, *counted, cost.dram_bytes, cost.cycles)
 
 
 def energy_fj(
