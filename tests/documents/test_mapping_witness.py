@@ -229,6 +229,26 @@ def test_timeloop_s_statistics_are_read(witness) -> None:
         witness.mapping_timeloop.read_stats("=== DRAM ===")
 
 
+def test_timeloop_is_run_on_the_four_files_or_says_why_not(witness, every, tmp_path) -> None:
+    """A stand-in for the program: it wants four files that are there, and a folder after -o."""
+    timeloop, program, folder = (
+        witness.mapping_timeloop,
+        tmp_path / "timeloop-model",
+        tmp_path / "in",
+    )
+    (tmp_path / "stats").write_text(STATS)
+    program.write_text(
+        f'#!/bin/sh\ncat "$1" "$2" "$3" "$4" && cp {tmp_path}/stats "$6/{program.name}.stats.txt"\n'
+    )
+    program.chmod(0o755)
+    nest = every[0][1]
+    timeloop.write(nest, witness.prices(nest.hardware), folder)
+    assert timeloop.run(str(program), folder)["ofmap SRAM reads"] == 30
+    program.write_text("#!/bin/sh\necho 'ERROR: product of all factors'; exit 1\n")
+    with pytest.raises(DataError, match=r"refused the mapping: .*product of all factors"):
+        timeloop.run(str(program), folder)
+
+
 # The comparison -----------------------------------------------------------------------------
 
 
