@@ -154,6 +154,7 @@ def test_strategies_have_what_their_data_allow(own):
 def test_only_data_of_ones_own_recommend(own):
     rows = read(own, "recommendation")
     assert set(rows["workload"]) == {"labelled", "unlabelled"} and rows["recommended"].all()
+    assert "priced_on" not in rows, "this study has no machines"
     assert rows.set_index("workload").loc["unlabelled", "holdout_accuracy"] > 0.5
     assert "which has no labels" in rows.set_index("workload").loc["unlabelled", "reasoning"]
 

@@ -7,6 +7,7 @@ import re
 import pandas as pd
 import pytest
 
+from edgeint8.conventions import PLAIN_MACHINE, SAME_PRICE
 from edgeint8.fixed_point.vectors.vectors import read_vectors
 from edgeint8.tables.contents import FIGURE_TABLES, TABLES
 from edgeint8.tables.files import columns_of
@@ -49,6 +50,17 @@ def test_integers_equal_onnx_runtime_and_cycles_equal_scale_sim(studied):
     assert golden["mismatches"].sum() == 0 and golden["elements"].min() > 100_000
     assert (crosscheck["difference"] == 0).all()
     assert "total_cycles" in set(crosscheck["quantity"])
+
+
+def test_strategies_are_ranked_by_price_on_one_plain_machine(studied):
+    rows = read(studied, "recommendation")
+    assert set(rows["priced_on"]) == {PLAIN_MACHINE} and (rows["energy_pj"] > 0).all()
+    for _, mine in rows.groupby("workload"):
+        costs = mine[mine["rank"].notna()].sort_values("rank")["hardware_cost"]
+        assert costs.iloc[0] <= costs.min() * (1 + SAME_PRICE)
+    costs = rows.set_index(["workload", "strategy"])["hardware_cost"]["signal_cnn_1d"]
+    assert costs["w4_channel_learned"] < costs["asym_channel_minmax"] * 0.9
+    assert costs["mean45_channel"] < costs["asym_channel_minmax"]
 
 
 def test_vectors_are_whole(studied):
