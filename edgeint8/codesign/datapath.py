@@ -151,7 +151,7 @@ class Datapath:
         return Widths(self.activation_bits, self.weight_bits, self.accumulator_bits)
 
     def pe_fj(self, hardware: Hardware, level: Level) -> int:
-        """Whole femtojoules of one MAC and of the values that it writes. Equation 41."""
+        """Whole femtojoules of one MAC and of the values that it writes. Equation 58."""
         product = multiplier_fj(self.activation_bits, self.weight_bits)
         mac = at_level(product + adder_fj(self.accumulator_bits), level)
         return mac + data_fj(hardware.dataflow, level, self.widths)
@@ -219,7 +219,7 @@ def storage(layers: Sequence[Layer], path: Datapath) -> Storage:
 
 
 def datapath_cost(layers: Sequence[Layer], hardware: Hardware, path: Datapath) -> DatapathCost:
-    """A network on `hardware`, built as `path` asks. Equations 41 to 45."""
+    """A network on `hardware`, built as `path` asks. Equations 58 to 62."""
     costs = network_cost(layers, hardware)
     cycles = sum(_cycles(narrowed(cost, path), hardware, path) for cost in costs)
     return DatapathCost(

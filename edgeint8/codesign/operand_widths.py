@@ -31,22 +31,22 @@ WIDEST = 96
 
 
 def multiplier_fj(a_bits: int, b_bits: int) -> float:
-    """Femtojoules of one product at mid constants. Equation 39."""
+    """Femtojoules of one product at mid constants. Equation 56."""
     return _multiplier(a_bits, b_bits, 0)
 
 
 def multiplier_um2(a_bits: int, b_bits: int) -> float:
-    """Area of one multiplier. Equation 39."""
+    """Area of one multiplier. Equation 56."""
     return _multiplier(a_bits, b_bits, 1) * _area_mid()
 
 
 def adder_fj(bits: int) -> float:
-    """Femtojoules of one addition at mid constants. Equation 40."""
+    """Femtojoules of one addition at mid constants. Equation 57."""
     return ADDERS[32][0] * _width(bits) / 32
 
 
 def adder_um2(bits: int) -> float:
-    """Area of one adder. Equation 40."""
+    """Area of one adder. Equation 57."""
     return ADDERS[32][1] * _width(bits) / 32 * _area_mid()
 
 

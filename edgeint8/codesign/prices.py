@@ -1,7 +1,7 @@
 """What bits of weights cost on a machine, as plain data for ``quant.bits``.
 
 An array has one multiplier, as wide as the widest layer asks; a layer's own bits decide what its
-weights take in SRAM and DRAM. docs/physical_model.md, equation 53.
+weights take in SRAM and DRAM. docs/physical_model.md, equation 64.
 """
 
 from collections.abc import Sequence

@@ -4,7 +4,7 @@ Built is what the strategy's INT8 graph asks for: weights of its bits, sums as w
 need, its requantiser, and float32 units where nodes calculate in floating point. The machine is
 `PLAIN_MACHINE` whatever the study maps networks onto: what is mapped depends on the recommendation,
 so the recommendation must not depend on what it is mapped onto.
-docs/physical_model.md, equations 56 and 57; docs/decisions/0022-ranked-by-price.md.
+docs/physical_model.md, equations 65 and 66; docs/decisions/0022-ranked-by-price.md.
 """
 
 import math
@@ -42,7 +42,7 @@ class Bill:
     area_mm2: float
 
     def relative_to(self, other: "Bill") -> float:
-        """Geometric mean of both ratios: neither weighs more, and no unit does. Equation 57."""
+        """Geometric mean of both ratios: neither weighs more, and no unit does. Equation 66."""
         return math.sqrt(self.energy_pj / other.energy_pj * self.area_mm2 / other.area_mm2)
 
 
@@ -144,7 +144,7 @@ def _bill(levels: Sequence[Layer], floats: Sequence[Layer], path: Datapath) -> B
 
 
 def _float_fj(layers: Sequence[Layer], machine: Hardware) -> int:
-    """Layers on a float32 unit a column, while the array waits. Equation 56."""
+    """Layers on a float32 unit a column, while the array waits. Equation 65."""
     operations = sum(layer.macs or layer.ofmap_bytes for layer in layers)
     passed = [replace(layer, shape=None, reason="floating point") for layer in layers]
     costs = network_cost(passed, machine, Options(element_bytes=FP32))

@@ -204,7 +204,7 @@ CODESIGN = Table(
     "d",
     "One row a quantisation choice of a network that the study quantises, priced on one machine. "
     "The base is the recommended strategy with 32-bit sums; every other axis changes one thing in "
-    "it. Prices: equations 39 to 45 and 52 of [physical_model.md](physical_model.md).",
+    "it. Prices: equations 56 to 63 of [physical_model.md](physical_model.md).",
     (
         WORKLOAD,
         text(

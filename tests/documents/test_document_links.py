@@ -69,3 +69,10 @@ def test_no_path_of_one_machine():
         if path.is_file():
             found = MACHINE_PATHS.search(path.read_text(encoding="utf-8"))
             assert not found, f"{name}: {found[0]}"
+
+
+@pytest.mark.parametrize("name", ["physical_model", "machine"])
+def test_an_equation_has_a_number_of_its_own(name):
+    text = (ROOT / f"docs/{name}.md").read_text(encoding="utf-8")
+    numbers = re.findall(r"^(\d+)\. ", text, re.MULTILINE)
+    assert numbers and len(numbers) == len(set(numbers))
