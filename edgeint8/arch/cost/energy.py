@@ -7,7 +7,7 @@ docs/physical_model.md, equations 26 to 29, 54 and 55.
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, replace
 
 from edgeint8.arch.cost.loops import layer_loops
@@ -87,18 +87,22 @@ def count_accesses(
         buffered = (2 * cost.ifmap_bytes, 2 * cost.filter_bytes, 2 * cost.ofmap_bytes)
         return Accesses(0, *buffered, *buffered, cost.dram_bytes, cost.cycles)
     where = (layer_loops(layer), cost.tile, hardware.dataflow, hardware.rows, hardware.cols)
-    fills = (cost.ifmap_bytes, cost.filter_bytes, cost.psum_bytes)
-    widths = (element_bytes.ifmap, element_bytes.filter, 2 * element_bytes.accumulator)
+    useful, whole = (
+        _sram_bytes(counts(*where), cost, element_bytes) for counts in (tiled_accesses, tiled_words)
+    )
+    return Accesses(layer.mapped_macs, *useful, *whole, cost.dram_bytes, cost.cycles)
 
-    def moved(counts: Callable[..., tuple[int, int, int]]) -> tuple[int, int, int]:
-        ifmap, filters, ofmap = (
-            count * layer.runs * width + fill
-            for count, width, fill in zip(counts(*where), widths, fills, strict=True)
-        )
-        return ifmap, filters, ofmap
 
-    counted = (*moved(tiled_accesses), *moved(tiled_words))
-    return Accesses(layer.mapped_macs, *counted, cost.dram_bytes, cost.cycles)
+def _sram_bytes(
+    counts: tuple[int, int, int], cost: LayerCost, element_bytes: ElementBytes
+) -> tuple[int, int, int]:
+    """Bytes through each SRAM: what the array takes and gives in a run, and what fills it."""
+    ifmap, filter_, sums = (count * cost.layer.runs for count in counts)
+    return (
+        ifmap * element_bytes.ifmap + cost.ifmap_bytes,
+        filter_ * element_bytes.filter + cost.filter_bytes,
+        2 * sums * element_bytes.accumulator + cost.psum_bytes,
+    )
 
 
 def energy_fj(

@@ -8,6 +8,7 @@ An SRAM gives or takes a word a cycle, as wide as the side of the array that it 
 leaves lanes idle moves whole words all the same. docs/physical_model.md, equations 26 and 54.
 """
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeVar
@@ -58,22 +59,33 @@ def passes(loops: Loops, tile: TileSizes, dataflow: Dataflow, rows: Counts, cols
     return Passes(ifmap=times["m"], filter=times["p"], sums=times["k"])
 
 
+@dataclass(frozen=True)
+class Words:
+    """Words that pass between the array and one SRAM, as `rows` (R, 1) times `cols` (1, C)."""
+
+    rows: Counts
+    cols: Counts
+
+
 def port_words(
     loops: Loops, tile: TileSizes, dataflow: Dataflow, rows: Counts, cols: Counts
-) -> tuple[Counts, Counts, Counts]:
+) -> tuple[Words, Words, Words]:
     """Words of one run between the array and its (ifmap, filter, ofmap) SRAM: equation 54.
 
-    On all arrays of `rows` (R,) and `cols` (C,); shapes broadcast to (R, C). Sums leave in them.
+    On all arrays of `rows` (R,) and `cols` (C,). Sums leave in them.
     """
     times, layout = _times(loops, tile, dataflow, rows, cols), layout_of(dataflow)
     window = loops.filter_h * loops.filter_w * loops.channels
     sizes: dict[Dimension, int] = {"p": loops.pixels, "k": window, "m": loops.filters}
+    one = np.ones((1, 1), np.int64)
 
-    def words(operand: Operand) -> Counts:
+    def words(operand: Operand) -> Words:
         across = layout.across(operand)
         (along,) = DIMENSIONS[operand] - {across}
         (lacking,) = sizes.keys() - DIMENSIONS[operand]
-        return sizes[along] * times[across] * times[lacking]
+        factors = {across: times[across], lacking: times[lacking]}
+        on_cols = factors.pop(layout.columns, one)
+        return Words(math.prod(factors.values(), start=sizes[along] * one), on_cols)
 
     ifmap, filter_, sums = map(words, OPERANDS)
     return ifmap, filter_, sums
@@ -107,7 +119,9 @@ def tiled_words(
     """Elements of the same in whole words: lanes that a fold leaves idle count as well."""
     words = port_words(loops, tile, dataflow, np.array([rows]), np.array([cols]))
     lanes = port_lanes(dataflow, rows, cols)
-    ifmap, filter_, sums = (int(n.item()) * wide for n, wide in zip(words, lanes, strict=True))
+    ifmap, filter_, sums = (
+        n.rows.item() * n.cols.item() * wide for n, wide in zip(words, lanes, strict=True)
+    )
     return ifmap, filter_, sums
 
 

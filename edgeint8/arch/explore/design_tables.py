@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from edgeint8.arch.cost.folds import pipelined_cycles, serial_cycles
 from edgeint8.arch.cost.loops import layer_loops
 from edgeint8.arch.cost.physical import layer_cost, transfer_cycles
-from edgeint8.arch.cost.sram import port_lanes, port_words
+from edgeint8.arch.cost.sram import Words, port_lanes, port_words
 from edgeint8.arch.cost.systolic import map_layer
 from edgeint8.arch.cost.tile_space import INT8, TileSizes
 from edgeint8.arch.explore.design_space import DesignSpace, Sram
@@ -163,14 +163,23 @@ def array_traffic(
     cols). Equations 27 and 54. `wide` networks are counted in Python's integers.
     """
     kind = object if wide else np.int64
-    totals = [np.zeros((1, 1), kind) for _ in range(3)]
-    for entry, tile in zip(layers, tiles, strict=True):
-        runs = entry.layer.runs * entry.count
-        for place, words in enumerate(port_words(layer_loops(entry.layer), tile, dataflow, *axes)):
-            totals[place] = totals[place] + words.astype(kind) * runs
+    each = [
+        port_words(layer_loops(entry.layer), tile, dataflow, *axes)
+        for entry, tile in zip(layers, tiles, strict=True)
+    ]
+    runs = np.array([entry.layer.runs * entry.count for entry in layers], kind)
     lanes = port_lanes(dataflow, axes[0][:, None], axes[1][None, :])
     ifmap, filter_, sums = (
-        total * (wide_as * width)
-        for total, wide_as, width in zip(totals, lanes, _MOVED_BYTES, strict=True)
+        _product_sum(runs, [words[place] for words in each]) * (wide_as * width)
+        for place, (wide_as, width) in enumerate(zip(lanes, _MOVED_BYTES, strict=True))
     )
     return ifmap, filter_, sums
+
+
+def _product_sum(runs: Counts, layers: Sequence[Words]) -> Counts:
+    """All layers' words together: a product of rows by layers and layers by columns."""
+    if not layers:
+        return np.zeros((1, 1), runs.dtype)
+    rows = np.stack([words.rows[:, 0] for words in layers], axis=1).astype(runs.dtype)  # (R, L)
+    cols = np.stack([words.cols[0] for words in layers]).astype(runs.dtype)  # (L, C)
+    return np.asarray((rows * runs) @ cols)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeint8.arch.explore.design_space import NO_LIMITS, Constraints, DesignSpace
-from edgeint8.arch.explore.network_tables import Network, energy_block, with_time
+from edgeint8.arch.explore.network_tables import Network, with_time
 from edgeint8.arch.explore.pareto import StagedFront
 from edgeint8.arch.machine.constants import Level
 from edgeint8.arch.machine.processing_element import clock_fj
@@ -134,7 +134,7 @@ def network_blocks(
         cells = [_cells(network, dataflow, piped, bandwidth_bpc) for piped in space.pipelined]
         for sram_kb in space.sram_kb:
             memory = network.memory_cycles(sram_kb, bandwidth_bpc)
-            accesses = energy_block(network, dataflow, sram_kb, bandwidth_bpc, level)
+            accesses = network.energy(dataflow, sram_kb, bandwidth_bpc, level)
             leakage = network.leakage_fj(sram_kb, level)
             for piped, computing in zip(space.pipelined, cells, strict=True):
                 out = network_cycles(computing, memory, accesses.shape, out)

@@ -60,7 +60,7 @@ class Network:
         self.wide = self.macs >= WIDE_MACS
         self.never = beyond(np.dtype(object if self.wide else np.int64))
         self._traffic: dict[tuple[Sram, bool], Traffic] = {}
-        self._streams: dict[tuple[Dataflow, Sram, bool], tuple[Counts, Counts, Counts]] = {}
+        self._energies: dict[tuple[Dataflow, Sram, bool, Level], Counts] = {}
         self._uncut: dict[Dataflow, tuple[Counts, Counts, Counts]] = {}
         self._compute: dict[tuple[Dataflow, bool], list[Counts]] = {}
         self._prices: dict[tuple[int, int, int, Level], Counts] = {}
@@ -75,20 +75,30 @@ class Network:
 
     def traffic(self, sram_kb: Sram, bandwidth_bpc: int | None) -> Traffic:
         """On a shared bus the tiling is the same at any bandwidth."""
-        unlimited = bandwidth_bpc is None
-        key = (sram_kb, unlimited and not self.space.shared_bus)
+        key = (sram_kb, self._free(bandwidth_bpc))
         if key not in self._traffic:
+            unlimited = bandwidth_bpc is None
             self._traffic[key] = traffic_table(self.distinct, self.space, sram_kb, unlimited)
         return self._traffic[key]
+
+    def _free(self, bandwidth_bpc: int | None) -> bool:
+        """Whether the tiling is that of ports without a limit, which only separate ports have."""
+        return bandwidth_bpc is None and not self.space.shared_bus
+
+    def energy(
+        self, dataflow: Dataflow, sram_kb: Sram, bandwidth_bpc: int | None, level: Level
+    ) -> Counts:
+        """`energy_block`, once for all bandwidths of one tiling."""
+        key = (dataflow, sram_kb, self._free(bandwidth_bpc), level)
+        if key not in self._energies:
+            self._energies[key] = energy_block(self, dataflow, sram_kb, bandwidth_bpc, level)
+        return self._energies[key]
 
     def streams(
         self, dataflow: Dataflow, sram_kb: Sram, bandwidth_bpc: int | None
     ) -> tuple[Counts, Counts, Counts]:
         """Bytes between array and SRAM with the tiles of `traffic`. Equation 54."""
-        key = (dataflow, sram_kb, bandwidth_bpc is None and not self.space.shared_bus)
-        if key not in self._streams:
-            self._streams[key] = self._passed(dataflow, self.traffic(sram_kb, bandwidth_bpc).tiles)
-        return self._streams[key]
+        return self._passed(dataflow, self.traffic(sram_kb, bandwidth_bpc).tiles)
 
     def uncut_streams(self, dataflow: Dataflow) -> tuple[Counts, Counts, Counts]:
         """The same with every layer as one tile, whatever the buffers hold."""

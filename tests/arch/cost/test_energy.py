@@ -82,12 +82,14 @@ def test_the_document_shows_the_constants_in_use() -> None:
         assert f"| {row['constant']} | {row['unit']} | {band} | {row['source']} |" in text
 
 
+@settings(deadline=None)
 @given(st.integers(1, 1 << 14), st.integers(1, 1 << 12), st.integers(1, 1 << 10))
 def test_larger_memories_cost_more_per_byte(kb: int, more: int, port: int) -> None:
     for level in LEVELS:
         assert sram_fj_per_byte(kb + more, port, level) >= sram_fj_per_byte(kb, port, level)
 
 
+@settings(deadline=None)
 @given(st.integers(8, 1 << 10), st.integers(1, 1 << 10), st.integers(1, 64))
 def test_a_wider_port_makes_a_byte_cheaper_and_a_word_dearer(kb: int, port: int, more: int) -> None:
     """Within what rounding to whole femtojoules takes from a byte."""

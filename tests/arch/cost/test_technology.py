@@ -66,7 +66,8 @@ def test_every_constant_can_be_replaced_and_moves_its_part(tmp_path) -> None:
         if band.key in parts:
             assert moved == set(parts[band.key])
             for part in moved:
-                assert after[part] == pytest.approx(2 * before[part], rel=0.01)
+                # a cycle's leakage here is 19 fJ, in whole femtojoules
+                assert after[part] == pytest.approx(2 * before[part], rel=0.03)
         elif band.key == "sram_port_exponent":  # ports of 16, 16 and 64 bytes, against eight
             assert moved == set(parts["sram_factor"])
             for part, port in zip(parts["sram_factor"], (16, 16, 64), strict=True):
