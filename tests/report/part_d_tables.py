@@ -133,6 +133,7 @@ def energy(int8, fp32, dram=(0.9, 0.9, 0.9)):
                 (
                     "registers_pj",
                     "clock_pj",
+                    "sram_leakage_pj",
                     *(f"{x}_sram_pj" for x in ("ifmap", "filter", "ofmap")),
                 ),
                 0.0,
