@@ -389,11 +389,10 @@ def vectors(
         raise ConfigError(
             f"runtime {runtime} of {network}", where="vectors", allowed="ort, or a .tflite file"
         )
-    model = integer_network(network, shape)
+    chosen = runtime_named(runtime or "ort")
+    model = integer_network(network, shape, chosen)
     feeds = integer_feeds(network, model, inputs, images)
-    design = (
-        Design(scheme_named(rounding)) if rounding else Design.of(runtime_named(runtime or "ort"))
-    )
+    design = Design(scheme_named(rounding)) if rounding else Design.of(chosen)
     return Vectors(Path(folder), write_vectors(model, feeds, folder, design))
 
 

@@ -12,6 +12,8 @@ from edgeint8.arch.network.inputs import read_layers
 from edgeint8.arch.network.layers import Layer
 from edgeint8.arch.network.memory import Lifetime, Memory, arena_bytes, live_bytes
 from edgeint8.errors import DataError, ModelError
+from edgeint8.fixed_point.runtimes.known import ORT
+from edgeint8.fixed_point.runtimes.runtime import Runtime
 from edgeint8.models.data.own_data import InputSpec, check_array, random_data, read_arrays
 from edgeint8.quant.prequantized.detection import is_quantized
 from edgeint8.quant.prequantized.executable import executable_graph
@@ -57,13 +59,17 @@ def tflite_memory(path: str | Path) -> Memory:
     return Memory(arena_bytes(lives), live_bytes(lives), stored_bytes(source))
 
 
-def integer_network(path: str | Path, shape: Shape | None = None) -> onnx.ModelProto:
-    """The graph that runs in integers of a quantised network.
+def integer_network(
+    path: str | Path, shape: Shape | None = None, runtime: Runtime = ORT
+) -> onnx.ModelProto:
+    """The graph that runs in integers of a quantised network, if `runtime` takes it.
 
     Of a QDQ file it is ONNX Runtime's own; a .tflite file is converted, codes and names kept.
     """
     if is_tflite(path):
-        return convert(load_tflite(path)).model
+        converted = convert(load_tflite(path))
+        converted.refuse(runtime)
+        return converted.model
     model = read_network(path, shape or {})
     if not is_quantized(model):
         raise ModelError(

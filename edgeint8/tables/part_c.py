@@ -216,6 +216,22 @@ RUNTIMES = Table(
     needs="tflite",
 )
 
+RUNTIME_RULES = Table(
+    "runtime_rules",
+    "c",
+    "One row an operator of a network that came as a .tflite file: what a chip must implement to "
+    "equal each runtime.",
+    (
+        WORKLOAD,
+        STRATEGY,
+        text("operator", "as the file names it, or the limit of a fused activation"),
+        text("litert_ref", "what LiteRT's reference kernels compute"),
+        text("litert_xnnpack", "what LiteRT computes by default on x86"),
+        text("tflm", "what tflite-micro's reference kernels compute"),
+    ),
+    needs="tflite",
+)
+
 SCALESIM_TERMS = (
     *("off_by_one", "partial_sum_writes", "write_bursts", "double_counted_stalls"),
     *("cyclic_refetch", "prefetch_bursts", "fold_edges", "whole_fetches", "expanded_reads"),
@@ -269,4 +285,4 @@ RTL = Table(
     needs="rtl",
 )
 
-TABLES = (GOLDEN, BIT_GROWTH, ACCUMULATOR, OVERFLOW, REQUANTIZE, RUNTIMES, RTL)
+TABLES = (GOLDEN, BIT_GROWTH, ACCUMULATOR, OVERFLOW, REQUANTIZE, RUNTIMES, RUNTIME_RULES, RTL)

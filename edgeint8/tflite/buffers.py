@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import prod
 
 from edgeint8.tflite.file.model import Operator, TFLiteModel
 
@@ -39,8 +40,12 @@ def buffers(source: TFLiteModel) -> tuple[Buffer, ...]:
 def _scratch(source: TFLiteModel, operator: Operator) -> Iterator[int]:
     """Sizes of an operator's buffers (tflite-micro ``transpose_conv.cc``, ``reduce_common.cc``)
 
-    A sum of 32 bits for every code that it makes; MEAN also keeps an index and its axes.
+    A sum of 32 bits for every code that it makes; MEAN also keeps an index and its axes. Weights of
+    INT4 are unpacked before they are used (``conv_common.cc``).
     """
+    for index in operator.inputs:
+        if index >= 0 and source.tensors[index].packed:
+            yield prod(source.tensors[index].shape)
     if operator.kind in ("MEAN", "TRANSPOSE_CONV"):
         yield ACCUMULATOR_BYTES * source.tensors[operator.outputs[0]].size_bytes
     if operator.kind == "MEAN":
@@ -49,4 +54,4 @@ def _scratch(source: TFLiteModel, operator: Operator) -> Iterator[int]:
 
 def stored_bytes(source: TFLiteModel) -> int:
     """Bytes of all constants."""
-    return sum(tensor.data.nbytes for tensor in source.tensors if tensor.data is not None)
+    return sum(tensor.size_bytes for tensor in source.tensors if tensor.data is not None)

@@ -27,6 +27,7 @@ def write_runtime_vectors(path: str | Path, inputs: Inputs, folder: str | Path) 
     refused = {}
     for name in names:
         try:
+            converted.refuse(RUNTIMES[name])
             write_vectors(converted.model, feeds, Path(folder) / name, Design.of(RUNTIMES[name]))
         except ModelError as error:
             refused[name] = str(error)

@@ -115,6 +115,7 @@ class _Run:
         self._reference: Iterator[Tensors] | None = None
         self._real: Witness | None = None
         try:
+            converted.refuse(runtime)
             self._executor = Executor(converted.model, runtime=runtime)
             self._open(feeds, real)
         except EdgeInt8Error as error:

@@ -29,6 +29,7 @@ class T:
     axis: int = 0
     data: object = None
     name: str = ""
+    int4: bool = False
 
 
 @dataclass
@@ -42,7 +43,14 @@ class Op:
     version: int | None = field(default=None)
 
 
-def write(tensors, operators, inputs, outputs):
+def packed_int4(codes):
+    """Two codes of four bits in a byte, the first in the lower half."""
+    nibbles = [int(code) % 16 for code in np.asarray(codes).ravel()]
+    nibbles += [0] * (len(nibbles) % 2)
+    return bytes(a + 16 * b for a, b in zip(nibbles[0::2], nibbles[1::2], strict=True))
+
+
+def write(tensors, operators, inputs, outputs, pack=packed_int4):
     """The bytes of a file."""
     model = schema.ModelT()
     model.version, model.description = 3, "test"
@@ -50,7 +58,7 @@ def write(tensors, operators, inputs, outputs):
     graph = schema.SubGraphT()
     graph.name, graph.tensors, graph.operators = "main", [], []
     for k, tensor in enumerate(tensors):
-        graph.tensors.append(_tensor(model, k, tensor))
+        graph.tensors.append(_tensor(model, k, tensor, pack))
     for op in operators:
         code = schema.OperatorCodeT()
         code.builtinCode = getattr(schema.BuiltinOperator, op.kind)
@@ -72,13 +80,15 @@ def write(tensors, operators, inputs, outputs):
     return bytes(builder.Output())
 
 
-def _tensor(model, index, tensor):
+def _tensor(model, index, tensor, pack):
     entry = schema.TensorT()
     entry.name = (tensor.name or f"t{index}").encode()
     entry.shape, entry.type, entry.buffer = list(tensor.shape), TYPES[tensor.dtype], 0
+    entry.type = schema.TensorType.INT4 if tensor.int4 else entry.type
     if tensor.data is not None:
         buffer = schema.BufferT()
         raw = np.ascontiguousarray(tensor.data, tensor.dtype).tobytes()
+        raw = pack(tensor.data) if tensor.int4 else raw
         buffer.data = np.frombuffer(raw, np.uint8)
         model.buffers.append(buffer)
         entry.buffer = len(model.buffers) - 1

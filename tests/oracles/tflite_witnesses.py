@@ -18,8 +18,8 @@ NAMES = ("litert_ref", "litert_xnnpack", "tflm")
 class Witnesses:
     """The real runtimes, each in one child for all the files of a test."""
 
-    def __init__(self):
-        self.real = {name: Witness(name) for name in NAMES}
+    def __init__(self, names=NAMES):
+        self.real = {name: Witness(name) for name in names}
 
     def close(self):
         for witness in self.real.values():

@@ -22,6 +22,16 @@ def test_the_sentence_is_of_the_pair_that_people_mix_up():
     assert "CONV_2D" in text and "nan" not in text.lower()
 
 
+def test_what_to_build_stands_once_an_operator():
+    rule = {"strategy": "given", "litert_ref": "a", "litert_xnnpack": "b", "tflm": "c"}
+    rows = [
+        {"workload": w, "operator": op, **rule} for w in ("kws", "net") for op in ("ADD", "MUL")
+    ]
+    text = part_c.rule_table(pd.DataFrame(rows))
+    assert text.count("| ADD | a | b | c |") == text.count("| MUL | a | b | c |") == 1
+    assert set(rows[0]) == {column.name for column in TABLES["runtime_rules"]}
+
+
 def test_the_table_is_made_where_a_workload_is_a_tflite_file():
     words = "names floats strategies static calibrated learned unbounded static_detail detail"
     whole = dict.fromkeys(words.split(), True)

@@ -19,7 +19,7 @@ from tools.docs import learned_quotes
 KEPT = (
     *("golden", "golden_mobilenet", "scalesim", "quantize_sweep", "explore", "peers"),
     *("workflow_cost", "machine_laws", "runtimes", "runtime_speed", "vela", "four_counts"),
-    "mapping_witness",
+    *("mapping_witness", "equal"),
     *learned_quotes.KEPT,
 )
 SHOWN = "tiny_cnn_2d", "ws_8x8_32kB_4Bpc", "os_8x8_32kB_4Bpc"  # of four_counts, in docs/rtl.md
@@ -216,11 +216,29 @@ def _ratio(value: float) -> str:
     return "" if pd.isna(value) else f"{value:.3g}"
 
 
+def runtimes_equal(tables: Tables) -> str:
+    """Elements of .tflite files that differ from each real runtime, and from the nearest wrong."""
+    rows = tables["benchmark_equal"].sort_values("network", kind="stable")
+    frame = rows.assign(
+        runtime=[f"`{name}`" for name in rows["runtime"]],
+        nearest=[f"{row.control:,} (`{row.nearest}`)" for row in rows.itertuples()],
+    )
+    headings = {
+        "network": "network",
+        "runtime": "runtime",
+        "images": "inputs",
+        "elements": "elements",
+        "mismatches": "mismatches",
+        "nearest": "nearest wrong",
+    }
+    return table(frame, headings)
+
+
 QUOTES: dict[str, Callable[[Tables], str]] = {
     function.__name__: function
     for function in (
         *(benchmark_runs, executor_speed, replica_speed, replica_slowest),
         *(sweep_speed, explore_speed, workflow_cost, machine_laws),
-        *(four_counts, four_counts_sentence),
+        *(four_counts, four_counts_sentence, runtimes_equal),
     )
 } | learned_quotes.QUOTES

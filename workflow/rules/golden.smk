@@ -35,6 +35,7 @@ rule runtimes_compare:
     output:
         witnesses=f"{STRATEGY}/witnesses.csv",
         runtimes=f"{STRATEGY}/runtimes.csv",
+        rules=f"{STRATEGY}/runtime_rules.csv",
     log:
         f"{LOGS}/runtimes/{{workload}}/{{strategy}}.log",
     benchmark:
@@ -185,6 +186,7 @@ rule integer_table:
             "golden": per_strategy,
             "bit_growth": per_static,
             "runtimes": per_tflite,
+            "runtime_rules": per_tflite,
         }.get(wildcards.integer_table, per_detail)(f"{STRATEGY}/{wildcards.integer_table}.csv"),
         witnesses=lambda wildcards: (
             per_tflite(f"{STRATEGY}/witnesses.csv") if wildcards.integer_table == "golden" else []
@@ -196,7 +198,7 @@ rule integer_table:
     benchmark:
         f"{BENCHMARKS}/{{integer_table}}_table.tsv"
     wildcard_constraints:
-        integer_table="golden|bit_growth|requantize|overflow|runtimes",
+        integer_table="golden|bit_growth|requantize|overflow|runtimes|runtime_rules",
     conda:
         "../../envs/edgeint8.yaml"
     threads: 1

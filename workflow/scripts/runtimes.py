@@ -14,3 +14,5 @@ with job(snakemake):
     write_table(snakemake.output.witnesses, witnesses)
     pairs = [key | vars(pair) | source for pair in report.pairs]
     write_table(snakemake.output.runtimes, pairs)
+    rules = [key | row for row in report.rules_frame().to_dict("records")]
+    write_table(snakemake.output.rules, rules)

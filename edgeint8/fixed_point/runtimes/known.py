@@ -82,6 +82,7 @@ LITERT_XNNPACK = Runtime(
         **_LITERT_16X8,
     },
     {wide.ADD: "int8 codes: LiteRT adds int16 in a kernel that nobody has repeated"},
+    int4="int8 weights: LiteRT runs int4 in kernels that nobody has repeated",
 )
 _NO_RELU_N1_TO_1 = {"QLinearReluN1To1": "RELU and RELU6: it has no RELU_N1_TO_1"}
 _TFLM_INT8: dict[str, Operator] = {

@@ -23,6 +23,7 @@ class Runtime:
     operators : what it computes in its own way, by operator of the graph; all others as ORT does
     refuses : operators that it does not take, and why
     witnessed : whether the real runtime ran beside it
+    int4 : why it does not take weights of four bits; empty where they are as those of eight
     """
 
     name: str
@@ -32,6 +33,7 @@ class Runtime:
     operators: Mapping[str, Operator] = field(default_factory=dict)
     refuses: Mapping[str, str] = field(default_factory=dict)
     witnessed: bool = True
+    int4: str = ""
 
     def __post_init__(self) -> None:
         for name in ("name", "version", "instruction_set"):

@@ -31,9 +31,10 @@ def section(tables: Tables) -> str:
     ]
     if len(tables["runtimes"]):
         parts += [
-            heading("Which runtime does it equal?", tables, "runtimes"),
+            heading("Which runtime does it equal?", tables, "runtimes", "runtime_rules"),
             *runtime_sentences(tables["runtimes"]),
             runtime_table(tables["runtimes"]),
+            rule_table(tables["runtime_rules"]),
         ]
     if len(tables["overflow"]):
         parts += [
@@ -110,6 +111,17 @@ def runtime_table(runtimes: pd.DataFrame) -> str:
         "parts_operator": "they part at",
     }
     return table(runtimes.fillna({"parts_operator": ""}), columns)
+
+
+def rule_table(rules: pd.DataFrame) -> str:
+    """What to build, an operator a row; networks share rows."""
+    columns = {
+        "operator": "to equal each in",
+        "litert_ref": "LiteRT, reference",
+        "litert_xnnpack": "LiteRT with XNNPACK",
+        "tflm": "tflite-micro",
+    }
+    return table(rules.drop_duplicates("operator"), columns)
 
 
 def width_table(accumulator: pd.DataFrame) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 import onnx
 
 from edgeint8.errors import ModelError
+from edgeint8.fixed_point.runtimes.runtime import Runtime
 from edgeint8.tflite.convert import elements, layers, moves, resizing, transposed
 from edgeint8.tflite.convert.builder import Builder, View
 from edgeint8.tflite.convert.images import keeps_images_apart
@@ -57,6 +58,9 @@ CONVERTERS: Mapping[str, Callable[[Builder, Operator], None]] = {
 }
 
 
+INT4_KINDS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
+
+
 @dataclass(frozen=True)
 class Converted:
     """The graph of a file, and where each computed tensor of the file stands in it.
@@ -68,6 +72,20 @@ class Converted:
     model: onnx.ModelProto
     views: Mapping[int, View]
     batched: bool
+
+    def refuse(self, runtime: Runtime) -> None:
+        """Raise `ModelError` where a runtime does not take the file; the graph hides INT4."""
+        packed = next((op for op in self.source.operators if _packed(self.source, op)), None)
+        if packed is not None and runtime.int4:
+            raise ModelError(
+                f"{runtime.name} does not take INT4 weights",
+                where=packed.place,
+                allowed=runtime.int4,
+            )
+
+
+def _packed(source: TFLiteModel, operator: Operator) -> bool:
+    return any(index >= 0 and source.tensors[index].packed for index in operator.inputs)
 
 
 def convert(source: TFLiteModel) -> Converted:
@@ -87,6 +105,8 @@ def convert(source: TFLiteModel) -> Converted:
             )
         try:
             _check_indices(operator)
+            if _packed(source, operator) and operator.kind not in INT4_KINDS:
+                raise ModelError("codes of INT4", allowed=f"weights of {', '.join(INT4_KINDS)}")
             CONVERTERS[operator.kind](build, operator)
         except ModelError as error:
             where = f"{operator.place}: {error.where}" if error.where else operator.place

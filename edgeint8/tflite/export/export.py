@@ -28,15 +28,17 @@ class Exported:
     notes: tuple[str, ...]
 
 
-def export_tflite(model: onnx.ModelProto) -> Exported:
+def export_tflite(model: onnx.ModelProto, int4: bool = True) -> Exported:
     """The file of a QOperator network, or of the graph that ORT made of a QDQ network.
+
+    int4 : whether weights whose codes fit four bits are INT4, where the runtimes take that
 
     Raises `ModelError` that names the node that TFLite has no integer operator for.
     """
     executor = Executor(model)
     feeds = {each.name: np.zeros(_shape(each), np.float32) for each in model.graph.input}
     values = {**executor.graph.constants, **feeds, **executor.run(feeds, keep=ALL_TENSORS)}
-    export = Exporter(executor.graph, values)
+    export = Exporter(executor.graph, values, int4)
     for node in executor.graph.nodes:
         if node.op_type not in EXPORTERS:
             raise ModelError(

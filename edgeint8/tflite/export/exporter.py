@@ -18,8 +18,8 @@ TYPE_CODES = {np.dtype(kind): code for code, kind in schema.DTYPES.items()}
 class Exporter:
     """Collects the file of one graph; `values` holds an example of every tensor, for its shape."""
 
-    def __init__(self, graph: Graph, values: Mapping[str, Array]) -> None:
-        self.graph, self.values = graph, values
+    def __init__(self, graph: Graph, values: Mapping[str, Array], int4: bool = True) -> None:
+        self.graph, self.values, self.int4 = graph, values, int4
         self.notes: list[str] = []
         self._tensors: list[Tensor] = []
         self._operators: list[Operator] = []
@@ -62,14 +62,27 @@ class Exporter:
         shape: Sequence[int],
         quantization: Quantization | None = None,
         data: Array | None = None,
+        packed: bool = False,
     ) -> int:
-        """A new tensor: int8 codes, or whatever `data` is."""
+        """A new tensor: int8 codes, or whatever `data` is; `packed` makes int8 constants INT4."""
         dtype = np.dtype(np.int8) if data is None else data.dtype
+        code = schema.INT4 if packed else TYPE_CODES[dtype]
         index = len(self._tensors)
-        self._tensors.append(
-            Tensor(index, name, tuple(shape), TYPE_CODES[dtype], dtype, quantization, data)
-        )
+        self._tensors.append(Tensor(index, name, tuple(shape), code, dtype, quantization, data))
         return index
+
+    def weights(self, name: str, kind: str, codes: Array, scales: Quantization) -> int:
+        """Weights of an operator, INT4 where all codes fit and LiteRT and tflite-micro run them."""
+        narrow = self.int4 and codes.size > 0 and codes.min() >= -8 and codes.max() <= 7
+        both = not (kind == "FULLY_CONNECTED" and scales.per_channel)
+        if narrow and both:
+            self.notes.append(f"{name}: INT4, which LiteRT's default kernels round their own way")
+        elif narrow:
+            self.notes.append(
+                f"{name}: codes of four bits stay INT8, for tflite-micro takes INT4 of {kind} with "
+                "one scale alone; they gain on custom silicon only"
+            )
+        return self.add(name, codes.shape, scales, codes, packed=narrow and both)
 
     def made(
         self, name: str, quantization: Quantization, shape: Sequence[int] | None = None

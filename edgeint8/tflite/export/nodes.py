@@ -60,10 +60,9 @@ def conv(export: Exporter, node: Node) -> None:
     axis, order = (3, (1, 2, 3, 0)) if depthwise else (0, (0, 2, 3, 1))
     stored = np.ascontiguousarray(codes.transpose(order))
     place, padding = _padded(export, node, geometry, spatial)
-    inputs = [
-        place,
-        export.add(node.inputs[3], stored.shape, _weight_scales(export, node, 4, axis), stored),
-    ]
+    kind = "DEPTHWISE_CONV_2D" if depthwise else "CONV_2D"
+    scales = _weight_scales(export, node, 4, axis)
+    inputs = [place, export.weights(node.inputs[3], kind, stored, scales)]
     if len(node.inputs) > 8 and node.inputs[8]:
         bias, bias_name = export.constant(node, 8).reshape(-1), node.inputs[8]
     else:  # LiteRT refuses a convolution without one (conv.cc: has_bias was not true)
@@ -73,7 +72,6 @@ def conv(export: Exporter, node: Node) -> None:
     options |= {f"dilation_{k}": d for k, d in zip("hw", _two(geometry.dilations), strict=True)}
     if depthwise:
         options["depth_multiplier"] = len(codes) // geometry.groups
-    kind = "DEPTHWISE_CONV_2D" if depthwise else "CONV_2D"
     export.emit(kind, inputs, export.made(name, export.parameters(node, 6)), **options)
 
 
@@ -85,10 +83,8 @@ def gemm(export: Exporter, node: Node) -> None:
     stored = np.ascontiguousarray(weights if node.attribute("transB", 0) else weights.T)
     bias, out = (6, 7) if node.op_type == "QGemm" else (None, 6)
     place = export.place(node.inputs[0])
-    inputs = [
-        place,
-        export.add(node.inputs[3], stored.shape, _weight_scales(export, node, 4, 0), stored),
-    ]
+    scales = _weight_scales(export, node, 4, 0)
+    inputs = [place, export.weights(node.inputs[3], "FULLY_CONNECTED", stored, scales)]
     if bias is not None and node.inputs[bias]:
         codes = export.constant(node, bias).reshape(-1)
         inputs.append(_bias(export, node.inputs[bias], codes, place, inputs[1]))

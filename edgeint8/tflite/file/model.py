@@ -9,7 +9,7 @@ import numpy as np
 
 from edgeint8.conventions import Array
 from edgeint8.errors import ModelError
-from edgeint8.tflite.file.schema import TYPE_NAMES
+from edgeint8.tflite.file.schema import INT4, TYPE_NAMES
 
 LARGEST_TENSOR = 1 << 28
 """Elements of one tensor; a file that declares more is cut off or altered."""
@@ -42,7 +42,10 @@ class Quantization:
 
 @dataclass(frozen=True)
 class Tensor:
-    """A tensor of a file: TFLite's shape (images are N, H, W, C), its codes if it is constant."""
+    """A tensor of a file: TFLite's shape (images are N, H, W, C), its codes if it is constant.
+
+    Constants of INT4 are int8 here, `packed`: a file has two in a byte.
+    """
 
     index: int
     name: str
@@ -68,8 +71,15 @@ class Tensor:
         return TYPE_NAMES[self.type_code] if known else f"type {self.type_code}"
 
     @property
+    def packed(self) -> bool:
+        """Whether it holds constants of four bits."""
+        return self.type_code == INT4 and self.data is not None
+
+    @property
     def size_bytes(self) -> int:
         """What its elements take; an unknown type counts as one of a byte."""
+        if self.packed:
+            return (prod(self.shape) + 1) // 2
         return prod(self.shape) * (1 if self.dtype is None else self.dtype.itemsize)
 
     def codes(self) -> tuple[Array, Array]:

@@ -65,11 +65,13 @@ def _tensor(index: int, table: Table, buffers: list[Array]) -> Tensor:
     where = f"tensor {index}"
     shape = _indices(table.vector(slots["shape"], "<i4"))
     code = table.scalar(slots["type"], "b", 0)
-    known = schema.DTYPES.get(code)
-    dtype = None if known is None else np.dtype(known)
     number = table.scalar(slots["buffer"], "I", 0)
     if number >= len(buffers):
         raise ModelError(f"buffer {number}", where=where, allowed=f"below {len(buffers)}")
+    known, raw = schema.DTYPES.get(code), buffers[number]
+    if code == schema.INT4 and raw.size:
+        known, raw = np.int8, _unpacked(raw, prod(shape), where)
+    dtype = None if known is None else np.dtype(known)
     return Tensor(
         index=index,
         name=table.text(slots["name"]),
@@ -77,9 +79,19 @@ def _tensor(index: int, table: Table, buffers: list[Array]) -> Tensor:
         type_code=code,
         dtype=dtype,
         quantization=_quantization(table.table(slots["quantization"]), where),
-        data=_values(buffers[number], shape, dtype, where),
+        data=_values(raw, shape, dtype, where),
         variable=table.scalar(slots["is_variable"], "?", False),
     )
+
+
+def _unpacked(raw: Array, count: int, where: str) -> Array:
+    """`count` codes of four bits, two in a byte, as bytes of their own."""
+    if raw.size != (count + 1) // 2:
+        raise ModelError(
+            f"{raw.size} bytes", where=where, allowed=f"{(count + 1) // 2}, for {count} of INT4"
+        )
+    halves = np.stack([raw & 15, raw >> 4], axis=1).reshape(-1)[:count]
+    return (halves.astype(np.int8) ^ 8) - np.int8(8)
 
 
 def _values(raw: Array, shape: tuple[int, ...], dtype: Any, where: str) -> Array | None:

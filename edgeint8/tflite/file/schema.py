@@ -26,6 +26,8 @@ TYPE_NAMES = (
     *("FLOAT32", "FLOAT16", "INT32", "UINT8", "INT64", "STRING", "BOOL", "INT16", "COMPLEX64"),
     *("INT8", "FLOAT64", "COMPLEX128", "UINT64", "RESOURCE", "VARIANT", "UINT32", "UINT16", "INT4"),
 )
+INT4 = TYPE_NAMES.index("INT4")
+"""Two codes a byte, the first in the lower half."""
 
 SAME, VALID = 0, 1
 ACTIVATIONS = ("NONE", "RELU", "RELU_N1_TO_1", "RELU6", "TANH", "SIGN_BIT")

@@ -34,7 +34,7 @@ def write_tflite(model: TFLiteModel) -> bytes:
         raise ModelError(f"operators {unknown}", allowed="operators of TFLite's schema")
     constants = [tensor for tensor in model.tensors if tensor.data is not None]
     places = {tensor.index: k for k, tensor in enumerate(constants, start=1)}
-    buffers = [_buffer(builder, None), *(_buffer(builder, tensor.data) for tensor in constants)]
+    buffers = [_buffer(builder, None), *(_buffer(builder, _stored(tensor)) for tensor in constants)]
     codes = [_operator_code(builder, kind) for kind in kinds]
     subgraph = _subgraph(builder, model, places, kinds)
     vectors = {
@@ -86,6 +86,15 @@ def _buffer(builder: flatbuffers.Builder, data: Array | None) -> int:
     builder.head = head
     builder.Bytes[head : head + len(raw)] = raw.tobytes()
     return _table(builder, {"data": 0}, {}, {"data": builder.EndVector()})
+
+
+def _stored(tensor: Tensor) -> Array | None:
+    """The elements as the file has them: of INT4 two in a byte, the first in the lower half."""
+    if tensor.data is None or not tensor.packed:
+        return tensor.data
+    codes = np.zeros(2 * tensor.size_bytes, np.uint8)
+    codes[: tensor.data.size] = tensor.data.reshape(-1).view(np.uint8) & 15
+    return codes[0::2] | (codes[1::2] << 4)
 
 
 def _operator_code(builder: flatbuffers.Builder, kind: str) -> int:

@@ -239,6 +239,8 @@ def lacks(library: Library, source: TFLiteModel, operator: Operator) -> str:
     name = function_of(source, operator)
     if not name or codes != {np.dtype(np.int8)}:
         return operator.kind
+    if len(operator.inputs) > 1 and source.tensors[operator.inputs[1]].packed:
+        return f"{operator.kind} of INT4"
     if operator.kind == "CONV_2D" and not library.groups:
         image, stored = (source.tensors[k].shape[3] for k in operator.inputs[:2])
         if image != stored:
