@@ -106,19 +106,22 @@ def addition(graph: Graph, node: Node, runtime: Runtime, tensors: Mapping[str, A
             where=f"node {node.name}",
             allowed="two tensors of one shape",
         )
-    s_a, s_b, s_c = (graph.constants[node.inputs[k]].reshape(()) for k in (1, 4, 6))
-    z_a, z_b, z_c = (int(graph.constants[node.inputs[k]].reshape(())) for k in (2, 5, 7))
+    a_scale, a_zero, b_scale, b_zero, c_scale, c_zero = (
+        graph.constants[node.inputs[k]].reshape(()) for k in (1, 2, 4, 5, 6, 7)
+    )
+    scales, zeros = (a_scale, b_scale, c_scale), (int(a_zero), int(b_zero), int(c_zero))
+    constants: tuple[int, ...]
     if runtime is ORT:
-        zero_in, constants = 0, addition_constants(s_a, s_b, s_c, z_a, z_b, z_c, node.name)
+        zero_in, constants = 0, addition_constants(*scales, *zeros, node.name)
+    elif a.dtype == np.int8:
+        zero_in, constants = zeros[0], (*gemmlowp_constants(*scales, node), zeros[1])
     else:
-        if a.dtype != np.int8:
-            raise ModelError(
-                f"{runtime.name} adds {a.dtype}", where=f"node {node.name}", allowed="int8"
-            )
-        zero_in, constants = z_a, (*gemmlowp_constants(s_a, s_b, s_c, node), z_b)
+        raise ModelError(
+            f"{runtime.name} adds {a.dtype}", where=f"node {node.name}", allowed="int8"
+        )
     pixel = (1,) * (a.ndim - 1)
     loops = window_loops(ConvGeometry.from_attributes({}, pixel, a.shape[1:]), a, a, 1)
-    head = node.name, loops, 1, names[0], node.outputs[0], zero_in, z_c, a.dtype
+    head = node.name, loops, 1, names[0], node.outputs[0], zero_in, zeros[2], a.dtype
     return RtlLayer(*head, unit=Unit.ADDITION, second=names[1], constants=constants)
 
 

@@ -74,7 +74,7 @@ def add_fixed_point(sign: int, scheme: Scheme = Scheme.GEMMLOWP) -> Operator:
 
 def addition_scales(a_scale: Array, b_scale: Array, c_scale: Array) -> tuple[float, float, float]:
     """What TFLite's addition multiplies both addends by, and then their sum."""
-    left, right, out = F64(a_scale.item()), F64(b_scale.item()), F64(c_scale.item())
+    left, right, out = (float(scale.item()) for scale in (a_scale, b_scale, c_scale))
     twice = 2 * max(left, right)
     return left / twice, right / twice, twice / (2.0**LEFT_SHIFT * out)
 
