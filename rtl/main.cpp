@@ -1,6 +1,9 @@
 // Clocks the accelerator until it is done; every file and number comes with plusargs.
 #include "Vaccelerator.h"
 #include "verilated.h"
+#if VM_COVERAGE
+#include "verilated_cov.h"
+#endif
 
 int main(int argc, char** argv) {
     VerilatedContext context;
@@ -15,4 +18,8 @@ int main(int argc, char** argv) {
         top.eval();
     }
     top.final();
+#if VM_COVERAGE
+    const std::string file = context.commandArgsPlusMatch("coverage=");  // "+coverage=path"
+    if (!file.empty()) context.coveragep()->write(file.substr(sizeof("+coverage=") - 1).c_str());
+#endif
 }

@@ -18,6 +18,7 @@ from edgeint8.arch.machine.hardware import Hardware
 from edgeint8.conventions import KIB, Array
 from edgeint8.errors import HardwareError
 from edgeint8.fixed_point.arithmetic.requantize import Scheme
+from edgeint8.rtl.coverage import add_counters, coverage_folder
 from edgeint8.rtl.image import Image
 
 SOURCES = Path(__file__).parents[2] / "rtl"
@@ -119,24 +120,26 @@ def build(
             allowed=f"at most {LARGEST_ARRAY} processing elements",
         )
     values = parameters(hardware, scheme, sum_bits, saturate, runtime)
-    digest = hashlib.sha256(repr(sorted(values.items())).encode())
+    flags = ("--coverage-line", "--coverage-toggle") if coverage_folder() else ()
+    digest = hashlib.sha256(repr((sorted(values.items()), flags)).encode())
     for source in sorted(SOURCES.glob("*.*")):
         digest.update(source.read_bytes())
     home = (folder or cache_folder()) / digest.hexdigest()[:16]
     program = home / "Vaccelerator"
     if not program.exists():
-        _compile(home, values)
+        _compile(home, values, flags)
     return Built(program, hardware, scheme)
 
 
-def _compile(home: Path, values: dict[str, int]) -> None:
+def _compile(home: Path, values: dict[str, int], flags: Sequence[str]) -> None:
     """Verilate and compile in a folder of its own, then move it into place whole."""
     home.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=home.parent) as temporary:
         command = [
             *("verilator", "--cc", "--exe", "--build", "-j", "1", "-O3", "-Wno-fatal", "-Wno-lint"),
-            *("--x-assign", "fast", "--x-initial", "fast", "--noassert"),
-            *("-MAKEFLAGS", "OPT_FAST=-O2 OPT_SLOW=-O0"),
+            *("--x-assign", "fast", "--x-initial", "fast", "--noassert", *flags),
+            # Counters make the code long: optimising it would take longer than its few runs.
+            *("-MAKEFLAGS", f"OPT_FAST={'-O0' if flags else '-O2'} OPT_SLOW=-O0"),
             *("--top-module", "accelerator", "-y", str(SOURCES), "--Mdir", temporary),
             *(f"-G{name}={value}" for name, value in values.items()),
             *(str(SOURCES / name) for name in MODULES),
@@ -169,8 +172,8 @@ def simulate(
             where=built.hardware.id,
             allowed="whole bytes a cycle",
         )
-    with tempfile.TemporaryDirectory() as folder:
-        at = Path(folder)
+    with tempfile.TemporaryDirectory() as temporary:
+        at = Path(temporary)
         (at / "dram.hex").write_text(_hex(image.dram, 8))
         for name in ("transfers", "tiles", "layers"):
             (at / f"{name}.hex").write_text(_hex(getattr(image, name), 32))
@@ -189,6 +192,7 @@ def simulate(
                 *files,
                 *(f"+{k}={v}" for k, v in numbers.items()),
                 f"+out={at}/out.hex",
+                f"+coverage={at}/coverage.dat",
             ],
             capture_output=True,
             text=True,
@@ -199,6 +203,8 @@ def simulate(
         if done.returncode != 0 or len(lines) != len(image.layers):
             raise HardwareError(f"the simulation failed: {(done.stdout + done.stderr)[-200:]}")
         after = _bytes(at / "out.hex", len(image.dram))
+        if folder := coverage_folder():
+            add_counters(folder / f"{built.program.parent.name}.dat", at / "coverage.dat")
     return Simulated(tuple(line[1] for line in lines), tuple(line[2:] for line in lines), after)
 
 
