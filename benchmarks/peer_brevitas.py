@@ -22,12 +22,75 @@ from brevitas.graph.quantize import layerwise_quantize
 from brevitas.quant.scaled_int import Int8WeightPerChannelFloat, Int8WeightPerTensorFloat
 from brevitas.quant.shifted_scaled_int import ShiftedUint8ActPerTensorFloat
 from brevitas_examples.common.axe import a2gpfq_mode, a2gptq_mode
-from onnx2torch import convert
+from onnx import helper, numpy_helper
 from peer_child import Run, answer
 from torch import Tensor, nn
+from torch.nn import functional
 
+LAYERS = {nn.Conv2d: qnn.QuantConv2d, nn.Linear: qnn.QuantLinear}
 MODES = {("gptq", False): gptq_mode, ("gpfq", False): gpfq_mode}
 MODES |= {("gptq", True): a2gptq_mode, ("gpfq", True): a2gpfq_mode}
+
+
+class Network(nn.Module):
+    """The float network in torch: convolutions, dense layers, Relu, pools, sums, Flatten."""
+
+    def __init__(self, model: onnx.ModelProto) -> None:
+        super().__init__()
+        graph = model.graph
+        self.nodes = list(graph.node)
+        self.options = {
+            node.output[0]: {a.name: helper.get_attribute_value(a) for a in node.attribute}
+            for node in self.nodes
+        }
+        self.ends = graph.input[0].name, graph.output[0].name
+        values = {t.name: torch.tensor(numpy_helper.to_array(t)) for t in graph.initializer}
+        self.layers = nn.ModuleDict()  # in the order in which they run
+        for node in self.nodes:
+            if node.op_type in ("Conv", "Gemm"):
+                parts = [values[name] for name in node.input[1:]]
+                self.layers[key(node)] = layer_of(node, self.options[node.output[0]], *parts)
+
+    def forward(self, images: Tensor) -> Tensor:
+        found = {self.ends[0]: images}
+        for node in self.nodes:
+            inputs = [found[name] for name in node.input if name in found]
+            found[node.output[0]] = self.result(node, self.options[node.output[0]], *inputs)
+        return found[self.ends[1]]
+
+    def result(self, node: onnx.NodeProto, options: dict[str, Any], *inputs: Tensor) -> Tensor:
+        """What one node puts out."""
+        x = inputs[0]
+        if node.op_type == "Conv":
+            top, left, bottom, right = options.get("pads", (0, 0, 0, 0))
+            x = functional.pad(x, (left, right, top, bottom))
+        if key(node) in self.layers:
+            return self.layers[key(node)](x)
+        if node.op_type == "MaxPool":
+            return functional.max_pool2d(x, options["kernel_shape"], options["strides"])
+        plain = {"Relu": torch.relu, "Flatten": nn.Flatten(), "Add": torch.add}
+        plain["GlobalAveragePool"] = nn.AdaptiveAvgPool2d(1)
+        return plain[node.op_type](*inputs)
+
+
+def key(node: onnx.NodeProto) -> str:
+    """A name that torch takes for a module."""
+    return node.output[0].replace(".", "_")
+
+
+def layer_of(
+    node: onnx.NodeProto, options: dict[str, Any], weights: Tensor, bias: Tensor
+) -> nn.Module:
+    """A convolution without padding, or a dense layer."""
+    if node.op_type == "Gemm":
+        weights = weights if options.get("transB") else weights.T.contiguous()
+        layer: nn.Module = nn.Linear(weights.shape[1], weights.shape[0])
+    else:
+        groups = options.get("group", 1)
+        shape = (weights.shape[1] * groups, weights.shape[0], tuple(weights.shape[2:]))
+        layer = nn.Conv2d(*shape, stride=options.get("strides", 1), groups=groups)
+    layer.weight, layer.bias = nn.Parameter(weights), nn.Parameter(bias)
+    return layer
 
 
 def layered(request: dict[str, Any]) -> nn.Module:
@@ -39,9 +102,8 @@ def layered(request: dict[str, Any]) -> nn.Module:
         "bias_quant": None,
         "return_quant_tensor": False,
     }
-    layers = {nn.Conv1d: qnn.QuantConv1d, nn.Conv2d: qnn.QuantConv2d, nn.Linear: qnn.QuantLinear}
-    model = convert(onnx.load(request["network"])).eval()
-    return layerwise_quantize(model, {old: (new, options) for old, new in layers.items()})
+    model = Network(onnx.load(request["network"])).eval()
+    return layerwise_quantize(model, {old: (new, options) for old, new in LAYERS.items()})
 
 
 def learning(step: str, model: nn.Module, request: dict[str, Any]) -> AbstractContextManager[Any]:
@@ -83,4 +145,4 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     torch.manual_seed(0)
     with torch.no_grad():
-        answer(quantised, ("brevitas", "torch", "onnx2torch"))
+        answer(quantised, ("brevitas", "torch"))

@@ -132,3 +132,17 @@ def test_ours_is_held_against_the_best_of_the_peer():
     said = ptq_peers_best({"benchmark_ptq_peers": ROWS})
     wanted = "net, w4: +1.00 (-1.00 to +3.00) against AdaRound (10,000 iterations), "
     assert said == f"{wanted}in 5.0 CPU seconds for 1,600.0."
+
+
+def test_ours_stand_once_beside_both_peers_and_alone_are_no_comparison():
+    theirs = {"program": ["EdgeINT8", "Brevitas"], "method": ["learned", "GPTQ"]}
+    alone = ROWS.iloc[[0]].assign(setting="w3")
+    more = pd.concat([ROWS.iloc[[0, 2]].assign(**theirs), alone])
+    tables = {"benchmark_ptq_peers": ROWS, "benchmark_ptq_peers_brevitas": more}
+    shown = ptq_peers(tables).splitlines()[2:]
+    assert [line.split(" | ")[2:4] for line in shown] == [
+        *(["EdgeINT8", "learned"], ["EdgeINT8", "nearest"], ["AIMET-ONNX", "SeqMSE"]),
+        *(["AIMET-ONNX", "AdaRound (10,000 iterations)"], ["Brevitas", "GPTQ"]),
+        ["EdgeINT8", "learned"],
+    ]
+    assert "w3" not in ptq_peers_best(tables)

@@ -10,8 +10,8 @@ import pandas as pd
 
 from edgeint8.report.markdown import Tables, percent, table
 
-CODES = ("learned_codes", "learned_codes_bits")
-PEERS = ("ptq_peers",)
+CODES = ("learned_codes_tiny", "learned_codes_mobile", "learned_codes", "learned_codes_bits")
+PEERS = ("ptq_peers", "ptq_peers_brevitas")
 KEPT = (*CODES, *PEERS)
 # (network, setting): the points below FP32 that no draw may pass.
 ASKED = {
@@ -109,9 +109,16 @@ def _yes(met: bool) -> str:
     return "yes" if met else "**no**"
 
 
+def _compared(tables: Tables) -> pd.DataFrame:
+    """Rows of all peers, case by case; ours are measured beside each, and stand once."""
+    rows = _kept(tables, PEERS)
+    rows = rows.drop_duplicates(["network", "setting", "program", "method"])
+    return pd.concat([group for _, group in rows.groupby(["network", "setting"], sort=False)])
+
+
 def ptq_peers(tables: Tables) -> str:
     """Every method of every program on the same network, images and machine."""
-    rows = _kept(tables, PEERS)
+    rows = _compared(tables)
     frame = rows.assign(
         method=[_method(row) for row in rows.to_dict("records")],
         accuracy=[percent(value, 2) for value in rows["accuracy"]],
@@ -134,7 +141,7 @@ def _ours(rows: pd.DataFrame) -> "pd.Series[bool]":
 
 def _method(row: dict[str, object]) -> str:
     """The method, with AdaRound's iterations a layer."""
-    iterations = row["iterations"]
+    iterations = row.get("iterations")
     given = isinstance(iterations, int | float) and iterations == iterations
     return f"{row['method']} ({iterations:,.0f} iterations)" if given else str(row["method"])
 
@@ -149,8 +156,10 @@ def _interval(value: float, low: float, high: float) -> str:
 
 def ptq_peers_best(tables: Tables) -> str:
     """Ours beside the peer's best of each case, which the test split itself picks for the peer."""
-    rows, said = _kept(tables, PEERS), list[str]()
+    rows, said = _compared(tables), list[str]()
     for (network, setting), group in rows.groupby(["network", "setting"], sort=False):
+        if set(group["program"]) == {MINE}:
+            continue  # no peer was asked
         mine = group[_ours(group)].iloc[0]
         best = group[group["program"] != MINE].nlargest(1, "accuracy").iloc[0]
         ahead = _interval(best["ahead"], best["ahead_low"], best["ahead_high"])
