@@ -20,6 +20,7 @@ KEY = ("workload", "strategy")
 COUNT = "rows"
 INTEGER_WIDTHS = (16, 24, 32)
 BUFFERS_KB = (32, 256)  # of the arrays with unlimited bandwidth
+FEW = 12  # machines of a workload that are all kept
 WHOLE = ("best", "dse", "quantization")  # few rows, of which sentences read what they find
 QUOTED: dict[str, tuple[str, ...]] = {
     "baseline": ("workload", "data_source", "parameters", "macs", "accuracy"),
@@ -98,7 +99,8 @@ def quoted(name: str, frame: pd.DataFrame) -> pd.DataFrame:
     if name == "overflow":
         kept = kept[kept["accumulator_bits"].isin(INTEGER_WIDTHS)]
     elif name in ("roofline", "energy"):
-        kept = kept[kept["hardware"].astype(str).map(_is_quoted)]
+        few = frame.groupby("workload")["hardware"].transform("nunique") <= FEW
+        kept = kept[few | kept["hardware"].astype(str).map(_is_quoted)]
     elif name == "crosscheck":
         kept = kept.groupby(list(QUOTED[name]), sort=False).size().rename(COUNT).reset_index()
     if kept.empty:
