@@ -156,6 +156,8 @@ def binding_table(tables: Tables) -> str:
     for name in _networks(tables):
         dse, roofline = machines(of(tables["dse"], name)), of(tables["roofline"], name)
         pool = dse[dse["limited"] & (dse["dataflow"] == "ws")]
+        if pool.empty:
+            continue
         hardware = pool.loc[pool["model_ms"].idxmin(), "hardware"]
         rows = roofline[(roofline["hardware"] == hardware) & (roofline["macs"] > 0)]
         total = int(roofline[roofline["hardware"] == hardware]["bound_cycles"].sum())
