@@ -21,13 +21,25 @@ class Seen(Protocol):
     """Images: inputs by name, labels (N,) or None, and what a metric compares with."""
 
     @property
-    def inputs(self) -> Mapping[str, Array]: ...
+    def inputs(self) -> Mapping[str, Array]:
+        """By name, (N, ...)."""
+        ...
+
     @property
-    def labels(self) -> Array | None: ...
+    def labels(self) -> Array | None:
+        """Classes, (N,), if they are known."""
+        ...
+
     @property
-    def truth(self) -> Array | None: ...
+    def truth(self) -> Array | None:
+        """What a metric compares with."""
+        ...
+
     @property
-    def is_random(self) -> bool: ...
+    def is_random(self) -> bool:
+        """Whether nobody gave these images."""
+        ...
+
     def __len__(self) -> int: ...
 
 

@@ -39,9 +39,8 @@ def test_the_table_differs_in_every_row_that_rests_on_data(first_pages):
         dict(re.findall(r"^\| ([^|*]+?) \| (.*?) \|", page, re.MULTILINE)) for page in first_pages
     )
     same = {question for question in here if here[question] == there.get(question)}
-    # The kept tables of the default study were written before networks stated their needs.
-    since = {"at the rate needed (45 nm)", "against ws 16x16", "how sure the design is"}
-    assert set(here) - set(there) <= since and set(there) <= set(here)
+    # Documents keep no draws of the constants.
+    assert set(here) - set(there) == {"how sure the design is"} and set(there) <= set(here)
     assert not same & {"accuracy in FP32 (data)", "its accuracy, against FP32", "its SQNR"}
     assert "why this one" not in same
 

@@ -79,6 +79,7 @@ ALADDIN_AREA_TO_45_NM = (45 / 40) ** 2
 
 
 def geometric(low: float, high: float) -> float:
+    """The mean whose ratio to both ends is the same: mid of a band over orders of magnitude."""
     return math.sqrt(low * high)
 
 
