@@ -25,6 +25,7 @@ from edgeint8.files import write_text
 from edgeint8.report.markdown import Tables
 from tools.docs.benchmark_quotes import read_benchmarks
 from tools.docs.quotes import QUOTES
+from tools.docs.rtl_quotes import read_synthesis
 from tools.docs.snapshot import copy_figures, read_snapshot, take_snapshot
 
 DEFAULT_TABLES = Path("docs/data")
@@ -56,7 +57,8 @@ def regenerated(text: str, tables: Tables, where: str = "") -> str:
 
 def read_quoted(folder: str | Path) -> Tables:
     """All that documents quote: the snapshot of a study in `folder`, and kept benchmarks."""
-    return read_snapshot(folder) | read_benchmarks(Path(folder) / "benchmarks")
+    kept = read_benchmarks(Path(folder) / "benchmarks") | read_synthesis(folder)
+    return read_snapshot(folder) | kept
 
 
 def stale(text: str, tables: Tables, where: str = "") -> list[str]:

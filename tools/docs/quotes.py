@@ -14,7 +14,7 @@ from scipy.stats import beta
 from edgeint8.report.document.part_c import POLICIES, SCHEME_NAMES
 from edgeint8.report.findings import validation_answers
 from edgeint8.report.markdown import Tables, percent, table
-from tools.docs import benchmark_quotes, study_quotes, witness_quotes
+from tools.docs import benchmark_quotes, rtl_quotes, study_quotes, witness_quotes
 
 NARROWEST = tuple(f"narrowest_{policy}" for policy in POLICIES)
 
@@ -236,6 +236,7 @@ QUOTES: dict[str, Callable[[Tables], str]] = {
     **study_quotes.QUOTES,
     **benchmark_quotes.QUOTES,
     **witness_quotes.QUOTES,
+    **rtl_quotes.QUOTES,
     **validation_answers.QUOTES,
     "guaranteed_bits": widest("bits_guaranteed"),
     "observed_bits": widest("bits_observed"),
