@@ -43,7 +43,8 @@ if __name__ == "__main__":
     shutil.rmtree(place, ignore_errors=True)
     unit = "requant_gemmlowp"
     times = ("1ns", "1ns")
-    runner.build(sources=[RTL / f"{unit}.sv"], hdl_toplevel=unit, build_dir=place, timescale=times)
+    given = {"sources": [RTL / f"{unit}.sv"], "includes": [RTL]}
+    runner.build(**given, hdl_toplevel=unit, build_dir=place, timescale=times)
     os.environ["VECTORS"] = str(FOLDER)  # the simulator runs in a folder of its own
     results = runner.test(hdl_toplevel=unit, test_module=Path(__file__).stem, build_dir=place)
     tests, failed = get_results(results)

@@ -116,9 +116,11 @@ def test_float_layers_by_hand(priced):
     )
     levels = datapath_cost(fuse(rest), MACHINE, path)
     operations = 12 * 8 * 9 * 4 * 4 + 12  # products, and an element of the average
-    moved = 8 * 16 + 12 * 8 * 9 + 12 * 16 + 12 * 16 + 12  # inputs, weights, outputs
+    narrow = (8 * 16 + 12 * 16) + 12 * 8 * 9  # inputs and weights, through ports of 16 bytes
+    wide = 12 * 16 + 12  # outputs, through one of 16 sums
     fj = operations * mac_fj("mid", "fp32")
-    fj += 4 * moved * (2 * sram_fj_per_byte(64, "mid") + round(DRAM_PER_BYTE.at("mid")))
+    fj += 8 * (narrow * sram_fj_per_byte(64, 16, "mid") + wide * sram_fj_per_byte(64, 64, "mid"))
+    fj += 4 * (narrow + wide) * round(DRAM_PER_BYTE.at("mid"))
     bits = 8 + 8 + 32
     idle = round(REGISTER_BIT_CLOCK.at("mid") * bits * IDLE_CLOCK.at("mid"))
     fj += -(-operations // 16) * 256 * idle

@@ -15,7 +15,7 @@ from edgeint8.fixed_point.arithmetic.graph import Node
 from edgeint8.fixed_point.arithmetic.requantize import Scheme, code_range
 from edgeint8.fixed_point.operators.elementwise import qlinear_add
 from edgeint8.fixed_point.runtimes.known import TFLM
-from edgeint8.fixed_point.runtimes.sums import add_gemmlowp
+from edgeint8.fixed_point.runtimes.sums import add_fixed_point
 from edgeint8.rtl.compare import run_network
 from edgeint8.rtl.network import rtl_layers
 from edgeint8.rtl.pools import addition_constants, gemmlowp_constants
@@ -153,7 +153,7 @@ def gemmlowp_addition(rng: np.random.Generator, count: int) -> np.ndarray:
         scales = [np.asarray(2.0**e, np.float32) for e in rng.integers(-6, -1, 3)]
     zeros = [np.asarray(z, np.int8) for z in rng.integers(-128, 128, 3)]
     inputs = [a, scales[0], zeros[0], b, scales[1], zeros[1]]
-    want = add_gemmlowp(1)(None, *inputs, scales[2], zeros[2])  # type: ignore[arg-type]
+    want = add_fixed_point(1)(None, *inputs, scales[2], zeros[2])  # type: ignore[arg-type]
     rows = np.empty((count, 8), np.int64)
     rows[:, 0], rows[:, 1] = (
         x.astype(np.int64) - int(z) for x, z in zip((a, b), zeros[:2], strict=True)
