@@ -30,6 +30,8 @@ def test_what_to_build_stands_once_an_operator():
     text = part_c.rule_table(pd.DataFrame(rows))
     assert text.count("| ADD | a | b | c |") == text.count("| MUL | a | b | c |") == 1
     assert set(rows[0]) == {column.name for column in TABLES["runtime_rules"]}
+    other = part_c.rule_table(pd.DataFrame([*rows, {**rows[0], "tflm": "d"}]))
+    assert "| ADD | a | b | c |" in other and "| ADD | a | b | d |" in other
 
 
 def test_the_table_is_made_where_a_workload_is_a_tflite_file():

@@ -121,7 +121,7 @@ def rule_table(rules: pd.DataFrame) -> str:
         "litert_xnnpack": "LiteRT with XNNPACK",
         "tflm": "tflite-micro",
     }
-    return table(rules.drop_duplicates("operator"), columns)
+    return table(rules.drop_duplicates(list(columns)), columns)
 
 
 def width_table(accumulator: pd.DataFrame) -> str:

@@ -17,6 +17,7 @@ FIGURES = {
     "edp": "Energy times delay",
 }
 """What is to be small, by objective."""
+LEAST_SAID = 0.001  # of the energy: below it a difference has no figure
 RANKING_SURVIVES = 0.95  # Spearman's correlation from which a ranking counts as the same
 
 
@@ -75,7 +76,9 @@ def _price_of_size(row: pd.Series) -> str:
     above = row["behind_to_be_had"]
     if above <= 0:
         return "It has the least energy as well."
-    return f"The least energy is {percent(above / (1 + above), 1)} lower, with more area."
+    saved = above / (1 + above)
+    lower = percent(saved, 1) if saved >= LEAST_SAID else f"less than {percent(LEAST_SAID, 1)}"
+    return f"The least energy is {lower} lower, with more area."
 
 
 def _ranked_by(row: pd.Series) -> str:
