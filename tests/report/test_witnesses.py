@@ -45,6 +45,26 @@ def test_each_witness_says_what_it_found():
     assert said["SCALE-Sim's cycles, by the replica"] == "SCALE-Sim: differs in 1 of 3"
 
 
+def test_a_width_is_witnessed_by_the_input_that_reaches_it():
+    rows = {"bits_exact": [20, 21, 9], "bits_vertex": [20, 20, float("nan")]}
+    said = found({"bit_growth": pd.DataFrame(rows)})
+    assert said["accumulator width"] == "inputs built to reach it, layers: differs in 1 of 2"
+
+
+def test_chips_are_witnesses_of_energy_and_time_and_models_are_none():
+    rows = [
+        ("chip", "net energy", "mJ", 2.0, 0.5, "silicon", 1.0, 3.0),
+        ("chip", "net energy", "mJ", 4.0, 0.5, "silicon", 1.0, 3.0),
+        ("sheet", "net energy", "mJ", 2.0, 0.0, "model", 1.0, 3.0),
+        ("chip", "net time", "ms", 1.0, -0.1, "silicon", None, None),
+        ("chip", "net time", "ms", 1.0, 0.2, "silicon", None, None),
+        ("sheet", "net time", "ms", 1.0, 0.0, "model", None, None),
+    ]
+    columns = ["source", "quantity", "unit", "published", "error", "kind", "ours_low", "ours_high"]
+    said = found({"validation": pd.DataFrame(rows, columns=columns)})
+    assert said["energy and watts"] == "other chips: 1 of 2 inside the band"
+    assert said["runtime of the edge device"] == "other chips: 1 of 2 within 10 %"
+
+
 def test_what_nobody_checked_stays_none():
-    said = found(TABLES)
-    assert said["energy and watts"] == said["area"] == said["accumulator width"] == NONE
+    assert found(TABLES)["area"] == found(TABLES)["energy and watts"] == NONE

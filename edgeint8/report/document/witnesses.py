@@ -4,7 +4,9 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from edgeint8.report.markdown import Tables, link, table
+from edgeint8.report.findings.validation_answers import FITS, banded
+from edgeint8.report.findings.validation_answers import compared as published
+from edgeint8.report.markdown import Tables, link, percent, table
 from edgeint8.report.words import Say, english
 
 NONE = "*none*"
@@ -90,17 +92,49 @@ def _rtl(tables: Tables) -> pd.DataFrame:
     return rows.dropna(subset=["words"]) if len(rows) else rows
 
 
+def _vertices(say: Say, tables: Tables) -> str:
+    """Layers whose exact width an input reaches that was built for it and run."""
+    rows = tables.get("bit_growth", pd.DataFrame())
+    rows = rows.dropna(subset=["bits_vertex"]) if "bits_vertex" in rows else rows.iloc[:0]
+    wrong = int((rows["bits_vertex"] != rows["bits_exact"]).sum()) if len(rows) else 0
+    return compared(say, say("inputs built to reach it, layers"), wrong, len(rows))
+
+
+def _silicon(tables: Tables) -> pd.DataFrame:
+    """Published measurements of chips, beside what the model says of those chips."""
+    rows = published(tables.get("validation", pd.DataFrame()))
+    return rows[rows["kind"] == "silicon"] if "kind" in rows else rows.iloc[:0]
+
+
+def _energies(say: Say, tables: Tables) -> str:
+    rows = banded(_silicon(tables))
+    if rows.empty:
+        return ""
+    inside = rows["published"].between(rows["ours_low"], rows["ours_high"]).sum()
+    return say("other chips: {inside} of {count} inside the band", inside=inside, count=len(rows))
+
+
+def _times(say: Say, tables: Tables) -> str:
+    rows = _silicon(tables)
+    rows = rows[rows["unit"] == "ms"] if len(rows) else rows
+    if rows.empty:
+        return ""
+    met = int((rows["error"].abs() <= FITS).sum())
+    near = percent(FITS, 0)
+    return say("other chips: {met} of {count} within {near}", met=met, count=len(rows), near=near)
+
+
 def _nothing(say: Say, tables: Tables) -> str:
     return ""
 
 
 NUMBERS: dict[str, tuple[str, Witness]] = {
     "accuracy and integers": ("golden", _integers),
-    "accumulator width": ("accumulator", _nothing),  # a bound: proven, no second computation
+    "accumulator width": ("bit_growth", _vertices),  # a bound: proven, and reached
     "SCALE-Sim's cycles, by the replica": ("crosscheck", _scalesim),
     "machine cycles": ("rtl", _counted("machine_cycles", "rtl_cycles")),
     "DRAM bytes": ("rtl", _counted("dram_bytes", "rtl_dram_bytes")),
-    "energy and watts": ("energy", _nothing),
-    "area": ("best", _nothing),
-    "runtime of the edge device": ("best", _nothing),
+    "energy and watts": ("validation", _energies),
+    "area": ("best", _nothing),  # synthesis is no part of a study: docs/validation.md
+    "runtime of the edge device": ("validation", _times),
 }
