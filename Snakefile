@@ -14,10 +14,12 @@ report: "workflow/report/workflow.rst"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/networks.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/own.smk"
 include: "workflow/rules/quantize.smk"
+include: "workflow/rules/evidence.smk"
 include: "workflow/rules/golden.smk"
 include: "workflow/rules/rtl.smk"
 include: "workflow/rules/simulate.smk"
