@@ -11,6 +11,8 @@ from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1]
+# Where Python's grammar puts statements: of a block, its branches, handlers and match cases.
+BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 
 
 def source_hash(script: str | Path) -> str:
@@ -18,7 +20,7 @@ def source_hash(script: str | Path) -> str:
     hasher = hashlib.sha256(Path(script).read_bytes())
     for path in sorted(source_closure(Path(script))):
         hasher.update(path.relative_to(PACKAGE).as_posix().encode())
-        hasher.update(path.read_bytes())
+        hasher.update(_source(path))
     return hasher.hexdigest()[:16]
 
 
@@ -28,20 +30,33 @@ def source_closure(script: Path) -> set[Path]:
     Imports inside functions count too: they may run.
     """
     found: set[Path] = set()
-    waiting = set(imported_files(script))
+    waiting = [script]
     while waiting:
-        path = waiting.pop()
-        found.add(path)
-        waiting |= set(imported_files(path)) - found
+        inner = [path for path in imported_files(waiting.pop()) if path not in found]
+        found.update(inner)
+        waiting += inner
     return found
 
 
 @cache
 def imported_files(path: Path) -> tuple[Path, ...]:
     """Package files that one file imports, with the ``__init__`` of every package on the way."""
-    tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
-    names = {name for node in ast.walk(tree) for name in _imported_names(node)}
-    return tuple(sorted({file for name in names for file in _files(name)}))
+    tree = ast.parse(_source(path), filename=str(path))
+    names = {name for node in _statements(tree) for name in _imported_names(node)}
+    return tuple(sorted({file for name in names for file in _files(name, PACKAGE)}))
+
+
+@cache
+def _source(path: Path) -> bytes:
+    return path.read_bytes()
+
+
+def _statements(block: ast.AST) -> Iterator[ast.AST]:
+    """Every statement inside a block; expressions hold no import, and are nine nodes in ten."""
+    for field in BLOCKS:
+        for inner in getattr(block, field, ()):
+            yield inner
+            yield from _statements(inner)
 
 
 def _imported_names(node: ast.AST) -> Iterator[str]:
@@ -51,18 +66,19 @@ def _imported_names(node: ast.AST) -> Iterator[str]:
         yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def _files(name: str) -> Iterator[Path]:
+@cache
+def _files(name: str, package: Path) -> tuple[Path, ...]:
     """Files that importing the dotted `name` runs; a last part that is no module adds none."""
-    parts = name.split(".")
-    if parts[0] != PACKAGE.name:
-        return
-    yield PACKAGE / "__init__.py"
-    folder = PACKAGE
-    for part in parts[1:]:
-        if (folder / f"{part}.py").is_file():
-            yield folder / f"{part}.py"
-            return
-        folder = folder / part
-        if not (folder / "__init__.py").is_file():
-            return
-        yield folder / "__init__.py"
+    top, *parts = name.split(".")
+    found = [package / "__init__.py"] if top == package.name else []
+    folder = package
+    for part in parts if found else ():
+        inside = (folder / f"{part}.py", folder / part / "__init__.py")
+        file = next((file for file in inside if file.is_file()), None)
+        if file is None:
+            break
+        found.append(file)
+        if file.name != "__init__.py":
+            break
+        folder = file.parent
+    return tuple(found)
