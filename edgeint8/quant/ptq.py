@@ -27,7 +27,6 @@ from edgeint8.quant.learn.codes import LearnedCodes
 from edgeint8.quant.learn.equalize import equalize
 from edgeint8.quant.learn.guarantee import refuse_wider
 from edgeint8.quant.learn.integer_nodes import integer_nodes
-from edgeint8.quant.learn.learn import learn_codes
 from edgeint8.quant.ort.ort_quantizer import (
     FULL_LEVELS,
     NARROW_LEVELS,
@@ -200,6 +199,8 @@ def _learned(
         raise ModelError(
             "no images to learn codes from", where=f"strategy {strategy.name}", allowed="images"
         )
+    from edgeint8.quant.learn.learn import learn_codes  # compiles: only for those who learn
+
     return learn_codes(model, nearest.executable, strategy, images, levels)
 
 

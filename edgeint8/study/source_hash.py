@@ -20,7 +20,7 @@ def source_hash(script: str | Path) -> str:
     hasher = hashlib.sha256(Path(script).read_bytes())
     for path in sorted(source_closure(Path(script))):
         hasher.update(path.relative_to(PACKAGE).as_posix().encode())
-        hasher.update(_source(path))
+        hasher.update(path.read_bytes())
     return hasher.hexdigest()[:16]
 
 
@@ -41,14 +41,9 @@ def source_closure(script: Path) -> set[Path]:
 @cache
 def imported_files(path: Path) -> tuple[Path, ...]:
     """Package files that one file imports, with the ``__init__`` of every package on the way."""
-    tree = ast.parse(_source(path), filename=str(path))
+    tree = ast.parse(path.read_bytes(), filename=str(path))
     names = {name for node in _statements(tree) for name in _imported_names(node)}
     return tuple(sorted({file for name in names for file in _files(name, PACKAGE)}))
-
-
-@cache
-def _source(path: Path) -> bytes:
-    return path.read_bytes()
 
 
 def _statements(block: ast.AST) -> Iterator[ast.AST]:

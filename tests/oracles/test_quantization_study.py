@@ -10,13 +10,12 @@ from scipy.stats import binomtest
 from edgeint8.errors import DataError
 from edgeint8.quant.calibrate.draws import calibration_draws
 from edgeint8.quant.evidence.draw_study import draw_rows
+from edgeint8.quant.evidence.logits import load_logits, save_outputs
 from edgeint8.quant.evidence.recommend import HardwareCost
 from edgeint8.quant.evidence.table_rows import (
     evidence_rows,
-    load_logits,
     quantization_facts,
     recommendation_rows,
-    save_outputs,
 )
 from edgeint8.quant.ptq import Strategy, calibrate, prepare_model, quantize
 from edgeint8.quant.session import cpu_flags, has_exact_u8s8

@@ -11,7 +11,17 @@ from edgeint8.study.source_hash import PACKAGE, imported_files, source_closure, 
 
 SCRIPTS = sorted((PACKAGE.parent / "workflow/scripts").glob("*.py"))
 
-NEED_TORCH = {"train", "export"}
+# What takes most CPU seconds to import, longer than many jobs run, and the scripts that need it
+# before they know what to do. SciPy loads its parts when they are first used.
+COMPILES = {"ablation", "account", "accumulator", "explore", "machines", "overflow", "rtl_network"}
+COMPILES |= {"runtime_vectors", "simulate", "spend_bits", "suite", "vectors", "weight_bits"}
+HEAVY = {
+    "torch": {"train", "export"},
+    "matplotlib": {"figure", "report"},
+    "numba": COMPILES,
+    "scipy.stats": set(),
+    "scipy.special": set(),
+}
 
 REPORT_IMPORTS = """
 import ast, json, pathlib, sys
@@ -20,19 +30,18 @@ for node in tree.body:
     if isinstance(node, ast.Import | ast.ImportFrom):
         exec(compile(ast.Module([node], []), sys.argv[1], "exec"))
 files = [m.__file__ for n, m in sys.modules.items() if n.split(".")[0] == "edgeint8"]
-print(json.dumps([files, "torch" in sys.modules]))
+print(json.dumps([files, [name for name in sys.argv[2:] if name in sys.modules]]))
 """
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
 def test_closure_covers_the_real_imports(script):
-    command = [sys.executable, "-c", REPORT_IMPORTS, str(script)]
+    command = [sys.executable, "-c", REPORT_IMPORTS, str(script), *HEAVY]
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    files, torch = json.loads(output.splitlines()[-1])
+    files, heavy = json.loads(output.splitlines()[-1])
     loaded = {Path(name).resolve() for name in files}
     assert loaded and loaded <= source_closure(script)
-    # Importing torch takes 2.6 CPU seconds: longer than most jobs.
-    assert torch == (script.stem in NEED_TORCH)
+    assert set(heavy) == {name for name, scripts in HEAVY.items() if script.stem in scripts}
 
 
 def test_imports_inside_functions_count(tmp_path):

@@ -7,8 +7,8 @@ from edgeint8.models.data.samples import load_samples
 from edgeint8.quant.bits.files import with_bits
 from edgeint8.quant.calibrate.draws import calibration_draws
 from edgeint8.quant.evidence.ablation import ablation_rows
+from edgeint8.quant.evidence.logits import load_outputs
 from edgeint8.quant.evidence.metrics import Judged, scorer
-from edgeint8.quant.evidence.table_rows import load_outputs
 from edgeint8.quant.ptq import Strategy, prepare_model
 from edgeint8.study.job import job
 

@@ -4,9 +4,9 @@ from edgeint8.arch.network.layers import layers_from_json
 from edgeint8.conventions import Row
 from edgeint8.files import absence, read_json
 from edgeint8.models.data.samples import load_samples
+from edgeint8.quant.evidence.logits import load_outputs
 from edgeint8.quant.evidence.metrics import Judged, fp32_columns
 from edgeint8.quant.evidence.statistics import accuracy, correct_answers
-from edgeint8.quant.evidence.table_rows import load_outputs
 from edgeint8.study.job import job
 from edgeint8.tables.files import read_table, write_table
 

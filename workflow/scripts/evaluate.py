@@ -8,7 +8,7 @@ import onnx
 from edgeint8.files import read_json
 from edgeint8.models.data.samples import load_samples
 from edgeint8.quant.evidence.evaluation import split_outputs
-from edgeint8.quant.evidence.table_rows import save_outputs
+from edgeint8.quant.evidence.logits import save_outputs
 from edgeint8.quant.session import DEFAULT_BATCH
 from edgeint8.study.job import job
 

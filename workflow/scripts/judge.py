@@ -3,9 +3,9 @@
 from edgeint8.errors import ModelError
 from edgeint8.files import absence, write_csv
 from edgeint8.models.data.samples import load_samples
+from edgeint8.quant.evidence.logits import load_outputs
 from edgeint8.quant.evidence.metrics import Judged, metric
 from edgeint8.quant.evidence.ranking import metric_columns
-from edgeint8.quant.evidence.table_rows import load_outputs
 from edgeint8.study.job import job
 
 with job(snakemake):

@@ -5,8 +5,8 @@ import onnx
 from edgeint8.files import absence, write_csv
 from edgeint8.models.data.samples import load_samples
 from edgeint8.quant.affine import sqnr_db
+from edgeint8.quant.evidence.logits import load_logits
 from edgeint8.quant.evidence.low import LOW_DB, explanation
-from edgeint8.quant.evidence.table_rows import load_logits
 from edgeint8.quant.ptq import prepare_model
 from edgeint8.study.job import job
 

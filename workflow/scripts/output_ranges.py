@@ -2,7 +2,7 @@
 
 from edgeint8.files import absence, write_csv
 from edgeint8.quant.evidence.channels import output_rows
-from edgeint8.quant.evidence.table_rows import load_outputs
+from edgeint8.quant.evidence.logits import load_outputs
 from edgeint8.study.job import job
 
 with job(snakemake):

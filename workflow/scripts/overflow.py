@@ -9,7 +9,7 @@ from edgeint8.conventions import IMAGES_AT_ONCE
 from edgeint8.files import write_csv
 from edgeint8.fixed_point.studies.overflow import overflow_rows
 from edgeint8.models.data.samples import load_samples
-from edgeint8.quant.evidence.table_rows import load_outputs
+from edgeint8.quant.evidence.logits import load_outputs
 from edgeint8.study.job import job
 
 with job(snakemake):

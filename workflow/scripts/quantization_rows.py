@@ -4,6 +4,7 @@ from edgeint8.conventions import Row
 from edgeint8.files import absence, read_json, write_csv
 from edgeint8.models.data.samples import load_samples
 from edgeint8.quant.evidence import table_rows
+from edgeint8.quant.evidence.logits import load_logits
 from edgeint8.study.job import job
 from edgeint8.tables.files import by_key, concatenate
 
@@ -23,8 +24,8 @@ with job(snakemake):
     test = load_samples(given.dataset, "test")
     evidence = table_rows.evidence_rows(
         test.labels,
-        table_rows.load_logits(given.fp32, "test") if given.fp32 else None,
-        {name: table_rows.load_logits(path, "test") for name, (_, path) in usable.items()},
+        load_logits(given.fp32, "test") if given.fp32 else None,
+        {name: load_logits(path, "test") for name, (_, path) in usable.items()},
     )
     measured = by_key("strategy", *given.latency, *given.metrics)
     rows = [

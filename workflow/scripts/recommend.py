@@ -10,11 +10,12 @@ from edgeint8.errors import HardwareError, ModelError
 from edgeint8.files import absence, read_json, write_csv
 from edgeint8.models.data.samples import load_samples
 from edgeint8.quant.evidence.channels import are_scores
+from edgeint8.quant.evidence.logits import load_outputs
 from edgeint8.quant.evidence.metrics import Judged, metric
 from edgeint8.quant.evidence.order import spreads
 from edgeint8.quant.evidence.ranking import ranked_rows
 from edgeint8.quant.evidence.recommend import HardwareCost
-from edgeint8.quant.evidence.table_rows import load_outputs, recommendation_rows
+from edgeint8.quant.evidence.table_rows import recommendation_rows
 from edgeint8.study.job import job
 from edgeint8.tables.files import concatenate, read_table
 

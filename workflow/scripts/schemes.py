@@ -10,7 +10,8 @@ from edgeint8.fixed_point.arithmetic.requantize import Scheme
 from edgeint8.fixed_point.executor import Executor
 from edgeint8.fixed_point.studies.judging import outputs_of
 from edgeint8.models.data.samples import load_samples
-from edgeint8.quant.evidence.table_rows import load_outputs, variant_columns
+from edgeint8.quant.evidence.logits import load_outputs
+from edgeint8.quant.evidence.table_rows import variant_columns
 from edgeint8.study.job import job
 from edgeint8.tables.files import read_table
 

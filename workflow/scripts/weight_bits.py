@@ -14,8 +14,9 @@ from edgeint8.fixed_point.studies.recommendation import accumulator_row
 from edgeint8.models.data.samples import load_samples
 from edgeint8.quant.calibrate.draws import calibration_draws
 from edgeint8.quant.evidence.evaluation import split_outputs
+from edgeint8.quant.evidence.logits import load_outputs
 from edgeint8.quant.evidence.metrics import Judged, judged_columns, scorer
-from edgeint8.quant.evidence.table_rows import load_outputs, variant_columns
+from edgeint8.quant.evidence.table_rows import variant_columns
 from edgeint8.quant.ort.reference import batches
 from edgeint8.quant.ptq import Calibration, Strategy, prepare_model, quantize
 from edgeint8.study.job import job

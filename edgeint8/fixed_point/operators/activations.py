@@ -1,7 +1,7 @@
 """Less common activations that stay float32, through float64 and rounded once."""
 
 import numpy as np
-from scipy import special
+import scipy
 
 from edgeint8.conventions import Array
 from edgeint8.fixed_point.operators.context import Context
@@ -59,7 +59,7 @@ def gelu(context: Context, x: Array) -> Array:
     if context.attribute("approximate", "none") == "tanh":
         inner = np.tanh(np.sqrt(2 / np.pi) * (wide + 0.044715 * wide**3))
     else:
-        inner = special.erf(wide / np.sqrt(2))
+        inner = scipy.special.erf(wide / np.sqrt(2))
     return (wide / 2 * (1 + inner)).astype(F32)
 
 
@@ -67,7 +67,7 @@ def log_softmax(context: Context, x: Array) -> Array:
     """Logarithm of Softmax; before opset 13 over all axes from `axis` on."""
     axis = context.attribute("axis", -1 if context.opset >= 13 else 1)
     axes = (axis,) if context.opset >= 13 else tuple(range(axis % x.ndim, x.ndim))
-    return special.log_softmax(x.astype(F64), axis=axes).astype(F32)
+    return scipy.special.log_softmax(x.astype(F64), axis=axes).astype(F32)
 
 
 OPERATORS = {

@@ -1,7 +1,7 @@
 """Float operators of normalisation layers and transformers, computed in float64, rounded once."""
 
 import numpy as np
-from scipy import special
+import scipy
 
 from edgeint8.conventions import Array
 from edgeint8.fixed_point.operators.context import Context
@@ -55,7 +55,7 @@ def local_response_normalization(context: Context, x: Array) -> Array:
 
 def erf(context: Context, x: Array) -> Array:
     """Error function."""
-    return special.erf(x.astype(F64)).astype(F32)
+    return scipy.special.erf(x.astype(F64)).astype(F32)
 
 
 def square_root(context: Context, x: Array) -> Array:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import logsumexp
 
 from edgeint8.quant.affine import sqnr_db
 
@@ -91,7 +91,7 @@ def _log_shares(scores: NDArray[Any], shares: bool) -> NDArray[np.float64]:
     """Logarithms of shares; an INT8 share may be 0, and counts as 2**-16."""
     given = scores.astype(np.float64)
     logits = np.log(np.maximum(given, 2.0**-16)) if shares else given
-    return np.asarray(logits - logsumexp(logits, axis=1, keepdims=True))
+    return np.asarray(logits - scipy.special.logsumexp(logits, axis=1, keepdims=True))
 
 
 def _ranges(output: NDArray[Any], axis: int) -> NDArray[np.float64]:

@@ -17,8 +17,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from edgeint8.conventions import ACCURACY_MARGIN, Array, Row
 from edgeint8.errors import DataError, EdgeInt8Error
@@ -294,5 +294,5 @@ def _reconstruction_auc(judged: Judged) -> Array:
     zeros = len(labels) - ones
     if not ones or not zeros:  # a draw may have one kind only: nothing is told apart
         return np.array(0.5)
-    ranks = rankdata(((made - given) ** 2).mean(axis=1))
+    ranks = scipy.stats.rankdata(((made - given) ** 2).mean(axis=1))
     return np.array((ranks[labels == 1].sum() - ones * (ones + 1) / 2) / (ones * zeros))

@@ -13,11 +13,13 @@ Stated before any result:
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from edgeint8.conventions import LEAST_DB, SAME_PRICE, Row
 from edgeint8.quant.calibrate.draws import spread
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Rival:
     spread_db: float | None = None
 
 
-def spreads(draws: pd.DataFrame) -> dict[str, float]:
+def spreads(draws: "pd.DataFrame") -> dict[str, float]:
     """The spread in dB of every strategy of ``draws.csv`` that was drawn more than once."""
     if draws.empty:
         return {}

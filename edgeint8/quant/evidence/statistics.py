@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import brentq
-from scipy.stats import binom, binomtest, norm
 
 from edgeint8.errors import DataError
 
@@ -90,7 +89,7 @@ def wilson(successes: int, trials: int, confidence: float = CONFIDENCE) -> Propo
     """
     if not (trials > 0 and 0 <= successes <= trials and 0 < confidence < 1):
         raise DataError(f"{successes} successes of {trials} at {confidence}")
-    interval = binomtest(successes, trials).proportion_ci(confidence, method="wilson")
+    interval = scipy.stats.binomtest(successes, trials).proportion_ci(confidence, method="wilson")
     return Proportion(successes / trials, float(interval.low), float(interval.high))
 
 
@@ -99,8 +98,9 @@ def mcnemar(first: ArrayLike, second: ArrayLike) -> McNemar:
     b, c = _discordant(first, second)
     if b + c == 0:
         return McNemar(0, 0, 1.0, 1.0)
-    exact = float(binomtest(b, b + c, 0.5).pvalue)
-    mid = 2 * float(binom.cdf(min(b, c), b + c, 0.5)) - float(binom.pmf(min(b, c), b + c, 0.5))
+    exact = float(scipy.stats.binomtest(b, b + c, 0.5).pvalue)
+    drawn = scipy.stats.binom(b + c, 0.5)
+    mid = 2 * float(drawn.cdf(min(b, c))) - float(drawn.pmf(min(b, c)))
     return McNemar(b, c, exact, min(1.0, mid))
 
 
@@ -150,7 +150,7 @@ def tango_interval(
     """
     if not (gains >= 0 and losses >= 0 and gains + losses <= n and n > 0 and 0 < confidence < 1):
         raise DataError(f"{gains} gains and {losses} losses of {n} at {confidence}")
-    z = float(norm.ppf((1 + confidence) / 2))
+    z = float(scipy.stats.norm.ppf((1 + confidence) / 2))
 
     def score(d: float) -> float:
         linear = (2 * n - gains + losses) * d - gains - losses
@@ -159,8 +159,8 @@ def tango_interval(
         distance = gains - losses - n * d
         return 0.0 if distance == 0 else float(distance / np.sqrt(max(variance, 1e-30)))
 
-    low = -1.0 if score(-1.0) <= z else brentq(lambda d: score(d) - z, -1.0, 1.0)
-    high = 1.0 if score(1.0) >= -z else brentq(lambda d: score(d) + z, -1.0, 1.0)
+    low = -1.0 if score(-1.0) <= z else scipy.optimize.brentq(lambda d: score(d) - z, -1.0, 1.0)
+    high = 1.0 if score(1.0) >= -z else scipy.optimize.brentq(lambda d: score(d) + z, -1.0, 1.0)
     return float(low), float(high)
 
 

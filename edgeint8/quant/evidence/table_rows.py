@@ -1,20 +1,17 @@
 """From logits and studies to the rows of Part B's tables."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgeint8.conventions import ACCURACY_MARGIN
-from edgeint8.errors import DataError
-from edgeint8.files import atomic_path
 from edgeint8.quant.affine import sqnr_db
 from edgeint8.quant.calibrate.calibration import Calibration
 from edgeint8.quant.calibrate.draws import spread
 from edgeint8.quant.evidence.channels import are_scores, channel_columns, softmax_kl
+from edgeint8.quant.evidence.logits import Logits
 from edgeint8.quant.evidence.order import row_of
 from edgeint8.quant.evidence.recommend import HardwareCost, candidates, hardware_cost, recommend
 from edgeint8.quant.evidence.sensitivity import LayerSensitivity, MixedPrecision
@@ -31,39 +28,11 @@ from edgeint8.quant.learn.integer_nodes import integer_nodes
 from edgeint8.quant.ptq import QuantizedModel
 from edgeint8.quant.session import EXACT_U8S8_FLAGS, cpu_flags
 
-Logits = NDArray[np.float32]
 JUDGED = (
     *("accuracy", "accuracy_low", "accuracy_high", "accuracy_delta"),
     *("mcnemar_p_fp32", "mcnemar_p_best"),
 )
 PAIRED = ("delta_low", "delta_high", "non_inferior")
-
-
-def save_outputs(path: str | Path, outputs: Mapping[str, Mapping[str, Logits]]) -> None:
-    """Write one array per split, that of the first output, and further outputs beside it."""
-    arrays: dict[str, NDArray[Any]] = {}
-    for split, found in outputs.items():
-        arrays[f"{split}_names"] = np.array(list(found))
-        first, *others = found.values()
-        arrays |= {split: first} | {f"{split}_{k}": array for k, array in enumerate(others, 1)}
-    with atomic_path(path) as temporary:
-        np.savez(temporary, allow_pickle=False, **arrays)
-
-
-def load_logits(path: str | Path, split: str) -> Logits:
-    """Read the scores of one split; a missing or broken file is a `DataError`."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return np.asarray(file[split])
-    except (OSError, KeyError, ValueError, EOFError, BadZipFile) as error:
-        raise DataError(f"no logits of split {split!r} ({error})", where=str(path)) from None
-
-
-def load_outputs(path: str | Path, split: str) -> dict[str, Logits]:
-    """Read every output of one split by name, the first one first."""
-    names = [str(name) for name in load_logits(path, f"{split}_names")]
-    keys = [split, *(f"{split}_{k}" for k in range(1, len(names)))]
-    return {name: load_logits(path, key) for name, key in zip(names, keys, strict=True)}
 
 
 def quantization_facts(

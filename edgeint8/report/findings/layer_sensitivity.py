@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
-from scipy.stats import spearmanr
+import scipy
 
 from edgeint8.report.figures.style import short_name
 from edgeint8.report.findings.effects import of
@@ -81,7 +81,9 @@ def explanation(noise: pd.Series, traits: pd.DataFrame) -> str:
 def _by_ranks(noise: pd.Series, known: pd.DataFrame) -> str:
     """Spearman's rank correlation with each trait that varies, Bonferroni-corrected."""
     varying = {column: label for column, label in TRAITS.items() if known[column].nunique() > 1}
-    tests = {label: spearmanr(noise, known[column]) for column, label in varying.items()}
+    tests = {
+        label: scipy.stats.spearmanr(noise, known[column]) for column, label in varying.items()
+    }
     rho = {label: float(test.statistic) for label, test in tests.items()}
     limit = SIGNIFICANT / max(len(tests), 1)
     found = [
