@@ -10,11 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from edgeint8.answers import (
-    Cost,
-    Front,
-    Layers,
-    Prediction,
+from edgeint8.answers.hardware import Cost, Front, Layers, Prediction
+from edgeint8.answers.integers import (
     Quantized,
     RuntimeVerification,
     Vectors,

@@ -200,7 +200,7 @@ def _vectors(options: argparse.Namespace) -> Any:
 
 
 def _hardware(options: argparse.Namespace) -> Any:
-    from edgeint8.answers import Machines
+    from edgeint8.answers.hardware import Machines
 
     names = [options.name] if options.name else edgeint8.hardware_names()
     return Machines(tuple(edgeint8.hardware(name) for name in names))

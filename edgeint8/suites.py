@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgeint8.answers import Answer
+from edgeint8.answers.answer import Answer
 from edgeint8.arch.explore.design_space import constraints, design_space
 from edgeint8.arch.explore.need import Need
 from edgeint8.arch.explore.suite import Member, suite_rows
