@@ -42,7 +42,7 @@ def row_of(strategy: Strategy, graph: onnx.ModelProto) -> Row:
 
 
 with job(snakemake):
-    test = load_samples(snakemake.input.dataset, "test")
+    test, seen = (load_samples(snakemake.input.dataset, part) for part in ("test", "calibration"))
     fp32 = load_outputs(snakemake.input.fp32, "test")
     own = Judged(fp32, fp32, test.inputs, test.truth)
     judge = scorer(snakemake.params.metric, own, random=test.is_random)
@@ -53,7 +53,6 @@ with job(snakemake):
     paths = {Path(path).stem: path for path in snakemake.input.calibrations}
     calibration = Calibration.from_json(read_json(paths[base.calibration_id]))
     model = prepare_model(onnx.load(snakemake.input.model))
-    seen = load_samples(snakemake.input.dataset, "calibration")
     count, seed = seen.whole(base.images_learned), snakemake.params.seed
     images = seen.rows(calibration_draws(len(seen), count, seed=seed)[0]).inputs
     narrow = narrower(base, **snakemake.params.options)
