@@ -33,7 +33,7 @@ from edgeint8.arch.machine.technology import Technology, load_technology, using
 from edgeint8.arch.network.fusion import fuse
 from edgeint8.arch.network.inputs import find_hardware, preset_names
 from edgeint8.arch.network.layers import Layer
-from edgeint8.arch.network.memory import memory
+from edgeint8.arch.network.memory import Memory
 from edgeint8.arch.network.totals import batch_of_layers, mac_count, per_image
 from edgeint8.arch.questions.advice import changes
 from edgeint8.arch.questions.summary import network_totals, summary
@@ -58,6 +58,8 @@ from edgeint8.inputs import (
     integer_network,
     is_tflite,
     network_layers,
+    network_memory,
+    refuse_shape,
     tflite_arrays,
     tflite_memory,
 )
@@ -94,7 +96,8 @@ def layers(network: str | Path, *, shape: Shape | None = None, **reading: Any) -
     are settings (``{"sr": 16000}``), ``batch_axis`` of the inputs (0).
     """
     found = network_layers(network, shape, **reading)
-    return Layers(found, memory(found), mac_count(found).warning)
+    needed = network_memory(network, found, reading.get("batch"))
+    return Layers(found, needed, mac_count(found).warning)
 
 
 def cost(
@@ -126,11 +129,12 @@ def cost(
     """
     found = network_layers(network, shape, batch=batch, **reading)
     machine, options = _machine(hardware), Options(on_chip=on_chip, fused=fused)
+    needed = network_memory(network, found, batch)
     with using(_technology(technology), dram):
-        return _cost(found, machine, options)
+        return _cost(found, machine, options, needed)
 
 
-def _cost(found: tuple[Layer, ...], machine: Hardware, options: Options) -> Cost:
+def _cost(found: tuple[Layer, ...], machine: Hardware, options: Options, needed: Memory) -> Cost:
     """The answer of `cost`, at the constants in use."""
     costs = network_cost(found, machine, options)
     totals = network_totals(costs, machine)
@@ -158,7 +162,7 @@ def _cost(found: tuple[Layer, ...], machine: Hardware, options: Options) -> Cost
         advice=()
         if totals.incomplete
         else tuple(change.sentence for change in changes(found, machine, options)),
-        text=summary(found, machine, options, waiting),
+        text=summary(found, machine, options, waiting, needed),
         layer_rows=tuple(_without_workload(roofline_rows("", found, machine, options))),
     )
 
@@ -289,6 +293,7 @@ def verify(
         At most so many images.
     """
     if is_tflite(network):
+        refuse_shape(network, shape)
         report = verify_tflite(network, tflite_arrays(network, inputs, most))
         return RuntimeVerification(report, tflite_memory(network))
     model = integer_network(network, shape)

@@ -1,6 +1,7 @@
 """What a caller gives, as types: a network from a file, arrays from memory or a file."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from edgeint8.arch.network.inputs import read_layers
 from edgeint8.arch.network.layers import Layer
-from edgeint8.arch.network.memory import Lifetime, Memory, arena_bytes, live_bytes
+from edgeint8.arch.network.memory import Lifetime, Memory, arena_bytes, live_bytes, memory
 from edgeint8.errors import DataError, ModelError
 from edgeint8.fixed_point.runtimes.known import ORT
 from edgeint8.fixed_point.runtimes.runtime import Runtime
@@ -43,6 +44,12 @@ def is_tflite(path: str | Path) -> bool:
     return Path(path).suffix.lower() == ".tflite"
 
 
+def refuse_shape(path: str | Path, shape: Shape | None) -> None:
+    """Sizes for a .tflite file, which leaves none open, are a mistake."""
+    if shape:
+        raise DataError("a shape", where=str(path), allowed="none: the file has its sizes")
+
+
 def network_layers(
     network: str | Path, shape: Shape | None = None, **reading: Any
 ) -> tuple[Layer, ...]:
@@ -50,6 +57,17 @@ def network_layers(
     sizes = {name: [size or 1 for size in extents] for name, extents in (shape or {}).items()}
     graph = convert(load_tflite(network)).model if is_tflite(network) else None
     return read_layers(network, sizes, graph=graph, **reading)
+
+
+def network_memory(
+    network: str | Path, layers: Sequence[Layer], batch: int | None = None
+) -> Memory:
+    """Arena and flash of `network_layers`; of a .tflite file those of its own buffers."""
+    found = memory(layers)
+    if not is_tflite(network):
+        return found
+    own = tflite_memory(network)
+    return own if batch is None else replace(found, flash_bytes=own.flash_bytes)
 
 
 def tflite_memory(path: str | Path) -> Memory:
@@ -67,6 +85,7 @@ def integer_network(
     Of a QDQ file it is ONNX Runtime's own; a .tflite file is converted, codes and names kept.
     """
     if is_tflite(path):
+        refuse_shape(path, shape)
         converted = convert(load_tflite(path))
         converted.refuse(runtime)
         return converted.model

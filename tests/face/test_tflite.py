@@ -48,6 +48,21 @@ def test_layers_and_cost_of_its_graph(file, capsys):
     assert f"{macs:,}" in capsys.readouterr().out
 
 
+def test_every_call_says_the_same_of_its_memory(file):
+    """Codes of the file, each once; scales are no constants of it, as they are of its graph."""
+    needed = e8.verify(file, most=1).memory
+    assert e8.layers(file).memory == needed
+    assert e8.layers(file, batch=2).memory.flash_bytes == needed.flash_bytes
+    assert f"{needed.flash_bytes:,} bytes" in e8.cost(file, "gemmini").text
+
+
+@pytest.mark.parametrize("verb", ["verify", "widths", "vectors"])
+def test_sizes_for_a_file_that_has_them_are_refused(file, tmp_path, verb, capsys):
+    folder = [str(tmp_path / "v")] if verb == "vectors" else []
+    assert main([verb, str(file), *folder, "--shape", "nothing=1,2"]) == 2
+    assert "error: a shape" in capsys.readouterr().err
+
+
 def test_widths_and_vectors_of_its_graph(file, tmp_path):
     assert 16 < e8.accumulator_widths(file).guaranteed <= 32
     assert len(e8.vectors(file, tmp_path / "v").to_frame()) >= 1

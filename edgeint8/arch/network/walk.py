@@ -27,7 +27,8 @@ class Walk:
     """One graph on its way to layers; a body inside it is a walk of its own.
 
     `names` gives the tensors of a body that are also tensors of the graph around it, by the name
-    there. Constants grow as nodes turn out to be folded before run time.
+    there. Constants grow as nodes turn out to be folded before run time; `stored` are those that a
+    layer already holds, in this graph or around it.
     """
 
     def __init__(
@@ -38,11 +39,13 @@ class Walk:
         *,
         prefix: str = "",
         names: Mapping[str, str] | None = None,
+        stored: set[str] | None = None,
     ) -> None:
         self.model, self.graph, self.known = model, model.graph, known
         self.channels, self.prefix = dict(channels), prefix
         self.constants = set(known.constants)
         self.names = dict(names or {})
+        self.stored = set() if stored is None else stored
         self.outputs = {value.name for value in self.graph.output}
         self.inputs = {value.name for value in self.graph.input} - self.constants
         self._taken: set[str] = set()
@@ -53,6 +56,8 @@ class Walk:
         for index, node in enumerate(self.graph.node):
             if self._folded(node):
                 self.constants.update(node.output)
+                if node.op_type in kinds.NO_DATA | kinds.NUMBER_FORMAT:
+                    self._alias(node)
                 continue
             name = self._unique(node.name or f"{node.op_type.lower()}_{index}")
             found += self._node(node, name)
@@ -183,17 +188,22 @@ class Walk:
 
     def _stored_bytes(self, proto: onnx.NodeProto) -> int:
         """Constants as an INT8 file holds them."""
-        total = 0
-        for name in dict.fromkeys(proto.input):
-            if name in self.constants and name in self.known.dims:
-                dims = self.known.dims[name]
-                elements = math.prod(dims)
-                array = self.known.values.get(name)
-                width = 1 if len(dims) > 1 else 4
-                if array is not None and array.dtype.kind in "iu":
-                    width = array.dtype.itemsize
-                total += elements * width
-        return total
+        names = dict.fromkeys(name for name in proto.input if name in self.constants)
+        return sum(self._stored(name) for name in names if name in self.known.dims)
+
+    def _stored(self, name: str) -> int:
+        """Bytes of a constant; of weights that a layer before holds already, none.
+
+        Biases and scales are of one layer's requantisers: every layer has its own.
+        """
+        dims, array = self.known.dims[name], self.known.values.get(name)
+        width = 1 if len(dims) > 1 else 4
+        if array is not None and array.dtype.kind in "iu":
+            width = array.dtype.itemsize
+        if len(dims) > 1 and self._root(name) in self.stored:
+            return 0
+        self.stored.add(self._root(name))
+        return math.prod(dims) * width
 
     def _alias(self, proto: onnx.NodeProto) -> None:
         """The output is the input under another name."""
@@ -274,6 +284,8 @@ class Walk:
         if len(sides) == 1 or not macs[chosen]:
             return sides[chosen]
         other = "else" if chosen == "then" else "then"
+        first, kept = sides[chosen][0], sum(layer.stored_bytes for layer in sides[other])
+        sides[chosen][0] = replace(first, stored_bytes=first.stored_bytes + kept)
         note = f"data decide; the larger branch ({chosen}: {macs[chosen]:,} MACs) counts, not "
         note += f"{other} ({macs[other]:,})"
         return [
@@ -302,7 +314,7 @@ class Walk:
             for value, given in zip(bodies.carried(proto, body), bodies.given(proto), strict=False)
             if given
         }
-        yield from Walk(model, known, {}, prefix=prefix, names=names).layers()
+        yield from Walk(model, known, {}, prefix=prefix, names=names, stored=self.stored).layers()
         if bind:
             self._bind(proto, body, prefix)
 

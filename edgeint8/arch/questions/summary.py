@@ -18,7 +18,7 @@ from edgeint8.arch.machine.constants import LEVELS
 from edgeint8.arch.machine.hardware import Hardware
 from edgeint8.arch.network.labels import labels
 from edgeint8.arch.network.layers import Layer
-from edgeint8.arch.network.memory import memory
+from edgeint8.arch.network.memory import Memory, memory
 from edgeint8.arch.network.totals import batch_of_layers, mac_count, per_image
 from edgeint8.arch.questions.advice import changes
 
@@ -74,8 +74,12 @@ def summary(
     hardware: Hardware,
     options: Options,
     waiting: int | float | None = None,
+    needed: Memory | None = None,
 ) -> str:
-    """The whole text; `waiting` are an inference's cycles on the machine, where they are known."""
+    """The whole text; `waiting` are an inference's cycles on the machine, where they are known.
+
+    `needed` is what a microcontroller needs, where a file says more of it than its layers do.
+    """
     costs = network_cost(layers, hardware, options)
     parts = [
         _machine(hardware, options),
@@ -83,7 +87,7 @@ def summary(
         _left_out(layers, costs),
         _bounds(costs),
         _totals(network_totals(costs, hardware), _scheduled(layers, hardware, options, waiting)),
-        _memory(layers),
+        _memory(layers, needed),
         _advice(layers, hardware, options),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -199,11 +203,11 @@ def _number(value: int | float) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:,.1f}"
 
 
-def _memory(layers: Sequence[Layer]) -> str:
+def _memory(layers: Sequence[Layer], needed: Memory | None) -> str:
     """What a microcontroller needs, operator by operator; nothing where edges are not known."""
     if not any(layer.reads for layer in layers):
         return ""
-    found = memory(layers)
+    found = needed or memory(layers)
     return (
         f"INT8 arena             {found.arena_bytes:,} bytes, {found.live_bytes:,} live at once\n"
         f"INT8 flash             {found.flash_bytes:,} bytes of weights, biases and scales"
