@@ -9,8 +9,9 @@ one line on stderr for bad input.
 
 import argparse
 import json
+import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import edgeint8
@@ -33,6 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader has seen enough
         sys.stderr.close()
         return 0
+    except OSError as error:  # a place that cannot be written
+        print(f"error: {error.strerror or error} @ {error.filename}", file=sys.stderr)
+        return 2
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -40,7 +44,8 @@ def _run(options: argparse.Namespace) -> int:
     with told_of_compilation():
         answer = VERBS[options.verb][1](options)
     if options.json:
-        print(json.dumps({"facts": answer.facts(), "rows": _records(answer)}, indent=1))
+        facts = {name: _known(value) for name, value in answer.facts().items()}
+        print(json.dumps({"facts": facts, "rows": _records(answer)}, indent=1, allow_nan=False))
     elif options.csv:
         print(answer.to_frame().to_csv(index=False), end="")
     else:
@@ -48,6 +53,11 @@ def _run(options: argparse.Namespace) -> int:
     differs = options.verb == "verify" and answer.mismatches
     differs = differs or (options.verb == "predict" and answer.differences)
     return 1 if differs else 0
+
+
+def _known(value: Any) -> Any:
+    """JSON has no word for what is not a number, and the rows have null there as well."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _records(answer: Any) -> Any:
@@ -88,14 +98,29 @@ def shape_of(text: str) -> tuple[str, list[int | None]]:
     return name, [None if part in free else int(part) for part in parts]
 
 
+def once(pairs: Iterable[tuple[str, Any]], where: str) -> dict[str, Any]:
+    """What was said by name; of two that say the same name one would be lost."""
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise DataError(f"{name} twice", where=where, allowed="each name once")
+        found[name] = value
+    return found
+
+
 def _shapes(options: argparse.Namespace) -> dict[str, list[int | None]]:
-    return dict(map(shape_of, options.shape))
+    return once(map(shape_of, options.shape), "--shape")
+
+
+def _constants(options: argparse.Namespace) -> list[str]:
+    once(((text.partition("=")[0], text) for text in options.constant), "--constant")
+    return list(options.constant)
 
 
 def _reading(options: argparse.Namespace) -> dict[str, Any]:
     return {
         "batch": options.batch,
-        "constants": options.constant,
+        "constants": _constants(options),
         "batch_axis": options.batch_axis,
     }
 
@@ -132,7 +157,7 @@ def _explore(options: argparse.Namespace) -> Any:
 
 def _suite(options: argparse.Namespace) -> Any:
     return edgeint8.suite(
-        dict(map(asked_of, options.network)),
+        once(map(asked_of, options.network), "suite"),
         tuple(options.rows),
         tuple(options.cols),
         technology=options.technology,
@@ -143,17 +168,18 @@ def _suite(options: argparse.Namespace) -> Any:
 def asked_of(text: str) -> tuple[str, dict[str, Any]]:
     """``net.onnx,rate=10,weight=2,shape.x=1x3x8x8`` as the file and what is asked of it."""
     file, *entries = text.split(",")
-    asked: dict[str, Any] = {}
     try:
-        for key, value in (entry.split("=") for entry in entries):
-            if key.startswith("shape."):
-                name, extents = shape_of(f"{key.removeprefix('shape.')}={value}")
-                asked.setdefault("shape", {})[name] = extents
-            else:
-                asked[key] = float(value)
+        given = once([(key, value) for key, value in (e.split("=") for e in entries)], text)
+        shapes = {k: v for k, v in given.items() if k.startswith("shape.")}
+        asked: dict[str, Any] = {
+            key: float(value) for key, value in given.items() if key not in shapes
+        }
     except ValueError:
         allowed = "NET.csv,rate=30,weight=2 or NET.onnx,deadline_ms=20,batch=4,shape.x=1x3x224x224"
         raise DataError(f"network {text!r}", where="suite", allowed=allowed) from None
+    if shapes:
+        sizes = (shape_of(f"{k.removeprefix('shape.')}={v}") for k, v in shapes.items())
+        asked["shape"] = dict(sizes)
     return file, asked
 
 

@@ -6,11 +6,14 @@ import glob
 import hashlib
 import json
 import os
+import re
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
+
+import yaml
 
 from edgeint8.errors import DataError
 
@@ -76,6 +79,34 @@ def write_csv(path: str | Path, rows: Iterable[Mapping[str, Any]]) -> None:
             writer = csv.DictWriter(file, columns, lineterminator="\n")
             writer.writeheader()
             writer.writerows(rows)
+
+
+class _EachKeyOnce(yaml.SafeLoader):
+    """YAML whose maps name a key once; PyYAML would take the last and drop the others."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode) or key.tag == "tag:yaml.org,2002:merge":
+                continue
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    problem=f"{key.value!r} stands there twice", problem_mark=key.start_mark
+                )
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+_EachKeyOnce.add_implicit_resolver(  # 1e3 is a number in YAML 1.2, and to whoever writes it
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
+)
+UNREADABLE_YAML = (OSError, ValueError, yaml.YAMLError)
+"""What `read_yaml` raises; `yaml_problem` says it in words. PyYAML makes dates of what looks so."""
+
+
+def read_yaml(path: str | Path) -> Any:
+    """What stands in a YAML file of the user's."""
+    return yaml.load(Path(path).read_text(encoding="utf-8"), _EachKeyOnce)
 
 
 def read_json(path: str | Path) -> Any:

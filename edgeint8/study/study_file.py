@@ -5,39 +5,24 @@ wrong, or with a traceback. So profiles/default asks here first, in every call o
 """
 
 import sys
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from edgeint8.errors import ConfigError, yaml_problem
+from edgeint8.files import read_yaml
 
 DEFAULT_STUDY = Path(__file__).parents[2] / "config/config.yaml"
 OPTIONS = ("--configfile", "--configfiles")
-
-
-class _EachKeyOnce(yaml.SafeLoader):
-    """YAML whose maps name a key once; PyYAML would take the last and drop the others."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if not isinstance(key, yaml.ScalarNode) or key.tag == "tag:yaml.org,2002:merge":
-                continue
-            if key.value in seen:
-                raise yaml.constructor.ConstructorError(
-                    problem=f"{key.value!r} stands there twice", problem_mark=key.start_mark
-                )
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
 
 
 def read_study_file(path: str | Path) -> dict[str, Any]:
     """The entries of one study file, as they stand there."""
     allowed = "a study file in YAML, a map at its top"
     try:
-        entries = yaml.load(Path(path).read_text(encoding="utf-8"), _EachKeyOnce)
+        entries = read_yaml(path)
     except yaml.YAMLError as error:
         reason = yaml_problem(error)
         raise ConfigError(f"not YAML ({reason})", where=str(path), allowed=allowed) from None

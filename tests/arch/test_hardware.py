@@ -16,6 +16,7 @@ from edgeint8.arch.machine.hardware import (
     uniform_hardware,
 )
 from edgeint8.arch.network.inputs import find_hardware
+from edgeint8.arch.questions.scaling import RESOURCES, doubled
 from edgeint8.dataflow import DATAFLOWS
 from edgeint8.errors import HardwareError
 from edgeint8.hardware_id import FORM, PATTERN, HardwareId, read_hardware_id
@@ -138,6 +139,8 @@ def test_preset_bandwidth_is_at_least_one(tmp_path: Path) -> None:
         ("sram_kb: 8192", "sram_mb: 8", "unknown keys sram_mb"),
         ("shared_bus: true", "shared_bus: 1", "shared_bus is 1"),
         ("dataflow: ws", ": [", "cannot be read"),
+        ("rows: 256", "rows: 256\nrows: 8", "'rows' stands there twice"),
+        ("rows: 256", "rows: 2026-99-99", "cannot be read .month must be in 1..12"),
     ],
 )
 def test_absurd_presets_are_refused(tmp_path: Path, find: str, replace: str, message: str) -> None:
@@ -145,6 +148,28 @@ def test_absurd_presets_are_refused(tmp_path: Path, find: str, replace: str, mes
     path.write_text(GOOD.replace(find, replace))
     with pytest.raises(HardwareError, match=message):
         load_preset(path)
+
+
+@pytest.mark.parametrize("name", ["My machine", "ws_8x8_8kB_8Bpc", "os_4x4_1_1_1kb_4bpc_serial"])
+def test_a_file_that_is_called_as_another_machine_is_refused(tmp_path: Path, name: str) -> None:
+    path = tmp_path / f"{name}.yaml"
+    path.write_text(GOOD)
+    with pytest.raises(HardwareError, match="by which tables name the machine"):
+        load_preset(path)
+
+
+def test_powers_of_ten_are_numbers(tmp_path: Path) -> None:
+    """YAML 1.1, which PyYAML speaks, takes 7e2 for a text."""
+    path = tmp_path / "mine.yaml"
+    path.write_text(GOOD.replace("clock_mhz: 700", "clock_mhz: 7e2"))
+    assert load_preset(path).clock_hz == 700e6
+
+
+@pytest.mark.parametrize("resource", RESOURCES)
+def test_the_largest_machine_has_no_double(resource: str) -> None:
+    largest = parse_hardware_id("os_4096x4096_1048576kB_1048576Bpc")
+    assert doubled(largest, resource) is None
+    assert doubled(parse_hardware_id("os_2048x2048_524288kB_524288Bpc"), resource) is not None
 
 
 def test_unequal_buffers_need_a_name() -> None:

@@ -26,7 +26,8 @@ def design_row(
     """One design by the full model, an inference: cycles, energy band, area, power, bound.
 
     Time, energy, power, bytes and utilisation are those of `costs`, by default the bound's;
-    `bound_cycles` and `bound_by` are always the bound's.
+    `bound_cycles` and `bound_by` are always the bound's. A network of which nothing is mapped takes
+    no time where bandwidth is unlimited: rate, power and utilisation are then 0.
     """
     bound = network_cost(layers, hardware)
     costs = bound if costs is None else costs
@@ -34,6 +35,7 @@ def design_row(
     energy = energy_band_pj(costs, hardware)
     seconds = cycles / hardware.clock_hz
     ifmap_kb, filter_kb, ofmap_kb = hardware.sram_kb
+    mapped = sum(layer.mapped_macs for layer in layers)
     row = {
         "workload": workload,
         "hardware": hardware.id,
@@ -47,15 +49,14 @@ def design_row(
         "pipelined": hardware.pipelined_folds,
         "bound_cycles": total_cycles(bound),
         "model_ms": seconds * 1e3,
-        "fps": 1 / seconds,
+        "fps": 1 / seconds if seconds else 0.0,
         "energy_pj_low": energy["low"],
         "energy_pj": energy["mid"],
         "energy_pj_high": energy["high"],
         "area_mm2": area_mm2(hardware),
-        "power_mw": energy["mid"] * 1e-9 / seconds,
+        "power_mw": energy["mid"] * 1e-9 / seconds if seconds else 0.0,
         "dram_bytes": total_dram_bytes(costs),
-        "utilization": sum(layer.mapped_macs for layer in layers)
-        / (cycles * hardware.processing_elements),
+        "utilization": mapped / (cycles * hardware.processing_elements) if cycles else 0.0,
         "bound_by": network_bound(bound),
     }
     return of_one_inference(row, layers)

@@ -7,6 +7,7 @@ there is only energy times delay. docs/physical_model.md, equations 48 to 51.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Literal
 
 from edgeint8.arch.cost.energy import area_mm2
@@ -17,6 +18,8 @@ from edgeint8.conventions import NEAR_LEAST_PERCENT
 from edgeint8.errors import ConfigError
 
 Objective = Literal["rate", "deadline", "edp"]
+SMALLEST, LARGEST = 1e-18, 1e18
+"""Of a rate or deadline: far beyond what is built, and the figures of a period stay finite."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +42,9 @@ class Need:
             raise ConfigError("rate and deadline_ms", where="need", allowed="one of the two")
         for name in ("rate", "deadline_ms"):
             value = getattr(self, name)
-            if value is not None and not 0 < value < math.inf:
-                raise ConfigError(f"{name} is {value}", where="need", allowed="a number above 0")
+            if value is not None and not SMALLEST <= value <= LARGEST:
+                allowed = f"a number above 0, from {SMALLEST:g} to {LARGEST:g}"
+                raise ConfigError(f"{name} is {value}", where="need", allowed=allowed)
 
     @property
     def objective(self) -> Objective:
@@ -56,10 +60,11 @@ class Need:
 
     def longest_cycles(self, clock_hz: float, batch: int = 1) -> int | None:
         """Whole cycles that a run of `batch` inferences may take; None: any. Equation 48."""
+        cycles = batch * Fraction(clock_hz)  # exact: a run that just fits is not a cycle too slow
         if self.rate is not None:
-            return math.floor(batch * clock_hz / self.rate)
+            return math.floor(cycles / Fraction(str(self.rate)))
         if self.deadline_ms is not None:
-            return math.floor(batch * clock_hz * self.deadline_ms / 1e3)
+            return math.floor(cycles * Fraction(str(self.deadline_ms)) / 1000)
         return None
 
     def figure(

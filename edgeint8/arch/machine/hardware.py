@@ -13,18 +13,18 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal, cast
 
-import yaml
-
 from edgeint8.dataflow import Dataflow, layout_of
 from edgeint8.errors import HardwareError, yaml_problem
+from edgeint8.files import UNREADABLE_YAML, read_yaml
 from edgeint8.hardware_id import FORM, HardwareId, read_design_name, read_hardware_id
 
 PORTS = 3
 """Operand ports to DRAM: ifmap, filter, ofmap."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
+SRAM_FIELDS = ("ifmap_sram_kb", "filter_sram_kb", "ofmap_sram_kb")
 
-_ALLOWED_RANGE: dict[str, tuple[float, float]] = {
+ALLOWED_RANGE: dict[str, tuple[float, float]] = {
     "rows": (1, 4096),
     "cols": (1, 4096),
     "ifmap_sram_kb": (1, 1 << 20),
@@ -78,7 +78,7 @@ class Hardware:
 
     def __post_init__(self) -> None:
         layout_of(self.dataflow, where=self.name)
-        for field, bounds in _ALLOWED_RANGE.items():
+        for field, bounds in ALLOWED_RANGE.items():
             value = getattr(self, field)
             if field == "bandwidth_bpc" and value is None:
                 continue
@@ -173,9 +173,8 @@ def parse_design_name(text: str) -> Hardware | None:
 
 
 _PRESET_REQUIRED = frozenset({"dataflow", "rows", "cols", "clock_mhz", "dram_gb_per_s"})
-_PRESET_SRAM = ("ifmap_sram_kb", "filter_sram_kb", "ofmap_sram_kb")
 _PRESET_OPTIONAL = frozenset(
-    {"sram_kb", *_PRESET_SRAM, "technology_nm", "shared_bus", "pipelined_folds"}
+    {"sram_kb", *SRAM_FIELDS, "technology_nm", "shared_bus", "pipelined_folds"}
 )
 _PRESET_PROSE = frozenset({"description", "source", "note"})
 
@@ -189,9 +188,15 @@ def load_preset(path: str | Path) -> Hardware:
     ``description source note``.
     """
     path = Path(path)
+    if not _NAME.fullmatch(path.stem) or read_design_name(path.stem):
+        raise HardwareError(
+            f"file name {path.name!r}, by which tables name the machine",
+            where=str(path),
+            allowed="small letters, digits and _, and not the name of a design",
+        )
     try:
-        entries = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        entries = read_yaml(path)
+    except UNREADABLE_YAML as error:
         reason = yaml_problem(error)
         raise HardwareError(
             f"preset cannot be read ({reason})", where=str(path), allowed="a YAML file"
@@ -234,24 +239,24 @@ def _check_preset_keys(entries: Mapping[str, Any], path: Path) -> None:
             where=str(path),
             allowed=", ".join(sorted(known)),
         )
-    if ("sram_kb" in keys) == any(key in keys for key in _PRESET_SRAM):
+    if ("sram_kb" in keys) == any(key in keys for key in SRAM_FIELDS):
         raise HardwareError(
             "preset needs one way to say its SRAM",
             where=str(path),
-            allowed=f"sram_kb, or all of {', '.join(_PRESET_SRAM)}",
+            allowed=f"sram_kb, or all of {', '.join(SRAM_FIELDS)}",
         )
-    if "sram_kb" not in keys and (missing := [key for key in _PRESET_SRAM if key not in keys]):
+    if "sram_kb" not in keys and (missing := [key for key in SRAM_FIELDS if key not in keys]):
         raise HardwareError(
             f"preset lacks {', '.join(missing)}",
             where=str(path),
-            allowed=f"sram_kb, or all of {', '.join(_PRESET_SRAM)}",
+            allowed=f"sram_kb, or all of {', '.join(SRAM_FIELDS)}",
         )
 
 
 def _preset_sram_kb(entries: Mapping[str, Any]) -> tuple[int, int, int]:
     if "sram_kb" in entries:
         return entries["sram_kb"], entries["sram_kb"], entries["sram_kb"]
-    ifmap, filter_, ofmap = (entries[key] for key in _PRESET_SRAM)
+    ifmap, filter_, ofmap = (entries[key] for key in SRAM_FIELDS)
     return ifmap, filter_, ofmap
 
 

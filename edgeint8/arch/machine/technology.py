@@ -22,6 +22,7 @@ from edgeint8.arch.machine.constants import (
 )
 from edgeint8.arch.machine.dram import DRAM_TYPES
 from edgeint8.errors import HardwareError, yaml_problem
+from edgeint8.files import read_yaml
 
 SRAM_CURVE = "sram_fj_per_byte"
 """Femtojoules a byte by KiB, as they are: with it the factor on the published curve is one and the
@@ -54,7 +55,7 @@ def load_technology(path: str | Path) -> Technology:
     where, names = str(path), (*KNOWN, SRAM_CURVE)
     allowed = f"a YAML map of {', '.join(names)}"
     try:
-        given = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        given = read_yaml(path)
     except yaml.YAMLError as error:
         raise HardwareError(
             f"not YAML ({yaml_problem(error)})", where=where, allowed=allowed

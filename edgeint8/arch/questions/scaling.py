@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from edgeint8.arch.cost.physical import (
     DEFAULT,
@@ -11,7 +12,7 @@ from edgeint8.arch.cost.physical import (
     total_dram_bytes,
 )
 from edgeint8.arch.cost.roofline import network_bound
-from edgeint8.arch.machine.hardware import Hardware
+from edgeint8.arch.machine.hardware import ALLOWED_RANGE, SRAM_FIELDS, Hardware
 from edgeint8.arch.network.layers import Layer
 from edgeint8.conventions import Row
 
@@ -19,22 +20,22 @@ RESOURCES = ("rows", "cols", "sram", "bandwidth")
 
 
 def doubled(hardware: Hardware, resource: str) -> Hardware | None:
-    """The machine with twice as much of `resource`; None when the resource is unlimited."""
-    if resource == "rows":
-        return replace(hardware, rows=2 * hardware.rows)
-    if resource == "cols":
-        return replace(hardware, cols=2 * hardware.cols)
-    if resource == "sram":
-        ifmap, filter_, ofmap = (2 * kb for kb in hardware.sram_kb)
-        return replace(hardware, ifmap_sram_kb=ifmap, filter_sram_kb=filter_, ofmap_sram_kb=ofmap)
-    if hardware.bandwidth_bpc is None:
-        return None
+    """The machine with twice as much of `resource`; None where that is no machine any more.
+
+    An unlimited bandwidth has no double, and neither has the largest array, SRAM or bandwidth.
+    """
+    more: dict[str, Any] = {
+        "rows": {"rows": 2 * hardware.rows},
+        "cols": {"cols": 2 * hardware.cols},
+        "sram": dict(zip(SRAM_FIELDS, (2 * kb for kb in hardware.sram_kb), strict=True)),
+        "bandwidth": {"bandwidth_bpc": 2 * (hardware.bandwidth_bpc or 0)},
+    }[resource]
     exact = hardware.dram_bytes_per_cycle
-    return replace(
-        hardware,
-        bandwidth_bpc=2 * hardware.bandwidth_bpc,
-        dram_bytes_per_cycle=None if exact is None else 2 * exact,
-    )
+    if resource == "bandwidth" and exact is not None:
+        more["dram_bytes_per_cycle"] = 2 * exact
+    fits = all(more[name] <= ALLOWED_RANGE[name][1] for name in more if name in ALLOWED_RANGE)
+    unlimited = resource == "bandwidth" and hardware.bandwidth_bpc is None
+    return replace(hardware, **more) if fits and not unlimited else None
 
 
 def scaling_rows(

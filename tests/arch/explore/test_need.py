@@ -9,7 +9,14 @@ from edgeint8.arch.cost.energy import area_mm2, network_energy_fj
 from edgeint8.arch.cost.machine.cost import machine_costs
 from edgeint8.arch.cost.physical import total_cycles
 from edgeint8.arch.explore.explore import explore
-from edgeint8.arch.explore.need import NO_NEED, Need, idle_fj_per_cycle, need_of
+from edgeint8.arch.explore.need import (
+    LARGEST,
+    NO_NEED,
+    SMALLEST,
+    Need,
+    idle_fj_per_cycle,
+    need_of,
+)
 from edgeint8.arch.explore.ranking import Ranking
 from edgeint8.arch.explore.recommended import need_columns, recommend
 from edgeint8.arch.machine.hardware import Hardware
@@ -37,6 +44,21 @@ def test_a_period_by_hand() -> None:
     assert Need(deadline_ms=2).figure(7_000, 10, MACHINE, "mid") == 7_000
     assert NO_NEED.figure(7_000, 10, MACHINE, "mid") == 70_000
     assert NO_NEED.longest_cycles(1e6) is None
+
+
+def test_a_run_that_just_fits_is_fast_enough() -> None:
+    """0.57 ms are 570,000 cycles at 1 GHz; 1e9 * 0.57 / 1e3 is a little less in floats."""
+    assert Need(deadline_ms=0.57).longest_cycles(1e9) == 570_000
+    assert Need(rate=0.1).longest_cycles(1e9, batch=3) == 30 * 10**9
+
+
+@pytest.mark.parametrize("value", [0, -1, 1e-300, 1e300, float("nan"), float("inf")])
+def test_a_need_beyond_measure_is_refused(value: float) -> None:
+    for name in ("rate", "deadline_ms"):
+        with pytest.raises(ConfigError, match=name):
+            Need(**{name: value})
+    for extreme in (SMALLEST, LARGEST):
+        assert Need(rate=extreme).figure(1, 0, MACHINE, "mid") >= 1
 
 
 def test_idle_elements_cost_energy() -> None:
