@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from edgeint8.answers.hardware import Cost, Front, Layers, Prediction
 from edgeint8.answers.integers import (
     Quantized,
@@ -60,6 +62,7 @@ from edgeint8.inputs import (
     network_layers,
     network_memory,
     refuse_shape,
+    strategy_of,
     tflite_arrays,
     tflite_memory,
 )
@@ -67,7 +70,9 @@ from edgeint8.quant.auto_exclude import IMAGES, settled
 from edgeint8.quant.bits.spend import spend_bits
 from edgeint8.quant.ort.reference import batches
 from edgeint8.quant.prepare.prepare import prepare_model
-from edgeint8.quant.ptq import calibrate_for
+from edgeint8.quant.prequantized.detection import is_quantized
+from edgeint8.quant.prequantized.own_network import check_weights
+from edgeint8.quant.ptq import QuantizedModel, calibrate_for
 from edgeint8.quant.ptq import quantize as quantize_model
 from edgeint8.quant.session import cpu_flags, has_exact_u8s8
 from edgeint8.quant.strategy import Strategy
@@ -245,10 +250,11 @@ def quantize(
     reading
         ``constants`` and ``batch_axis``, as for `layers`; the arrays have samples first.
     """
-    chosen = _strategy(strategy)
+    chosen = strategy_of(strategy)
     model = prepare_model(float_network(network, shape, **reading))
+    check_weights(model, (np.float32, np.float16))
     if chosen.dynamic:
-        return Quantized(quantize_model(model, None, chosen))
+        return _in_integers(quantize_model(model, None, chosen), network)
     if calibration is None:
         raise ModelError(
             "nothing to calibrate with", where="calibration", allowed="arrays or an NPZ file"
@@ -269,7 +275,19 @@ def quantize(
         first = {name: array[:IMAGES] for name, array in judged.items()}
         chosen = settled(model, ranges, chosen, (first, None))
     learned = chosen.rounding == "learned"
-    return Quantized(quantize_model(model, ranges, chosen, images=images if learned else None))
+    made = quantize_model(model, ranges, chosen, images=images if learned else None)
+    return _in_integers(made, network)
+
+
+def _in_integers(made: QuantizedModel, network: str | Path) -> Quantized:
+    """The answer, unless every layer stayed as it was."""
+    if not is_quantized(made.model):
+        raise ModelError(
+            f"nothing is quantised ({made.note})",
+            where=str(network),
+            allowed="a Conv, Gemm or MatMul with constant weights",
+        )
+    return Quantized(made)
 
 
 def verify(
@@ -404,14 +422,6 @@ def _technology(path: str | Path | None) -> Technology | None:
 
 def _machine(name: str | Hardware) -> Hardware:
     return name if isinstance(name, Hardware) else find_hardware(name, where="hardware")
-
-
-def _strategy(given: str | Mapping[str, Any] | Strategy) -> Strategy:
-    if isinstance(given, Strategy):
-        return given
-    if isinstance(given, str):
-        return Strategy.from_name(given)
-    return Strategy.from_mapping("own", given)
 
 
 def _without_workload(rows: Sequence[Row]) -> list[Row]:

@@ -19,6 +19,7 @@ from edgeint8.models.data.own_data import InputSpec, check_array, random_data, r
 from edgeint8.quant.prequantized.detection import is_quantized
 from edgeint8.quant.prequantized.executable import executable_graph
 from edgeint8.quant.prequantized.own_network import input_specs, read_network, sort_nodes
+from edgeint8.quant.strategy import Strategy
 from edgeint8.tflite.buffers import buffers, stored_bytes
 from edgeint8.tflite.convert.convert import convert
 from edgeint8.tflite.feeds import feeds_of
@@ -54,9 +55,8 @@ def network_layers(
     network: str | Path, shape: Shape | None = None, **reading: Any
 ) -> tuple[Layer, ...]:
     """The layers of an ONNX file, a topology or a .tflite file; a free batch is one image."""
-    sizes = {name: [size or 1 for size in extents] for name, extents in (shape or {}).items()}
     graph = convert(load_tflite(network)).model if is_tflite(network) else None
-    return read_layers(network, sizes, graph=graph, **reading)
+    return read_layers(network, shape or {}, graph=graph, **reading)
 
 
 def network_memory(
@@ -185,3 +185,12 @@ def _whole(rows: int, most: int | None, specs: Sequence[InputSpec]) -> int:
     if rows < used:
         raise DataError(f"{rows} samples", where="inputs", allowed=f"{batch} or more: the batch")
     return used
+
+
+def strategy_of(given: str | Mapping[str, Any] | Strategy) -> Strategy:
+    """A strategy by its name, from options as a study file has them, or as it is."""
+    if isinstance(given, Strategy):
+        return given
+    if isinstance(given, str):
+        return Strategy.from_name(given)
+    return Strategy.from_mapping("own", given)

@@ -208,22 +208,33 @@ def float_nodes(model: onnx.ModelProto) -> tuple[str, ...]:
     (MaxPool, Reshape, Flatten); a Cast of an accumulator and a DequantizeLinear are borders; what
     depends on initializers only is folded before the first image.
     """
-    integer = {t.name for t in model.graph.initializer if t.data_type in INTEGER_TYPES}
-    integer |= {v.name for v in model.graph.input if v.type.tensor_type.elem_type in INTEGER_TYPES}
-    constant = {tensor.name for tensor in model.graph.initializer}
+    return tuple(_float_names(model.graph, set(), set()))
+
+
+def _float_names(graph: onnx.GraphProto, integer: set[str], constant: set[str]) -> list[str]:
+    """Of a graph, or of a body with what it sees outside; a node is as its bodies are."""
+    integer |= {t.name for t in graph.initializer if t.data_type in INTEGER_TYPES}
+    integer |= {v.name for v in graph.input if v.type.tensor_type.elem_type in INTEGER_TYPES}
+    constant |= {tensor.name for tensor in graph.initializer}
     names = []
-    for node in model.graph.node:
-        if node.op_type not in INTEGER_SOURCES and constant.issuperset(node.input):
+    for node in graph.node:
+        bodies = [a.g for a in node.attribute if a.HasField("g")]
+        if bodies:
+            inner = [_float_names(body, set(integer), set(constant)) for body in bodies]
+            calculates = any(inner)
+        elif node.op_type not in INTEGER_SOURCES and constant.issuperset(node.input):
             constant.update(node.output)
-        elif node.op_type in INTEGER_SOURCES | INTEGER_OPERATORS:
-            integer.update(node.output)
+            continue
         elif node.op_type in FLOAT_BORDERS:
             continue
-        elif node.input and node.input[0] in integer:
-            integer.update(node.output)
         else:
+            ready = node.op_type in INTEGER_SOURCES | INTEGER_OPERATORS
+            calculates = not (ready or (node.input and node.input[0] in integer))
+        if calculates:
             names.append(node.name or f"{node.op_type}:{node.output[0]}")
-    return tuple(names)
+        else:
+            integer.update(node.output)
+    return names
 
 
 def _output_axis(node: onnx.NodeProto) -> int | None:

@@ -8,6 +8,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from edgeint8.cli import main
+from edgeint8.data import TOPOLOGIES
 
 SMALL = ["--rows", "4", "4", "--cols", "4", "4"]
 
@@ -94,3 +95,9 @@ def test_the_largest_machine_gets_advice_as_any(net, capsys):
     asked = ["cost", net, "--shape", "x=1,3,8,8", "--hardware", largest, "--json"]
     assert main(asked) == 0
     assert strict(capsys.readouterr().out)["facts"]["hardware"] == largest
+
+
+@pytest.mark.parametrize("option", [["--shape", "x=1,3,8,8"], ["--constant", "x=1"]])
+def test_sizes_for_a_topology_are_refused(net, capsys, option):
+    assert main(["layers", str(TOPOLOGIES / "ds_cnn.csv"), *option]) == 2
+    assert "a topology has its sizes" in capsys.readouterr().err

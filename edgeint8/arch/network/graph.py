@@ -42,14 +42,14 @@ class NetworkInputs:
     Parameters
     ----------
     shapes
-        Whole shapes by input name.
+        Shapes by input name; None keeps what the file says, a free batch is 1.
     constants
         Values of inputs that are settings, such as a sampling rate; they become constants.
     batch_axis
         The axis that is free to be 1 in every input, or by input name; None: no axis.
     """
 
-    shapes: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    shapes: Mapping[str, Sequence[int | None]] = field(default_factory=dict)
     constants: Mapping[str, float | int | bool] = field(default_factory=dict)
     batch_axis: int | Mapping[str, int | None] | None = 0
 
@@ -112,13 +112,22 @@ def _constant(value: onnx.ValueInfoProto, number: float | int | bool) -> onnx.Te
     return numpy_helper.from_array(array, value.name)
 
 
-def _fix_dims(value: onnx.ValueInfoProto, given: Sequence[int] | None, batch: int | None) -> None:
+def _fix_dims(
+    value: onnx.ValueInfoProto, given: Sequence[int | None] | None, batch: int | None
+) -> None:
+    """Give an input the sizes that the file leaves open; None keeps what the file says."""
     extents = value.type.tensor_type.shape.dim
+    said = ", ".join(str(e.dim_value) if e.dim_value > 0 else e.dim_param or "?" for e in extents)
     if given is not None and len(given) != len(extents):
         raise ModelError(f"input {value.name} has {len(extents)} dimensions, not {len(given)}")
     for axis, extent in enumerate(extents):
-        if given is not None:
-            extent.dim_value = given[axis]
+        size = None if given is None else given[axis]
+        if size is not None and extent.dim_value > 0 and size != extent.dim_value:
+            raise ModelError(
+                f"shape {list(given or ())}", where=f"input {value.name}", allowed=f"({said})"
+            )
+        if size is not None:
+            extent.dim_value = size
         elif extent.dim_value < 1 and axis == batch:
             extent.dim_value = 1
         elif extent.dim_value < 1:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import onnx
 
 PRESET_FOLDERS = (Path("config") / "hardware", HARDWARE)  # of the working folder, of the package
-Shapes = Sequence[str] | Mapping[str, Sequence[int]]
+Shapes = Sequence[str] | Mapping[str, Sequence[int | None]]
 Constants = Sequence[str] | Mapping[str, float | int | bool]
 BatchAxis = int | None | Mapping[str, int | None]
 
@@ -49,6 +49,10 @@ def read_layers(
     if path.suffix.lower() == ".csv":
         from edgeint8.arch.network.topology import layers_from_topology
 
+        if shapes or constants:
+            raise ModelError(
+                "a shape or constant", where=str(model), allowed="none: a topology has its sizes"
+            )
         layers = layers_from_topology(path)
     else:
         from edgeint8.arch.network.fusion import fold  # onnx takes a while to import
@@ -74,7 +78,7 @@ def with_batch(layers: Sequence[Layer], batch: int | None, where: str = "") -> t
     return tuple(in_batch(layer, batch // own) for layer in layers)
 
 
-def _shapes(given: Shapes) -> dict[str, tuple[int, ...]]:
+def _shapes(given: Shapes) -> dict[str, tuple[int | None, ...]]:
     if isinstance(given, Mapping):
         return {name: tuple(extents) for name, extents in given.items()}
     return dict(map(_input_shape, given))

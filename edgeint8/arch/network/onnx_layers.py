@@ -18,7 +18,7 @@ from edgeint8.arch.network.walk import Walk
 
 def layers_from_onnx(
     model: onnx.ModelProto | str | Path,
-    input_shapes: Mapping[str, Sequence[int]] | None = None,
+    input_shapes: Mapping[str, Sequence[int | None]] | None = None,
     inputs: NetworkInputs | None = None,
 ) -> tuple[Layer, ...]:
     """One `Layer` per product or node that runs on data, in graph order.

@@ -131,9 +131,9 @@ def prepared_network(model: onnx.ModelProto, feeds: Feeds) -> Prepared:
         prepared.CopyFrom(model)
         sort_nodes(prepared.graph)
     else:
-        _check_weights(model)
+        check_weights(model)
         prepared = prepare_model(model)
-        _check_weights(prepared)
+        check_weights(prepared)
         if not weight_layers(prepared):
             raise ModelError(
                 "no layer to quantise",
@@ -213,7 +213,7 @@ def _fix_shape(
     sizes: Any, given: Sequence[int | None] | None, batch: int | None, where: str
 ) -> None:
     for size in sizes:
-        if size.dim_value < 0:  # some exporters' word for a free size
+        if size.dim_value < 1:  # some exporters' words for a free size: -1 and 0
             size.ClearField("dim_value")
     described = ", ".join(str(d.dim_value or d.dim_param or "?") for d in sizes)
     if given is not None and len(given) != len(sizes):
@@ -262,12 +262,13 @@ def _with_working_batch(model: onnx.ModelProto, feeds: Feeds) -> onnx.ModelProto
         return fixed
 
 
-def _check_weights(model: onnx.ModelProto) -> None:
-    """ONNX Runtime's quantiser knows float32 weights only."""
+def check_weights(model: onnx.ModelProto, known: tuple[type, ...] = (np.float32,)) -> None:
+    """Refuse weights of types that are not `known` to what comes next."""
     for layer in weight_layers(model):
-        if layer.weights.dtype != np.float32:
+        if layer.weights.dtype not in known:
+            allowed = ", ".join(kind.__name__ for kind in known)
             raise ModelError(
-                f"{layer.weights.dtype} weights", where=f"node {layer.name}", allowed="float32"
+                f"{layer.weights.dtype} weights", where=f"node {layer.name}", allowed=allowed
             )
 
 

@@ -225,6 +225,24 @@ def test_input_shapes_may_be_given() -> None:
             layers_from_onnx(network, wrong)
 
 
+def test_none_keeps_the_size_of_the_file() -> None:
+    """Not 1: three channels stay three, a free batch is one image, and no other size may stay."""
+    network = conv({}, ("N", 3, "height", 9), (4, 3, 3, 3))
+    for sizes in ((None, None, 8, None), (1, 3, 8, 9)):
+        layer = only(layers_from_onnx(network, {"x": sizes}))
+        assert layer.macs == 6 * 7 * 3 * 3 * 3 * 4
+    with pytest.raises(ModelError, match="dimension 2 is free"):
+        layers_from_onnx(network, {"x": (1, 3, None, 9)})
+
+
+@pytest.mark.parametrize("given", [(1, 4, 8, 9), (1, 3, 8, 10)])
+def test_sizes_that_contradict_the_file_are_refused(given) -> None:
+    """As where it is quantised; four channels on weights of three were counted without a word."""
+    network = conv({}, ("N", 3, "height", 9), (4, 3, 3, 3))
+    with pytest.raises(ModelError, match=r"@ input x; allowed: .N, 3, height, 9."):
+        layers_from_onnx(network, {"x": given})
+
+
 def test_names_stay_unique() -> None:
     nodes = [
         helper.make_node("Relu", ["x"], ["a"], name="same"),
