@@ -1,5 +1,5 @@
 // Replays one layer of exported vectors: sums of products, then the unit under test on each of them.
-//   python -m edgeint8 vectors net.int8.onnx vectors --inputs x.npz
+//   python -m edgeint8 vectors net.int8.onnx vectors --data x.npz
 //   iverilog -g2012 -o replay -Preplay_layer.P=64 -Preplay_layer.K=27 -Preplay_layer.M=8 \
 //     -Preplay_layer.ZERO=3 examples/replay_layer.sv rtl/requant_ort.sv
 //   cd vectors/00_conv1 && vvp ../../replay          (shape of image/stream: 1, P, K; y_zero_point)

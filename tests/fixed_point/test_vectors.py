@@ -233,6 +233,25 @@ def test_two_writes_give_identical_bytes(folder, tmp_path):
     assert all((folder / n).read_bytes() == (tmp_path / n).read_bytes() for n in names)
 
 
+def test_a_folder_holds_one_network(tmp_path):
+    """What the last network left would be read by a testbench that takes all folders there are."""
+    folder, outside = tmp_path / "v", tmp_path / "outside.txt"
+    write_vectors(small_network(), IMAGE, folder)
+    old, mine = folder / "07_old/image/ofm.npy", folder / "07_old/notes.txt"
+    old.parent.mkdir(parents=True)
+    for path in (old, mine, outside):
+        path.write_text("x")
+    with (folder / "SHA256SUMS").open("a") as sums:
+        sums.write("0  07_old/image/ofm.npy\n0  ../outside.txt\n0  absent.npy\n")
+    write_vectors(small_network(), IMAGE, folder)
+    assert mine.exists() and outside.exists() and not old.parent.exists()
+    assert read_vectors(folder).manifest["layers"]
+    write_vectors(small_network(), IMAGE, tmp_path / "fresh")
+    fresh = {path.relative_to(tmp_path / "fresh") for path in (tmp_path / "fresh").rglob("*")}
+    left = {path.relative_to(folder) for path in folder.rglob("*")}
+    assert left - fresh == {Path("07_old"), Path("07_old/notes.txt")} and fresh <= left
+
+
 def test_first_mismatch_names_layer_index_and_values():
     want, got = np.arange(6).reshape(2, 3), np.arange(6).reshape(2, 3)
     assert first_mismatch("conv", want, got) is None

@@ -1,5 +1,6 @@
 """A folder of arrays, each as .npy and as .hex, with what a manifest says about them."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,24 @@ class Folder:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._sums: dict[str, str] = {}
+
+    def clear(self) -> None:
+        """Remove what was written here before, as its checksums list it: no file of two networks.
+
+        Nothing else is touched, and nothing outside.
+        """
+        sums = self.root / SUMS
+        if not sums.is_file():
+            return
+        listed = [line.partition("  ")[2] for line in sums.read_text(encoding="utf-8").splitlines()]
+        sums.unlink()
+        root = self.root.resolve()
+        for path in (root / name for name in listed if name):
+            if path.is_file() and path.resolve().is_relative_to(root):
+                path.unlink()
+                for folder in path.relative_to(root).parents[:-1]:
+                    with suppress(OSError):  # others are still in it
+                        (root / folder).rmdir()
 
     def write(self, name: str, values: Array, bits: int | None = None) -> Entry:
         """``name.npy`` and ``name.hex``; floats appear in hex as their IEEE 754 bits."""

@@ -59,9 +59,13 @@ class _Layer:
 def write_vectors(
     model: onnx.ModelProto, images: Images, folder: str | Path, design: Design | None = None
 ) -> dict[str, Any]:
-    """Write the vectors of all requantising layers for `images` (a few); returns the manifest."""
+    """Write the vectors of all requantising layers for `images` (a few); returns the manifest.
+
+    What an earlier call left in the folder goes.
+    """
     design, writer = design or Design(), Folder(Path(folder))
     graph, layers, tensors = _record(model, images, design)
+    writer.clear()
     names = {layer.node.name for layer in layers}
     others = [node for node in graph.nodes if node.name not in names]
     manifest = {
