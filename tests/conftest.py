@@ -1,6 +1,7 @@
 """What several tests share: a copy of the project and the test study, run once a session."""
 
 import fcntl
+import hashlib
 import os
 import shutil
 import subprocess
@@ -10,12 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import settings
 
 ROOT = Path(__file__).parents[1]
 COMPILES = """
 import edgeint8 as e8
-e8.explore("edgeint8/data/topologies/resnet8.csv", (8, 8), (8, 8), sram_kb=[64], bandwidth=[4])
+network = "edgeint8/data/topologies/resnet8.csv"
+e8.explore(network, (8, 8), (8, 8), sram_kb=[64], bandwidth=[4])
+e8.predict_scalesim(network, "ws_8x8_64kB_8Bpc")
 """
 
 # Anew each time on a developer's machine; in continuous integration the same cases every time, so
@@ -64,8 +68,8 @@ class Project:
 def copy_project(target: Path) -> None:
     """Copy every file that git tracks or would track, and what Numba compiled of it.
 
-    Numba knows a source by its size and time, which a copy keeps; each copy would otherwise compile
-    for 10 to 20 CPU seconds.
+    Numba knows a source by its size and time, which a copy keeps, and a folder of its own by the
+    hash of the path; each copy would otherwise compile for 20 to 40 CPU seconds.
     """
     listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(listing, cwd=ROOT, capture_output=True, check=True).stdout
@@ -74,20 +78,26 @@ def copy_project(target: Path) -> None:
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, target / name)
     compile_once()
-    for cache in ROOT.glob("edgeint8/**/__pycache__/*.nb[ci]"):
+    for cache in ROOT.glob("edgeint8/**/*.nb[ci]"):
         place = target / cache.relative_to(ROOT)
-        place.parent.mkdir(exist_ok=True)
+        if cache.parent.name != "__pycache__":  # .../replica/__pycache__/numba_X/replica_Y/file
+            place = place.parents[1] / numba_name(place.parents[3]) / cache.name
+        place.parent.mkdir(parents=True, exist_ok=True)
         with suppress(FileNotFoundError):  # just replaced by another process
             shutil.copy2(cache, place)
 
 
+def numba_name(source: Path) -> str:
+    """What Numba calls the folder of what it compiled of a folder of sources, in a given place."""
+    return f"{source.name}_{hashlib.sha1(str(source).encode()).hexdigest()}"
+
+
 def compile_once() -> None:
-    """Compile the machine's walk and the sweep of designs in this tree, if nothing has yet."""
-    if any(ROOT.glob("edgeint8/arch/explore/__pycache__/pareto*.nbi")):
-        return
+    """Compile the walk, the sweep and the replica of SCALE-Sim in this tree, if nothing has yet."""
     with (ROOT / "edgeint8/__init__.py").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not any(ROOT.glob("edgeint8/arch/explore/__pycache__/pareto*.nbi")):
+        seen = ("scale_sim/replica/**/timeline.walk*.nbi", "arch/explore/__pycache__/pareto*.nbi")
+        if not all(any(ROOT.glob(f"edgeint8/{pattern}")) for pattern in seen):
             subprocess.run([sys.executable, "-c", COMPILES], cwd=ROOT, check=True)
 
 
@@ -131,4 +141,18 @@ def studied(tmp_path_factory: pytest.TempPathFactory) -> Project:
     (folder / "run").mkdir()
     project = Project(folder / "project", folder / "run")
     project.snakemake("--configfile", str(project.root / "config/test.yaml"))
+    return project
+
+
+@pytest.fixture(scope="session")
+def of_topology(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A copy of the project that `make snakemake-report` ran: a topology on two machines."""
+    from topology_study import POINTS, TOPOLOGY, topology_study
+
+    root = tmp_path_factory.mktemp("topology") / "project"
+    copy_project(root)
+    (root / "net.csv").write_text(TOPOLOGY)
+    (root / "my.yaml").write_text(yaml.safe_dump(topology_study({"points": POINTS})))
+    project = Project(root, root)
+    project.make("snakemake-report", "CONFIG=my.yaml")
     return project

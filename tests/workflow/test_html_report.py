@@ -10,17 +10,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import yaml
 
 from edgeint8.report.document.pages import SHOWN_ROWS, report_page, table_page
 from edgeint8.tables.contents import FIGURE_TABLES, TABLES_OF_PART
 
 ROOT = Path(__file__).parents[2]
-TOPOLOGY = """\
-Layer name, IFMAP Height, IFMAP Width, Filter Height, Filter Width, Channels, Num Filter, Strides,
-stem, 10, 10, 3, 3, 3, 8, 1,
-head, 1, 1, 1, 1, 144, 10, 1,
-"""
 # Clicks through the report as a reader would, by the words of links or the n-th icon of a kind.
 CLICKS = """<script>
 const steps = %s; let k = 0;
@@ -95,25 +89,12 @@ def shown(report, *steps):
     return re.sub(r"<script.*?</script>", "", result.stdout, flags=re.DOTALL)
 
 
-@pytest.fixture
-def html_report(project):
-    """What `make snakemake-report` writes of a small study: a topology on two machines."""
-    overlay = {
-        "run": {"workloads": ["net"], "strategies": [], "detail_strategies": []},
-        "workloads": {"net": {"topology": "net.csv"}},
-        "hardware": {"arrays": [], "points": ["ws_4x4_1kB_unlimited", "os_4x8_1kB_2Bpc"]},
-        "explore": {"rows": [2, 9], "cols": [2, 9], "sram_kb": [1, 4]},
-    }
-    (project.root / "net.csv").write_text(TOPOLOGY)
-    (project.root / "my.yaml").write_text(yaml.safe_dump(overlay))
-    project.make("snakemake-report", "CONFIG=my.yaml")
-    return project.root / "snakemake-report.html"
-
-
 @needs_markdown
 @needs_chromium
-def test_a_browser_shows_the_report_its_tables_and_figures(html_report):
-    ours = shown(html_report.parent / "results/report.html")
+@pytest.mark.xdist_group("topology")
+def test_a_browser_shows_the_report_its_tables_and_figures(of_topology):
+    html_report = of_topology.root / "snakemake-report.html"
+    ours = shown(of_topology.root / "results/report.html")
     assert 'id="figure-roofline"' in ours and 'id="table-dse"' in ours
     assert 'role="columnheader"' in ours  # the library has seen the tables
     start = shown(html_report)

@@ -3,44 +3,32 @@
 import pandas as pd
 import pytest
 import yaml
+from topology_study import POINTS, TOPOLOGY, topology_study
 
 from edgeint8.tables.contents import FIGURE_TABLES, TABLES_OF_PART
-
-TOPOLOGY = """\
-Layer name, IFMAP Height, IFMAP Width, Filter Height, Filter Width, Channels, Num Filter, Strides,
-stem, 10, 10, 3, 3, 3, 8, 1,
-down, 8, 8, 3, 3, 8, 16, 2,
-head, 1, 1, 1, 1, 144, 10, 1,
-"""
 
 
 def run(project, overlay):
     """Run a study of the copied project; returns its results directory."""
-    (project.run_dir / "net.csv").write_text(TOPOLOGY)
     config = project.run_dir / "my.yaml"
     config.write_text(yaml.safe_dump(overlay))
     project.snakemake("--configfile", str(config))
     return project.run_dir / "results"
 
 
-@pytest.mark.parametrize(
-    "hardware",
-    [
-        {"points": ["ws_4x4_1kB_unlimited", "os_4x8_1kB_2Bpc"]},
-        {"points": [], "presets": ["cortex_m_like"]},
-    ],
-    ids=["points", "preset"],
-)
-def test_a_topology_runs_from_file_to_report(project, hardware):
-    results = run(
-        project,
-        {
-            "run": {"workloads": ["net"], "strategies": [], "detail_strategies": []},
-            "workloads": {"net": {"topology": "net.csv"}},
-            "hardware": {"arrays": [], "points": [], **hardware},
-            "explore": {"rows": [2, 9], "cols": [2, 9], "sram_kb": [1, 4]},
-        },
-    )
+@pytest.mark.xdist_group("topology")
+def test_a_topology_runs_from_file_to_report(of_topology):
+    assert_whole(of_topology.root / "results", POINTS)
+
+
+def test_a_preset_alone_runs_from_file_to_report(project):
+    (project.run_dir / "net.csv").write_text(TOPOLOGY)
+    machines = {"points": [], "presets": ["cortex_m_like"]}
+    assert_whole(run(project, topology_study(machines)), machines["presets"])
+
+
+def assert_whole(results, machines):
+    """Every table of Part D has the network on these machines, every figure is drawn."""
     crosscheck = pd.read_csv(results / "tables/crosscheck.csv")
     assert (crosscheck["difference"] == 0).all() and set(crosscheck["layer"]) == {
         *("stem", "down", "head")
@@ -48,10 +36,9 @@ def test_a_topology_runs_from_file_to_report(project, hardware):
     for table in ("dse", "roofline", "scaling", "pareto", "front_check"):
         frame = pd.read_csv(results / f"tables/{table}.csv")
         assert len(frame) and set(frame["workload"]) == {"net"}, table
-    named = {*hardware["points"], *hardware.get("presets", ())}
     for table in ("crosscheck", "physics", "dse", "roofline", "scaling", "energy", "switching"):
         frame = pd.read_csv(results / f"tables/{table}.csv")
-        assert set(frame["hardware"]) == named, table
+        assert set(frame["hardware"]) == set(machines), table
     check = pd.read_csv(results / "tables/front_check.csv")
     witnessed = check["scalesim_difference"].dropna()
     assert (check["difference"] == 0).all() and len(witnessed) and (witnessed == 0).all()
