@@ -10,8 +10,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from edgeint8.answers.hardware import Cost, Front, Layers, Prediction
 from edgeint8.answers.integers import (
     Quantized,
@@ -251,8 +249,9 @@ def quantize(
         ``constants`` and ``batch_axis``, as for `layers`; the arrays have samples first.
     """
     chosen = strategy_of(strategy)
-    model = prepare_model(float_network(network, shape, **reading))
-    check_weights(model, (np.float32, np.float16))
+    given = float_network(network, shape, **reading)
+    check_weights(given)
+    model = prepare_model(given)
     if chosen.dynamic:
         return _in_integers(quantize_model(model, None, chosen), network)
     if calibration is None:

@@ -354,8 +354,9 @@ def test_what_stays_float_is_not_handed_out_as_quantised(tmp_path):
     x = np.ones((8, 4), np.float32)
     with pytest.raises(ModelError, match=r"nothing is quantised .*float: 1 Loop"):
         e8.quantize(one_operator(tmp_path, "Loop"), x)
-    with pytest.raises(ModelError, match=r"float64 weights @ node only; allowed: float32, float16"):
-        e8.quantize(one_operator(tmp_path, "MatMul", TensorProto.DOUBLE), x.astype(float))
+    for kind, name in ((TensorProto.DOUBLE, "float64"), (TensorProto.FLOAT16, "float16")):
+        with pytest.raises(ModelError, match=f"{name} weights @ node only; allowed: float32"):
+            e8.quantize(one_operator(tmp_path, "MatMul", kind), x.astype(name))
 
 
 @pytest.mark.parametrize("rows", [0, -1, "N"])

@@ -12,11 +12,13 @@ from onnx import TensorProto, helper, numpy_helper
 from test_executor import IMAGE, small_network
 
 from edgeint8.errors import DataError
+from edgeint8.fixed_point.arithmetic.operands import Operands
 from edgeint8.fixed_point.arithmetic.requantize import Scheme
 from edgeint8.fixed_point.executor import DataPath
 from edgeint8.fixed_point.studies.overflow import Limits, Policy
 from edgeint8.fixed_point.vectors import hexfile
 from edgeint8.fixed_point.vectors.design import Design
+from edgeint8.fixed_point.vectors.layouts import stream
 from edgeint8.fixed_point.vectors.vectors import first_mismatch, read_vectors, write_vectors
 from edgeint8.quant.affine import sum_reach
 
@@ -150,6 +152,16 @@ def test_other_layouts_are_the_same_layer(folder):
     assert again.T.tolist() == arrays["acc"][0].tolist()
     assert arrays["ifm_nhwc"].tolist() == np.moveaxis(arrays["ifm"], 1, -1).tolist()
     assert arrays["ofm_nhwc"].shape == (1, 5, 1)
+
+
+def test_a_product_of_several_rows_streams_them_all() -> None:
+    """Two images of three rows: the array reads three, not the first one alone."""
+    codes = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
+    product = Operands(codes, np.ones((4, 2), np.int8), 5, np.zeros((), np.int8))
+    assert stream(product).tolist() == [(np.arange(12).reshape(3, 4) - 5).tolist()]
+    for rows in (codes[0], codes[0, 0]):  # an image a row, and one image without an axis
+        flat = Operands(rows, product.w, 5, product.w_zero_point)
+        assert stream(flat).tolist() == [[[-5, -4, -3, -2]]]
 
 
 def test_every_node_says_who_feeds_it(folder):

@@ -30,13 +30,14 @@ def channels_last(values: Array) -> Array:
 def stream(operands: Operands) -> Array:
     """What the multipliers of an array read for the first image, (groups, P, K) int16.
 
-    A row is one output pixel's window, the zero-point subtracted where the data path subtracts it;
+    A row is one output pixel's window; of a matrix product a row of the first image's, which is one
+    row where each image has one. The zero-point is subtracted where the data path subtracts it;
     outside the image stands what the data path has there. A weight-stationary array of R rows takes
     columns f R to f R + R - 1 in fold f, a row each cycle; an output-stationary one R rows at once,
     a column each cycle.
     """
-    one = (
-        operands.x[:1] if operands.geometry is not None else operands.x.reshape(-1, operands.depth)
-    )
-    windows, _ = column_groups(replace(operands, x=one[:1]))
+    one = np.atleast_2d(operands.x)[:1]
+    if operands.geometry is None:
+        one = one.reshape(-1, operands.depth)
+    windows, _ = column_groups(replace(operands, x=one))
     return windows.astype(np.int16)
