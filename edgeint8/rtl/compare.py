@@ -13,7 +13,7 @@ from edgeint8.fixed_point.arithmetic.requantize import Scheme
 from edgeint8.fixed_point.executor import Images, as_feeds, pieces
 from edgeint8.fixed_point.runtimes.known import ORT
 from edgeint8.fixed_point.runtimes.runtime import Runtime
-from edgeint8.rtl.image import Image, image_of, tiling
+from edgeint8.rtl.image import Image, image_of, with_input
 from edgeint8.rtl.layer import RtlLayer, as_nhwc
 from edgeint8.rtl.network import rtl_layers
 from edgeint8.rtl.simulator import Simulated, build, outputs, simulate
@@ -21,7 +21,10 @@ from edgeint8.rtl.simulator import Simulated, build, outputs, simulate
 
 @dataclass(frozen=True)
 class LayerCheck:
-    """One layer over all images; `first` names the first mismatch: image, index, expected, got."""
+    """One layer over all images; `first` names the first mismatch: image, index, expected, got.
+
+    Cycles and bytes are those of the image that is furthest from the recurrence's.
+    """
 
     layer: RtlLayer
     words: int
@@ -59,20 +62,17 @@ def check_layers(
             want = as_nhwc(known[layer.result][0])
             words, mismatches = words + want.size, mismatches + int((made[position] != want).sum())
             first = first or first_mismatch(number, made[position], want)
-        run = simulated[0]
-        checks.append(
-            LayerCheck(
-                layer,
-                words,
-                mismatches,
-                first,
-                run.cycles[position],
-                sum(run.bytes_moved[position]),
-                images[0],
-                position,
-            )
-        )
+        timed = images[0].runs[position]
+        cycles = _furthest(timed.cycles, [run.cycles[position] for run in simulated])
+        moved = [sum(run.bytes_moved[position]) for run in simulated]
+        transferred = _furthest(timed.program.dram_bytes, moved)
+        found_here = words, mismatches, first, cycles, transferred
+        checks.append(LayerCheck(layer, *found_here, images[0], position))
     return tuple(checks)
+
+
+def _furthest(wanted: int, counted: Sequence[int]) -> int:
+    return max(counted, key=lambda count: abs(count - wanted))
 
 
 def run_network(
@@ -93,12 +93,11 @@ def run_network(
     built = build(hardware, scheme, runtime=runtime.name)
     tensors, images, runs = [], [], []
     layers: tuple[RtlLayer, ...] = ()
-    tilings = None
     for feeds in pieces(as_feeds(model, inputs), 1):
         layers, known = rtl_layers(model, feeds, scheme, runtime)
-        tilings = tilings or [tiling(layer, hardware, scheme, dram) for layer in layers]
-        image = image_of(layers, known[layers[0].source][0], hardware, scheme, dram, tilings)
+        codes = known[layers[0].source][0]
+        same = with_input(images[0], codes) if images else None
+        images.append(same or image_of(layers, codes, hardware, scheme, dram))
         tensors.append(known)
-        images.append(image)
-        runs.append(simulate(built, image, dram))
+        runs.append(simulate(built, images[-1], dram))
     return check_layers(layers, tensors, images, runs)

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -150,7 +150,7 @@ def image_of(
             else memory.put(stored_weights(layer, nest)),
             0 if layer.is_pool else memory.put(constants_of(layer, scheme)),
             memory.room(int(np.prod(shape))),
-            memory.room(4 * int(np.prod(shape))),
+            memory.room(4 * int(np.prod(shape)) if found.program.spilled_bytes else 0),
         )
         places[layer.result] = bases.ofmap
         results.append((bases.ofmap, shape))
@@ -167,6 +167,12 @@ def image_of(
         tuple(found for _, found in tilings),
         tuple(results),
     )
+
+
+def with_input(image: Image, codes: Array) -> Image:
+    """The same network on another input, which lies where DRAM begins."""
+    held = np.ascontiguousarray(as_nhwc(codes)).reshape(-1).view(np.uint8)
+    return replace(image, dram=np.concatenate([held, image.dram[held.size :]]))
 
 
 class _Memory:

@@ -37,8 +37,12 @@ FLOWS = ("ws", "os", "is")
 """FLOW of `accelerator`, in the order of its numbers."""
 RUNTIMES = ("ort", "tflm")
 """RUNTIME of `accelerator`: whose additions and averages, in the order of its numbers."""
+COUNTING = ("--coverage-line", "--coverage-toggle", "-fno-split", "-fno-reorder")
+"""Counters where they stand: 5.006 moves those of a branch before the call that decides it."""
 LARGEST_ARRAY = 16 * 16
 """PEs of the largest array that is built unasked: 64x64 takes up to an hour."""
+SMALL_ARRAY = 8 * 8
+"""PEs from which on a build is optimised for speed."""
 _LAYER = re.compile(r"layer (\d+) cycles (\d+) bytes (\d+) (\d+) (\d+) (\d+) (\d+) (\d+)")
 
 
@@ -120,7 +124,7 @@ def build(
             allowed=f"at most {LARGEST_ARRAY} processing elements",
         )
     values = parameters(hardware, scheme, sum_bits, saturate, runtime)
-    flags = ("--coverage-line", "--coverage-toggle") if coverage_folder() else ()
+    flags = COUNTING if coverage_folder() else ()
     digest = hashlib.sha256(repr((sorted(values.items()), flags)).encode())
     for source in sorted(SOURCES.glob("*.*")):
         digest.update(source.read_bytes())
@@ -138,8 +142,7 @@ def _compile(home: Path, values: dict[str, int], flags: Sequence[str]) -> None:
         command = [
             *("verilator", "--cc", "--exe", "--build", "-j", "1", "-O3", "-Wno-fatal", "-Wno-lint"),
             *("--x-assign", "fast", "--x-initial", "fast", "--noassert", *flags),
-            # Counters make the code long: optimising it would take longer than its few runs.
-            *("-MAKEFLAGS", f"OPT_FAST={'-O0' if flags else '-O2'} OPT_SLOW=-O0"),
+            *("-MAKEFLAGS", f"OPT_FAST={_optimised(values, flags)} OPT_SLOW=-O0"),
             *("--top-module", "accelerator", "-y", str(SOURCES), "--Mdir", temporary),
             *(f"-G{name}={value}" for name, value in values.items()),
             *(str(SOURCES / name) for name in MODULES),
@@ -152,6 +155,12 @@ def _compile(home: Path, values: dict[str, int], flags: Sequence[str]) -> None:
             raise HardwareError(f"verilator failed ({' '.join(reason)})", where=str(home))
         home.mkdir(exist_ok=True)
         built.replace(home / "Vaccelerator")
+
+
+def _optimised(values: dict[str, int], flags: Sequence[str]) -> str:
+    """Optimising takes longer than the few runs of a small array, or of long code that counts."""
+    small = values["R"] * values["C"] < SMALL_ARRAY
+    return "-O0" if flags else "-O1" if small else "-O2"
 
 
 def simulate(
@@ -211,16 +220,12 @@ def simulate(
 def _hex(values: Array, bits: int) -> str:
     """One word a line, two's complement."""
     words = np.asarray(values).reshape(-1).astype(np.int64) & ((1 << bits) - 1)
-    text = words.astype(f">u{bits // 8}").tobytes().hex()
-    step = bits // 4
-    return "\n".join(text[i : i + step] for i in range(0, len(text), step)) + "\n"
+    return words.astype(f">u{bits // 8}").tobytes().hex("\n", bits // 8) + "\n"
 
 
 def _bytes(path: Path, count: int) -> Array:
     """The first `count` bytes of a `$writememh` file."""
-    with path.open() as file:
-        words = [line.strip() for line in file if not line.startswith(("//", "@"))][:count]
-    return np.frombuffer(bytes.fromhex("".join(words)), np.uint8)
+    return np.frombuffer(bytes.fromhex(path.read_text(encoding="ascii")), np.uint8)[:count]
 
 
 def outputs(image: Image, simulated: Simulated, dtypes: Sequence[np.dtype]) -> list[Array]:

@@ -1,15 +1,44 @@
 """Random layers for the machine in RTL, with operands and the outputs of Part C's kernels."""
 
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import NamedTuple
+
 import numpy as np
 
 from edgeint8.arch.cost.loops import Loops
+from edgeint8.arch.cost.machine.program import Dram, engine_of, program_of, run
+from edgeint8.arch.cost.machine.search import Candidates, Cuts, searched_tiles
+from edgeint8.arch.cost.machine.walk import Engine
+from edgeint8.arch.cost.tiling import NEVER, ORDERS, Storage
+from edgeint8.arch.machine.hardware import Hardware
 from edgeint8.fixed_point.arithmetic.geometry import ConvGeometry
 from edgeint8.fixed_point.arithmetic.kernels import accumulate
 from edgeint8.fixed_point.arithmetic.operands import Operands
 from edgeint8.fixed_point.arithmetic.requantize import Scheme, requantize
+from edgeint8.fixed_point.runtimes.known import ORT
+from edgeint8.fixed_point.runtimes.runtime import Runtime
+from edgeint8.rtl.image import CONSTANT_BYTES, Image, image_of
 from edgeint8.rtl.layer import RtlLayer, as_nhwc, rescale_of
+from edgeint8.rtl.simulator import build, outputs, simulate
 
 Array = np.ndarray
+BUSES = [0, 1, 3, 7, 12, 64]
+MANY = 110
+"""Random layers on each of `SMALL_MACHINES`."""
+SMALL_MACHINES = [
+    (Hardware(*sizes, 8, 8, 8, 1, pipelined_folds=True), scheme)
+    for sizes, scheme in (
+        (("ws", 4, 3), Scheme.ORT_FLOAT32),
+        (("ws", 2, 5), Scheme.GEMMLOWP),
+        (("ws", 8, 8), Scheme.ORT_FLOAT32),
+        (("os", 3, 4), Scheme.ORT_FLOAT32),
+        (("os", 5, 2), Scheme.GEMMLOWP),
+        (("os", 1, 6), Scheme.ORT_FLOAT32),
+        (("is", 4, 3), Scheme.ORT_FLOAT32),
+        (("is", 2, 5), Scheme.GEMMLOWP),
+    )
+]
 
 
 def random_zero(rng: np.random.Generator, low: int) -> int:
@@ -73,3 +102,55 @@ def scales_of(layer: RtlLayer, scheme: Scheme) -> Array:
 
 def nhwc(codes: Array) -> Array:
     return as_nhwc(codes)
+
+
+class RandomRun(NamedTuple):
+    """A random layer on a machine: what it was, and what RTL made of it."""
+
+    layer: RtlLayer
+    image: Image
+    engine: Engine
+    acc: Array
+    mismatches: int
+    rtl_cycles: int
+    rtl_dram_bytes: int
+
+
+def run_random_layers(
+    count: int, seed: int, hardware: Hardware, scheme: Scheme, runtime: Runtime = ORT
+) -> Iterator[RandomRun]:
+    """Random layers in random tilings on one machine, each on a bus and a DRAM of its own."""
+    built = build(hardware, scheme, runtime=runtime.name)
+    rng = np.random.default_rng(seed)
+    for _ in range(count):
+        layer, image, engine, want, acc = random_case(rng, hardware, scheme)
+        found = simulate(built, image, engine=engine)
+        (got,) = outputs(image, found, [layer.dtype])
+        wrong = int((got != want).sum())
+        moved = sum(found.bytes_moved[0])
+        yield RandomRun(layer, image, engine, acc, wrong, found.cycles[0], moved)
+
+
+def random_case(
+    rng: np.random.Generator, hardware: Hardware, scheme: Scheme
+) -> tuple[RtlLayer, Image, Engine, Array, Array]:
+    """(layer, image, engine, wanted codes, accumulators): a random tiling that fits."""
+    while True:
+        layer, x, acc, want = random_layer(rng, scheme)
+        sizes = [int(rng.choice([64, 128, 300, 600, 1500, 6000])) for _ in range(3)]
+        order = ORDERS[rng.integers(6)]
+        found = Candidates(searched_tiles(layer.loops), Storage(*sizes), order, layer.groups)
+        cells = np.argwhere((found.moved_bytes < NEVER // 2) & found.canonical)
+        if len(cells):
+            break
+    p, c, m = (int(i) for i in cells[rng.integers(len(cells))])
+    dram = Dram(int(rng.choice([0, 0, 5, 40])), int(rng.choice([1, 1, 4, 16])))
+    folds = replace(hardware, pipelined_folds=bool(rng.integers(2)))
+    engine = engine_of(folds, dram)._replace(bus=int(rng.choice(BUSES)))
+    grouped = layer.groups > 1
+    nest = Cuts(layer.loops).nest(
+        found.tile((p, c, m)), layer.groups, grouped, CONSTANT_BYTES[scheme]
+    )
+    timed = run(program_of(nest), engine)
+    image = image_of([layer], x, folds, scheme, dram, [(nest, timed)])
+    return layer, image, engine, want, acc

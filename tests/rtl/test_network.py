@@ -10,12 +10,9 @@ import onnx
 import pytest
 from bins import BINS, bins_of
 from onnx import TensorProto, helper, numpy_helper
-from random_layers import random_layer, scales_of
+from random_layers import MANY, SMALL_MACHINES, run_random_layers, scales_of
 
-from edgeint8.arch.cost.machine.program import Dram, engine_of, program_of, run
-from edgeint8.arch.cost.machine.search import Candidates, Cuts, searched_tiles
 from edgeint8.arch.cost.physical import layer_cost
-from edgeint8.arch.cost.tiling import NEVER, ORDERS, Storage
 from edgeint8.arch.machine.hardware import Hardware, parse_hardware_id
 from edgeint8.arch.network.layers import Layer, LayerShape
 from edgeint8.conventions import Row
@@ -24,12 +21,12 @@ from edgeint8.fixed_point.arithmetic.requantize import Scheme
 from edgeint8.fixed_point.runtimes.known import ORT, TFLM
 from edgeint8.fixed_point.runtimes.runtime import Runtime
 from edgeint8.rtl import simulator
-from edgeint8.rtl.compare import check_layers, first_mismatch, run_network
-from edgeint8.rtl.image import CONSTANT_BYTES, image_of
+from edgeint8.rtl.compare import check_layers, run_network
+from edgeint8.rtl.image import image_of, with_input
 from edgeint8.rtl.layer import SCHEMES
 from edgeint8.rtl.network import rtl_layers
 from edgeint8.rtl.rows import BOUND, MACHINE, SCALESIM, as_arch_layer, below_the_machine, rtl_rows
-from edgeint8.rtl.simulator import build, outputs, parameters, simulate
+from edgeint8.rtl.simulator import Simulated, build, parameters, simulate
 from edgeint8.scale_sim.account.account_bytes import byte_rungs
 from edgeint8.scale_sim.account.account_cycles import CYCLE_TERMS, cycle_rungs
 from edgeint8.scale_sim.simulator.cache import simulate_cached
@@ -51,7 +48,6 @@ MACHINES = [
     (IS, Scheme.GEMMLOWP, TFLM),
 ]
 NAMES = ["ws_ort", "os_gemmlowp", "is_tflm"]
-BUSES = [0, 1, 3, 7, 12, 64]
 
 
 def constants(seed: int) -> dict[str, np.generic | np.ndarray]:
@@ -223,44 +219,17 @@ def test_the_layer_of_the_cost_model_keeps_its_pads() -> None:
     assert first.dilation == (1, 1) and first.shape == LayerShape(9, 10, 3, 3, 3, 6, 1, 1)
 
 
-def random_case(rng: np.random.Generator, hardware: Hardware, scheme: Scheme):
-    """(layer, image, engine, wanted codes, accumulators): a random tiling that fits."""
-    while True:
-        layer, x, acc, want = random_layer(rng, scheme)
-        sizes = [int(rng.choice([64, 128, 300, 600, 1500, 6000])) for _ in range(3)]
-        order = ORDERS[rng.integers(6)]
-        found = Candidates(searched_tiles(layer.loops), Storage(*sizes), order, layer.groups)
-        cells = np.argwhere((found.moved_bytes < NEVER // 2) & found.canonical)
-        if len(cells):
-            break
-    p, c, m = (int(i) for i in cells[rng.integers(len(cells))])
-    dram = Dram(int(rng.choice([0, 0, 5, 40])), int(rng.choice([1, 1, 4, 16])))
-    folds = replace(hardware, pipelined_folds=bool(rng.integers(2)))
-    engine = engine_of(folds, dram)._replace(bus=int(rng.choice(BUSES)))
-    grouped = layer.groups > 1
-    nest = Cuts(layer.loops).nest(
-        found.tile((p, c, m)), layer.groups, grouped, CONSTANT_BYTES[scheme]
-    )
-    timed = run(program_of(nest), engine)
-    image = image_of([layer], x, folds, scheme, dram, [(nest, timed)])
-    return layer, image, engine, want, acc
-
-
 def hold_random_layers(
     count: int, seed: int, hardware: Hardware, scheme: Scheme, runtime: Runtime = ORT
 ) -> set[str]:
     """Run random layers; the bins of `bins.py` that they hit."""
-    built = build(hardware, scheme, runtime=runtime.name)
-    rng = np.random.default_rng(seed)
     met: set[str] = set()
-    for _ in range(count):
-        layer, image, engine, want, acc = random_case(rng, hardware, scheme)
-        found = simulate(built, image, engine=engine)
-        (got,) = outputs(image, found, [layer.dtype])
-        assert not first_mismatch(0, got, want), (layer.loops, engine)
-        assert found.cycles[0] == image.runs[0].cycles, (layer.loops, engine)
-        assert sum(found.bytes_moved[0]) == image.runs[0].program.dram_bytes
-        met |= bins_of(layer, image, engine, scales_of(layer, scheme), acc)
+    for one in run_random_layers(count, seed, hardware, scheme, runtime):
+        case = one.layer.loops, one.engine
+        assert one.mismatches == 0, case
+        assert one.rtl_cycles == one.image.runs[0].cycles, case
+        assert one.rtl_dram_bytes == one.image.runs[0].program.dram_bytes, case
+        met |= bins_of(one.layer, one.image, one.engine, scales_of(one.layer, scheme), one.acc)
     return met
 
 
@@ -281,22 +250,11 @@ def test_the_document_lists_every_bin() -> None:
 
 @needs_verilator
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("dataflow", "rows", "cols", "scheme"),
-    [
-        ("ws", 4, 3, Scheme.ORT_FLOAT32),
-        ("ws", 2, 5, Scheme.GEMMLOWP),
-        ("ws", 8, 8, Scheme.ORT_FLOAT32),
-        ("os", 3, 4, Scheme.ORT_FLOAT32),
-        ("os", 5, 2, Scheme.GEMMLOWP),
-        ("os", 1, 6, Scheme.ORT_FLOAT32),
-        ("is", 4, 3, Scheme.ORT_FLOAT32),
-        ("is", 2, 5, Scheme.GEMMLOWP),
-    ],
-)
-def test_many_random_layers(dataflow, rows: int, cols: int, scheme: Scheme) -> None:
-    hardware = Hardware(dataflow, rows, cols, 8, 8, 8, 1, pipelined_folds=True, name="small")
-    assert set(BINS) - hold_random_layers(110, rows, hardware, scheme) == set()
+@pytest.mark.parametrize(("hardware", "scheme"), SMALL_MACHINES)
+def test_many_random_layers(hardware: Hardware, scheme: Scheme) -> None:
+    """What `benchmarks/rtl_runs.py` counts, and every bin of `bins.py`."""
+    met = hold_random_layers(MANY, hardware.rows, hardware, scheme)
+    assert set(BINS) - met == set()
 
 
 @needs_verilator
@@ -315,6 +273,22 @@ def test_a_flipped_bit_is_found_and_named() -> None:
     narrow = build(WS, Scheme.ORT_FLOAT32, sum_bits=12)
     checks = check_layers(layers, [known], [image], [simulate(narrow, image)])
     assert checks[0].mismatches > 0 and checks[0].first
+
+
+def test_an_image_that_takes_other_cycles_is_seen() -> None:
+    """Of three images the second; the third has another input in the same DRAM."""
+    first, other = np.random.default_rng(2).normal(0, 3, (2, 1, 3, 7, 8)).astype(np.float32)
+    layers, known = rtl_layers(network(), {"x": first})
+    image = image_of(layers, known["q"][0], WS, Scheme.ORT_FLOAT32)
+    cycles = tuple(run.cycles for run in image.runs)
+    moved = tuple((run.program.dram_bytes, 0, 0, 0, 0, 0) for run in image.runs)
+    late = (cycles[0], cycles[1] + 5, *cycles[2:])
+    runs = [Simulated(each, moved, image.dram) for each in (cycles, late, cycles)]
+    checks = check_layers(layers, [known] * 3, [image] * 3, runs)
+    assert tuple(check.rtl_cycles for check in checks) == late
+    codes = rtl_layers(network(), {"x": other})[1]["q"][0]
+    whole = image_of(layers, codes, WS, Scheme.ORT_FLOAT32)
+    np.testing.assert_array_equal(with_input(image, codes).dram, whole.dram)
 
 
 def test_what_the_machine_has_not_is_named() -> None:
