@@ -65,11 +65,11 @@ def samples(count, seed):
     return Samples("drawn", {"x": x}, (x.sum(axis=1) <= 0).astype(np.int64))
 
 
-def lines(peers, folder, method, setting="w4_tensor"):
+def lines(peers, folder, method, setting="w4_tensor", kept=None):
     """The rows of one network and method, and what it was judged by."""
     model, seen, test = classifier(), samples(40, 1), samples(100, 2)
     pythons = dict.fromkeys(("aimet", "brevitas"), sys.executable)
-    asking = peers.Asking(folder, pythons, [method], 7)
+    asking = peers.Asking(folder, pythons, [method], 7, kept)
     asking.hand_over(model, seen, test)
     judge = peers.Judge("net", model, test)
     return test, list(peers.measured(judge, model, seen, setting, asking))
@@ -89,6 +89,16 @@ def test_the_peer_gets_network_images_and_no_label(peers, said, tmp_path):
     assert ours["method"] == "learned" and ours["ahead"] == 0 and ours["accuracy"] > 0.9
     assert theirs["ahead"] == pytest.approx(ours["accuracy"] - theirs["accuracy"])
     assert theirs["ahead_low"] < theirs["ahead"] < theirs["ahead_high"]
+
+
+def test_a_peer_is_not_asked_again_what_it_has_answered(peers, said, tmp_path):
+    kept = tmp_path / "kept"
+    _, first = lines(peers, tmp_path, "SeqMSE", kept=kept)
+    said.unlink()
+    _, again = lines(peers, tmp_path, "SeqMSE", kept=kept)
+    assert not said.exists() and again[-1] == first[-1] and len(list(kept.iterdir())) == 1
+    lines(peers, tmp_path, "SeqMSE", "w4_channel", kept=kept)
+    assert said.exists() and len(list(kept.iterdir())) == 2
 
 
 def test_only_a_program_that_bounds_sums_is_asked_for_a_width(peers, said, tmp_path):
