@@ -63,8 +63,9 @@ LEARNING = Table(
         number(
             "error_before",
             "share",
-            "squared error of the layer's outputs, with the ridge, over their variance: with the "
-            "nearest codes at the natural scale",
+            "squared error to what the layer aims at (its float output; before an addition also "
+            "what the other side lacks), with the ridge, over its variance: with the nearest codes "
+            "at the natural scale",
         ),
         number(
             "error_after",

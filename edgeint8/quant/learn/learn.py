@@ -16,6 +16,7 @@ from onnx import numpy_helper
 from edgeint8.errors import DataError, ModelError
 from edgeint8.quant.affine import signed_width, sum_reach, tile_width, with_bias
 from edgeint8.quant.graph import WeightLayer, attribute, weight_layers
+from edgeint8.quant.learn.additions import Addition, addition_of
 from edgeint8.quant.learn.codes import LearnedCodes, LearnedLayer
 from edgeint8.quant.learn.integer_nodes import IntegerNode, activation_levels, integer_nodes
 from edgeint8.quant.learn.moments import (
@@ -91,6 +92,11 @@ class Target:
         """Groups of a convolution; 1 for a product."""
         return int(attribute(self.node, "group", 1)) if self.node.op_type == "Conv" else 1
 
+    @property
+    def addition(self) -> Addition | None:
+        """What the layer is added to, if it can aim at the sum."""
+        return addition_of(self.model, self.node, self.work, self.integer.weights)
+
     def constant(self, name: str) -> NDArray[Any]:
         """A constant of the integer graph."""
         tensor = next(t for t in self.work.graph.initializer if t.name == name)
@@ -145,10 +151,13 @@ def gather(target: Target, feeds: Mapping[str, NDArray[Any]]) -> Moments:
     generator = np.random.default_rng(0)
     zero = int(target.constant(target.integer.input_zero).item())
     total: Moments | None = None
-    pieces = paired(
-        (target.work, target.integer.input), (target.model, target.node.output[0]), feeds
-    )
-    for codes, outputs in pieces:
+    added, entry = target.addition, target.integer.input
+    tensors = [entry, added.other] if added else [entry]
+    aim = added.sum if added else target.node.output[0]
+    for integers, reals in paired((target.work, tensors), (target.model, [aim]), feeds):
+        codes, outputs = integers[entry], reals[aim]
+        if added:
+            outputs = added.aim(outputs, integers[added.other])
         centred = codes.astype(np.int16) - zero
         if target.node.op_type == "Conv":
             window = window_of(target.node, target.layer.weights)

@@ -5,12 +5,20 @@ Equations are those of docs/learned_codes.md.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgeint8.quant.learn.moments import LeastSquares
-from edgeint8.quant.learn.solver import WIDEST, Bound, descend, exchange, fits_everywhere
+from edgeint8.quant.learn.solver import (
+    WIDEST,
+    Bound,
+    descend,
+    exchange,
+    fits_everywhere,
+    round_in_turn,
+)
 from edgeint8.quant.ort.scales import power_of_two
 
 Array = NDArray[np.float64]
@@ -23,7 +31,7 @@ HALVINGS = np.array([1.0, 0.5, 0.25])
 # Multiples that a bound may ask for: fewer levels are used, so that sums stay small.
 WIDER = 2.0 ** (np.arange(13) / 2)
 DOUBLINGS = 2.0 ** np.arange(8)
-SWEEPS, TRIAL_SWEEPS, ROUNDS = 20, 2, 2
+SWEEPS, ROUNDS = 20, 2
 
 
 @dataclass(frozen=True)
@@ -82,6 +90,20 @@ class Layer:
             wanted = np.full_like(wanted, wanted.max())
         return self.settle(power_of_two(wanted) if self.shift_only else wanted)
 
+    @cached_property
+    def roots(self) -> list[tuple[NDArray[np.int64], Array, Array]]:
+        """What rounding in turn needs of every group, whatever the scale.
+
+        The order, least G_kk first; the lower triangle L (K, K) with L L' = G in that order; and
+        the real weights of the least J, G^-1 c (K, M).
+        """
+        found = []
+        for gram, cross in zip(self.problem.gram, self.problem.cross, strict=True):
+            order = np.argsort(np.diag(gram))
+            root = np.linalg.cholesky(gram[np.ix_(order, order)])
+            found.append((order, root, np.linalg.solve(gram, cross)))
+        return found
+
     def nearest(self, scale: Array) -> Codes:
         """The levels nearest to the weights, (G, M, K)."""
         levels = np.rint(self.weights / scale[..., None])
@@ -124,7 +146,7 @@ def solve(layer: Layer, *, scale: bool = True, codes: bool = True) -> Solution:
     start = searched(layer, refine=codes) if scale else at_scale(layer, layer.natural, codes)
     if not codes:
         return start
-    best = improved(layer, start)
+    best = improved(layer, start, start_codes(layer, start.scale))
     for _ in range(ROUNDS if scale else 0):
         refitted = refit(layer, best)
         if refitted is best:
@@ -134,19 +156,37 @@ def solve(layer: Layer, *, scale: bool = True, codes: bool = True) -> Solution:
 
 
 def at_scale(layer: Layer, scale: Array, refine: bool) -> Solution:
-    """The nearest codes at a scale; under a bound, the shrunken ones that it admits.
+    """The nearest codes at a scale, or those rounded in turn.
 
     J is infinite for channels whose bias alone exceeds the bound.
     """
     scale = layer.shaped(scale)
-    codes = layer.nearest(scale)
-    if layer.limits.binding and refine:
-        codes = admitted(layer, codes, scale)
-        codes = refined(layer, codes, scale, TRIAL_SWEEPS)
+    if not refine:
+        codes = layer.nearest(scale)
+        return Solution(codes, scale, layer.objective(codes, scale))
+    codes = rounded_in_turn(layer, start_codes(layer, scale), scale)
     objective = layer.objective(codes, scale)
-    if layer.limits.binding and refine:
+    if layer.limits.binding:
         objective = np.where(admissible(layer, codes, scale), objective, np.inf)
     return Solution(codes, scale, objective)
+
+
+def start_codes(layer: Layer, scale: Array) -> Codes:
+    """The nearest codes; under a bound, the shrunken ones that it admits."""
+    codes = layer.nearest(scale)
+    return admitted(layer, codes, scale) if layer.limits.binding else codes
+
+
+def rounded_in_turn(layer: Layer, codes: Codes, scale: Array) -> Codes:
+    """Codes after rounding every one in turn, which begins with what stands in `codes`."""
+    result = codes.copy()
+    for g, (order, root, weights) in enumerate(layer.roots):
+        for m in range(scale.shape[1]):
+            bound = layer.bound(g, m, scale)
+            if fits_everywhere(result[g, m], bound):
+                wished = weights[:, m] / (layer.input_scale * scale[g, m])
+                round_in_turn(root, order, wished, result[g, m], layer.limit, bound)
+    return result
 
 
 def factors(layer: Layer) -> Array:
@@ -180,26 +220,33 @@ def _better(layer: Layer, old: Solution, new: Solution) -> Solution:
     )
 
 
-def improved(layer: Layer, start: Solution) -> Solution:
-    """Descent, exchange, and descent again, at the scales as they are."""
-    codes = refined(layer, start.codes, start.scale, SWEEPS, pairs=True)
-    return Solution(codes, start.scale, layer.objective(codes, start.scale))
+def improved(layer: Layer, start: Solution, *others: Codes) -> Solution:
+    """The best, channel by channel, that moves reach from `start` and from other codes there."""
+    best = start
+    for codes in (start.codes, *others):
+        moved = refined(layer, codes, start.scale)
+        objective = layer.objective(moved, start.scale)
+        if layer.limits.binding:
+            objective = np.where(admissible(layer, moved, start.scale), objective, np.inf)
+        wins = objective < best.objective
+        best = Solution(
+            np.where(wins[..., None], moved, best.codes),
+            start.scale,
+            np.where(wins, objective, best.objective),
+        )
+    return best
 
 
-def refined(layer: Layer, codes: Codes, scale: Array, sweeps: int, *, pairs: bool = False) -> Codes:
-    """Codes after coordinate descent, and after paired moves if asked for."""
+def refined(layer: Layer, codes: Codes, scale: Array) -> Codes:
+    """Codes after descent, exchange, and descent again, at the scales as they are."""
     result = codes.copy()
     for g, m in np.ndindex(scale.shape):
-        gram = layer.problem.gram[g]
         cross = np.ascontiguousarray(layer.problem.cross[g, :, m])
         step, bound = layer.input_scale * scale[g, m], layer.bound(g, m, scale)
-        if not fits_everywhere(result[g, m], bound):
-            continue
-        arguments = (gram, cross, step, result[g, m], layer.limit, bound, sweeps)
-        descend(*arguments)
-        if pairs:
-            exchange(*arguments)
-            descend(*arguments)
+        if fits_everywhere(result[g, m], bound):
+            for moves in (descend, exchange, descend):
+                arguments = (cross, step, result[g, m], layer.limit, bound, SWEEPS)
+                moves(layer.problem.gram[g], *arguments)
     return result
 
 

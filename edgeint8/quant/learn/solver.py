@@ -132,6 +132,38 @@ def _shift(
 
 
 @numba.njit(**_OPTIONS)
+def round_in_turn(
+    root: NDArray[np.float64],
+    order: NDArray[np.int64],
+    wished: NDArray[np.float64],
+    codes: NDArray[np.int64],
+    limit: int,
+    bound: Any,
+) -> None:
+    """Successive rounding in place: what one rounding loses, codes that are still real make good.
+
+    root (K, K): lower triangle L with L L' = G, rows and columns in `order`; wished (K,): the real
+    codes of the least J; codes (K,): admitted to begin with. From the last of `order` to the first,
+    each becomes the admitted level nearest to what is best for it now (equation 12).
+    """
+    sums = sums_of(codes, bound.tile_rows)
+    bias = bound.offset - (bound.mean * codes).sum()
+    carried = np.zeros(codes.size)  # in `order`
+    for place in range(codes.size - 1, -1, -1):
+        k, row = order[place], root[place]
+        best = wished[k] + carried[place] / row[place]
+        new = int(min(max(np.rint(best), -limit), limit))
+        toward = 1 if new > codes[k] else -1
+        while new != codes[k] and not _admits(codes, sums, bias, k, new, bound):
+            new -= toward
+        bias -= bound.mean[k] * (new - codes[k])
+        _move(sums, bound.tile_rows, k, codes[k], new)
+        codes[k] = new
+        for later in range(place):
+            carried[later] += row[later] * (wished[k] - new)
+
+
+@numba.njit(**_OPTIONS)
 def descend(
     gram: NDArray[np.float64],
     cross: NDArray[np.float64],
@@ -169,6 +201,30 @@ def descend(
             moved = True
         if not moved:
             break
+
+
+@numba.njit(**_OPTIONS)
+def _has_partner(
+    row: NDArray[Any],
+    step: float,
+    residual: NDArray[Any],
+    half: NDArray[Any],
+    up: float,
+    down: float,
+) -> bool:
+    """Whether equation (6) is low enough for any partner of a code, before any level or bound.
+
+    row (K,): the code's row of G; half (K,): t G_jj / 2; up, down: what ``|t G_ij -+ r_j| - half``
+    has to pass for a step of the code up or down. Without branches, so that it runs in SIMD: most
+    codes have no partner, and the search for one costs eight times as much.
+    """
+    found = 0
+    for j in range(row.size):
+        both = step * row[j]
+        found += (abs(both - residual[j]) - half[j] > up) | (
+            abs(both + residual[j]) - half[j] > down
+        )
+    return found > 0
 
 
 @numba.njit(**_OPTIONS)
@@ -210,10 +266,14 @@ def exchange(
     residual = cross - step * (gram @ codes.astype(np.float64))
     sums = sums_of(codes, bound.tile_rows)
     bias = bound.offset - (bound.mean * codes).sum()
-    least = -PAIR_GAIN * step * step * np.diag(gram).mean()
+    half = step * np.diag(gram) / 2
+    least = -PAIR_GAIN * step * 2 * half.mean()
     for _ in range(sweeps):
         moved = False
         for i in range(codes.size):
+            up, down = half[i] - residual[i], half[i] + residual[i]
+            if not _has_partner(gram[i], step, residual, half, up, down):
+                continue
             j, d_i, d_j, change = _best_partner(gram, step, codes, residual, limit, i)
             if j < 0 or change >= least:
                 continue
