@@ -91,7 +91,8 @@ def run_network(
     """
     scheme = scheme or runtime.scheme
     built = build(hardware, scheme, runtime=runtime.name)
-    tensors, images, runs = [], [], []
+    tensors, runs = [], []
+    images: list[Image] = []
     layers: tuple[RtlLayer, ...] = ()
     for feeds in pieces(as_feeds(model, inputs), 1):
         layers, known = rtl_layers(model, feeds, scheme, runtime)
