@@ -79,7 +79,9 @@ def test_runtime_and_executor_agree_on_learned_codes(network, options):
 @pytest.mark.parametrize("network", NETWORKS)
 @pytest.mark.parametrize("options", [{}, {"per_channel": False}, {"power_of_two": True}])
 def test_learned_codes_are_nearer_to_the_float_network_than_the_nearest(network, options):
-    model, inputs, fresh = prepared(network)
+    """From enough images: a layer of 35 weights an output fits the noise of 48 images, too."""
+    model, _, fresh = prepared(network)
+    inputs = images(256, seed=1, shape=NETWORKS[network][1])
     name = model.graph.output[0].name
     wanted = run_onnx(model, fresh)[name]
     found = {}
