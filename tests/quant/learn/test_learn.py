@@ -179,6 +179,14 @@ def test_a_layer_whose_weights_are_shared_keeps_the_nearest_codes():
     assert "first" not in {layer.name for layer in quantized.learned.layers}
 
 
+def test_a_layer_with_few_windows_a_weight_is_named():
+    """The 1-D network's last layer has 35 weights an output, and a window an image."""
+    model, _, _ = prepared("1-D")
+    shape = NETWORKS["1-D"][1]
+    few, enough = (learned_by(model, images(n, shape=shape)).note for n in (69, 70))
+    assert "less than 2 windows a weight to learn from" in few and "windows" not in enough
+
+
 def test_without_images_nothing_is_learned():
     model, inputs, _ = prepared("1-D")
     strategy = Strategy("s", rounding="learned")
