@@ -26,7 +26,7 @@ from edgeint8.arch.cost.schedule import scheduled_cycles
 from edgeint8.arch.explore.design_space import constraints, design_space
 from edgeint8.arch.explore.explore import explore as explore_space
 from edgeint8.arch.explore.front import front_rows
-from edgeint8.arch.explore.need import Need
+from edgeint8.arch.explore.need import need_of
 from edgeint8.arch.explore.recommended import need_columns, recommend, recommended_row
 from edgeint8.arch.machine.hardware import Hardware
 from edgeint8.arch.machine.technology import Technology, load_technology, using
@@ -82,7 +82,7 @@ VECTOR_IMAGES = 1
 NOTHING: Mapping[str, Any] = {}
 
 
-def hardware(name: str | Hardware) -> Hardware:
+def hardware(name: str | Path | Hardware) -> Hardware:
     """A machine: a preset's name, an id such as ``ws_16x16_64kB_16Bpc``, or a YAML file."""
     return _machine(name)
 
@@ -105,7 +105,7 @@ def layers(network: str | Path, *, shape: Shape | None = None, **reading: Any) -
 
 def cost(
     network: str | Path,
-    hardware: str | Hardware = "gemmini",
+    hardware: str | Path | Hardware = "gemmini",
     *,
     batch: int | None = None,
     shape: Shape | None = None,
@@ -195,7 +195,7 @@ def explore(
     with using(_technology(technology), dram):
         found = network_layers(network, shape, **reading)
         found = fuse(found) if fused else found
-        return _explore(found, rows, cols, options, Need(rate, deadline_ms))
+        return _explore(found, rows, cols, options, {"rate": rate, "deadline_ms": deadline_ms})
 
 
 def _explore(
@@ -203,15 +203,19 @@ def _explore(
     rows: tuple[int, int],
     cols: tuple[int, int],
     options: Mapping[str, Any],
-    need: Need,
+    stated: Mapping[str, float | None],
 ) -> Front:
     """The answer of `explore`, at the constants in use."""
     chosen = section_of("explore", {"rows": list(rows), "cols": list(cols), **options})
-    limits = constraints(chosen)
+    limits, need = constraints(chosen), need_of(stated, chosen["objective"])
+    if chosen["suite"]:
+        raise ConfigError(
+            "a suite", where="explore", allowed="none: edgeint8.suite explores for one"
+        )
     front = explore_space(found, design_space(chosen), limits)
     best = recommend(found, front, chosen["dram_gb_per_s"], 1, limits, need)
     batch = batch_of_layers(found)
-    stated = {} if best is None else need_columns(best.designs[0], need, front.level, batch)
+    needed = {} if best is None else need_columns(best.designs[0], need, front.level, batch)
     return Front(
         designs=front.designs,
         feasible=front.feasible,
@@ -219,7 +223,7 @@ def _explore(
         incomplete=mac_count(found).warning,
         best=None
         if best is None
-        else _without_workload([recommended_row("", found, best) | stated])[0],
+        else _without_workload([recommended_row("", found, best) | needed])[0],
     )
 
 
@@ -229,7 +233,7 @@ def quantize(
     strategy: str | Mapping[str, Any] | Strategy = "asym_channel_minmax",
     *,
     holdout: Arrays = None,
-    hardware: str | Hardware = "gemmini",
+    hardware: str | Path | Hardware = "gemmini",
     shape: Shape | None = None,
     **reading: Any,
 ) -> Quantized:
@@ -361,7 +365,7 @@ def accumulator_widths(
 
 def predict_scalesim(
     network: str | Path,
-    hardware: str | Hardware,
+    hardware: str | Path | Hardware,
     check: bool = False,
     *,
     shape: Shape | None = None,
@@ -373,12 +377,13 @@ def predict_scalesim(
     """
     found, machine = network_layers(network, shape, **reading), _machine(hardware)
     rows = tuple(predicted_rows(found, machine))
+    lacks = mac_count(found).warning
     if not check:
-        return Prediction(machine, rows)
+        return Prediction(machine, rows, incomplete=lacks)
     with tempfile.TemporaryDirectory() as folder:
         checked = check_rows(found, machine, folder)
     differing = tuple(row for row in checked if row["difference"])
-    return Prediction(machine, rows, len(checked), differing)
+    return Prediction(machine, rows, len(checked), differing, lacks)
 
 
 def vectors(
@@ -419,8 +424,8 @@ def _technology(path: str | Path | None) -> Technology | None:
     return None if path is None else load_technology(path)
 
 
-def _machine(name: str | Hardware) -> Hardware:
-    return name if isinstance(name, Hardware) else find_hardware(name, where="hardware")
+def _machine(name: str | Path | Hardware) -> Hardware:
+    return name if isinstance(name, Hardware) else find_hardware(str(name), where="hardware")
 
 
 def _without_workload(rows: Sequence[Row]) -> list[Row]:

@@ -107,6 +107,7 @@ def arrays_of(
 
     `role` is the name of the array in an NPZ file with one input, its prefix with several.
     """
+    _refuse_none(most)
     specs = [InputSpec(name, *spec) for name, spec in input_specs(model).items()]
     if given is None:
         arrays = dict(random_data(specs, seed=0)["test"].inputs)
@@ -141,6 +142,7 @@ def tflite_arrays(
     path: str | Path, given: Arrays, most: int | None = None
 ) -> dict[str, NDArray[Any]]:
     """Arrays by input name in the layout and type of a .tflite file, or floats; None: random."""
+    _refuse_none(most)
     source = load_tflite(path)
     tensors = [source.tensors[place] for place in source.inputs]
     specs = [InputSpec(t.name, np.dtype(t.dtype), (None, *t.shape[1:])) for t in tensors]
@@ -156,6 +158,12 @@ def tflite_arrays(
     rows = [len(array) for array in arrays.values()]
     kept = max(batch, min([*rows, most or max(rows, default=0)]) // batch * batch)
     return {name: array[:kept] for name, array in arrays.items()}
+
+
+def _refuse_none(most: int | None) -> None:
+    """No image at all is asked for by mistake; it must not mean all of them."""
+    if most is not None and most < 1:
+        raise DataError(f"{most} images", where="inputs", allowed="1 or more")
 
 
 def _from_file(path: Path, specs: Sequence[InputSpec], role: str) -> dict[str, NDArray[Any]]:
@@ -191,6 +199,6 @@ def strategy_of(given: str | Mapping[str, Any] | Strategy) -> Strategy:
     """A strategy by its name, from options as a study file has them, or as it is."""
     if isinstance(given, Strategy):
         return given
-    if isinstance(given, str):
-        return Strategy.from_name(given)
+    if not isinstance(given, Mapping):
+        return Strategy.from_name(str(given))
     return Strategy.from_mapping("own", given)

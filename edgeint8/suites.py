@@ -8,7 +8,7 @@ from typing import Any
 
 from edgeint8.answers.answer import Answer
 from edgeint8.arch.explore.design_space import constraints, design_space
-from edgeint8.arch.explore.need import Need
+from edgeint8.arch.explore.need import Objective, need_of
 from edgeint8.arch.explore.suite import Member, suite_rows
 from edgeint8.arch.machine.technology import load_technology, using
 from edgeint8.arch.network.fusion import fuse
@@ -69,14 +69,19 @@ def suite(
     with using(None if technology is None else load_technology(technology), dram):
         stems = Counter(Path(file).stem for file in networks)
         members = [
-            _member(file, asked, Path(file).stem if stems[Path(file).stem] == 1 else file)
+            _member(
+                file,
+                asked,
+                Path(file).stem if stems[Path(file).stem] == 1 else file,
+                chosen["objective"],
+            )
             for file, asked in networks.items()
         ]
         space, limits = design_space(chosen), constraints(chosen)
         return Suite(tuple(suite_rows(members, space, chosen["dram_gb_per_s"], limits)))
 
 
-def _member(file: str, asked: Mapping[str, Any], name: str) -> Member:
+def _member(file: str, asked: Mapping[str, Any], name: str, objective: Objective) -> Member:
     given = dict(asked)
     shape = given.pop("shape", None)
     for key, value in given.items():
@@ -86,6 +91,6 @@ def _member(file: str, asked: Mapping[str, Any], name: str) -> Member:
         if key in READING and value != int(value):
             raise ConfigError(f"{key} is {value!r}", where=file, allowed="a whole number")
     reading = {key: int(given[key]) for key in READING if key in given}
-    need = Need(given.get("rate"), given.get("deadline_ms"))
+    need = need_of(given, objective)
     layers = fuse(network_layers(file, shape, **reading))
     return Member(name, layers, given.get("weight", 1), need)

@@ -51,13 +51,16 @@ class Layers(Answer):
         }
 
     def rows(self) -> list[Row]:
-        """One row a layer; `reason` says why it is not on the array."""
+        """One row a layer; `reason` says why it is not on the array.
+
+        `repeats` counts every run of `shape`: groups, images, planes and time steps.
+        """
         return [
             {
                 "layer": layer.name,
                 "operator": layer.operator,
                 "macs": layer.macs,
-                "repeats": layer.repeats,
+                "repeats": layer.separate_runs,
                 "ifmap_bytes": layer.ifmap_bytes,
                 "filter_bytes": layer.filter_bytes,
                 "ofmap_bytes": layer.ofmap_bytes,
@@ -156,13 +159,15 @@ class Front(Answer):
 class Prediction(Answer):
     """What SCALE-Sim reports of each layer, by the replica; and what SCALE-Sim itself said.
 
-    `checked` counts the quantities that were compared, `differences` lists those that differ.
+    `checked` counts the quantities that were compared, `differences` lists those that differ;
+    `incomplete` says which products have no mapping and are not in the cycles.
     """
 
     hardware: Hardware
     predicted: tuple[Row, ...]
     checked: int = 0
     differences: tuple[Row, ...] = ()
+    incomplete: str = ""
 
     @property
     def scalesim_cycles(self) -> int:
@@ -176,6 +181,7 @@ class Prediction(Answer):
             "scalesim_cycles": self.scalesim_cycles,
             "checked": self.checked,
             "differences": len(self.differences),
+            "incomplete": self.incomplete,
         }
 
     def rows(self) -> list[Row]:

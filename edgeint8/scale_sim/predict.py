@@ -14,7 +14,11 @@ from edgeint8.scale_sim.simulator.cache import simulate_cached
 
 
 def predicted_rows(layers: Sequence[Layer], hardware: Hardware) -> list[Row]:
-    """One row a layer on the array; `scalesim_cycles` is for all repeats, the others for one."""
+    """One row a layer on the array; `scalesim_cycles` is for all repeats, the others for one.
+
+    SCALE-Sim shares nothing between groups, images, planes of a 3-D convolution and time steps:
+    each is a repeat.
+    """
     rows: list[Row] = []
     for layer in layers:
         if layer.shape is not None:
@@ -23,8 +27,8 @@ def predicted_rows(layers: Sequence[Layer], hardware: Hardware) -> list[Row]:
                 {
                     "layer": layer.name,
                     "hardware": hardware.id,
-                    "repeats": layer.repeats,
-                    "scalesim_cycles": layer.repeats * reports.compute.total_cycles,
+                    "repeats": layer.separate_runs,
+                    "scalesim_cycles": layer.separate_runs * reports.compute.total_cycles,
                     **reports.quantities(),
                 }
             )

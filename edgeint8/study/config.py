@@ -5,6 +5,7 @@ fills in defaults, checks what a schema cannot say (selections name definitions,
 id parses) and returns a `Study`. It imports nothing heavy: every job of a run pays for it.
 """
 
+import math
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -186,6 +187,7 @@ def _validated(config: Mapping[str, Any], schema_path: str | Path) -> dict[str, 
     """The configuration with its defaults, after its extensions are loaded."""
     schema = yaml.safe_load(Path(schema_path).read_text(encoding="utf-8"))
     values: dict[str, Any] = with_defaults(schema, config, schema)
+    _refuse_endless(values)
     _add_methods(schema, values["extensions"])
     error = best_match(Draft202012Validator(schema).iter_errors(values))
     if error is not None:
@@ -222,10 +224,23 @@ def section_of(name: str, entries: Mapping[str, Any]) -> dict[str, Any]:
     schema = yaml.safe_load(STUDY_SCHEMA.read_text(encoding="utf-8"))
     section = schema["properties"][name] | {"$defs": schema["$defs"]}
     values: dict[str, Any] = with_defaults(section, entries, schema)
+    _refuse_endless(values)
     error = best_match(Draft202012Validator(section).iter_errors(values))
     if error is not None:
         raise refusal(error, section)
     return values
+
+
+def _refuse_endless(value: Any, where: str = "$") -> None:
+    """NaN and infinity are numbers to JSON Schema, and NaN lies within every limit."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ConfigError(f"{value} is not accepted", where=where, allowed="a finite number")
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            _refuse_endless(item, f"{where}.{key}")
+    elif isinstance(value, list | tuple):
+        for place, item in enumerate(value):
+            _refuse_endless(item, f"{where}[{place}]")
 
 
 def with_defaults(schema: Mapping[str, Any], value: Any, root: Mapping[str, Any]) -> Any:

@@ -12,7 +12,6 @@ from onnx import TensorProto, helper, numpy_helper
 import edgeint8 as e8
 from edgeint8.cli import VERBS, main, shape_of
 from edgeint8.errors import ConfigError, DataError, ModelError
-from edgeint8.quant.session import run_onnx
 from edgeint8.quant.strategy import Strategy
 
 
@@ -316,52 +315,3 @@ def test_shapes_in_words():
     assert shape_of("x=N,3,8,8") == ("x", [None, 3, 8, 8]) and shape_of("x=1x4") == ("x", [1, 4])
     with pytest.raises(DataError):
         shape_of("x=0,3")
-
-
-def one_operator(folder, operator, kind=TensorProto.FLOAT, rows="N", **attributes):
-    """y = operator(x, w) for x (rows, 4) and stored weights (4, 4), or a loop around a product."""
-    stored = [numpy_helper.from_array(np.eye(4, dtype=helper.tensor_dtype_to_np_dtype(kind)), "w")]
-    reads = ["x", "w"]
-    if operator == "Loop":
-        body = helper.make_graph(
-            [
-                helper.make_node("MatMul", ["v", "w"], ["m"], name="product"),
-                helper.make_node("Identity", ["on"], ["goes"]),
-            ],
-            "body",
-            [
-                helper.make_tensor_value_info("i", TensorProto.INT64, []),
-                helper.make_tensor_value_info("on", TensorProto.BOOL, []),
-                helper.make_tensor_value_info("v", kind, None),
-            ],
-            [
-                helper.make_tensor_value_info("goes", TensorProto.BOOL, []),
-                helper.make_tensor_value_info("m", kind, None),
-            ],
-        )
-        reads, attributes = ["trips", "", "x"], {"body": body}
-        stored.append(numpy_helper.from_array(np.int64(3), "trips"))
-    node = helper.make_node(operator, reads, ["y"], name="only", **attributes)
-    ends = [helper.make_tensor_value_info("x", kind, [rows, 4])]
-    outputs = [helper.make_tensor_value_info("y", kind, None)]
-    graph = helper.make_graph([node], "one", ends, outputs, stored)
-    opset = [helper.make_opsetid("", 17)]
-    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=9), folder / "one.onnx")
-    return folder / "one.onnx"
-
-
-def test_what_stays_float_is_not_handed_out_as_quantised(tmp_path):
-    x = np.ones((8, 4), np.float32)
-    with pytest.raises(ModelError, match=r"nothing is quantised .*float: 1 Loop"):
-        e8.quantize(one_operator(tmp_path, "Loop"), x)
-    for kind, name in ((TensorProto.DOUBLE, "float64"), (TensorProto.FLOAT16, "float16")):
-        with pytest.raises(ModelError, match=f"{name} weights @ node only; allowed: float32"):
-            e8.quantize(one_operator(tmp_path, "MatMul", kind), x.astype(name))
-
-
-@pytest.mark.parametrize("rows", [0, -1, "N"])
-def test_a_free_batch_has_many_words(tmp_path, rows):
-    """Exporters write 0 and -1 for a size that is free."""
-    x = np.eye(4, dtype=np.float32)
-    made = e8.quantize(one_operator(tmp_path, "MatMul", rows=rows), x)
-    assert made.float_nodes == () and run_onnx(made.model, {"x": x})["y"] == pytest.approx(x, 0.01)

@@ -8,6 +8,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from numbers import Real
 from typing import Literal
 
 from edgeint8.arch.cost.energy import area_mm2
@@ -42,7 +43,8 @@ class Need:
             raise ConfigError("rate and deadline_ms", where="need", allowed="one of the two")
         for name in ("rate", "deadline_ms"):
             value = getattr(self, name)
-            if value is not None and not SMALLEST <= value <= LARGEST:
+            good = isinstance(value, Real) and not isinstance(value, bool)
+            if value is not None and not (good and SMALLEST <= value <= LARGEST):
                 allowed = f"a number above 0, from {SMALLEST:g} to {LARGEST:g}"
                 raise ConfigError(f"{name} is {value}", where="need", allowed=allowed)
 
@@ -97,15 +99,16 @@ def size_of(hardware: Hardware) -> tuple[float, float]:
     return area_mm2(hardware), math.inf if bandwidth is None else bandwidth
 
 
-def need_of(stated: Mapping[str, float], objective: Objective) -> Need:
+def need_of(stated: Mapping[str, float | None], objective: Objective) -> Need:
     """What a workload `stated` (``rate``, ``deadline_ms``, neither) under an ``explore.objective``.
 
     `rate` takes what is stated, `deadline` reads a rate as the deadline of a whole period, `edp`
     ignores both.
     """
     rate, deadline_ms = stated.get("rate"), stated.get("deadline_ms")
+    asked = Need(rate, deadline_ms)
     if objective == "edp":
         return NO_NEED
     if objective == "deadline" and rate is not None:
         return Need(deadline_ms=1e3 / rate)
-    return Need(rate, deadline_ms)
+    return asked

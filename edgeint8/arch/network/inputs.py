@@ -1,8 +1,9 @@
 """What a user names, as types: layers from a file, a machine from an id, a name or a file."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from numbers import Integral
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edgeint8.arch.machine.hardware import (
     Hardware,
@@ -72,16 +73,28 @@ def with_batch(layers: Sequence[Layer], batch: int | None, where: str = "") -> t
     own = batch_of_layers(layers)
     if batch is None or batch == own:
         return tuple(layers)
-    if not isinstance(batch, int) or isinstance(batch, bool) or batch < 1 or batch % own:
+    if not _whole(batch) or batch < 1 or batch % own:
         multiple = "1 and more" if own == 1 else f"multiples of the file's {own}"
         raise ModelError(f"batch is {batch!r}", where=where, allowed=multiple)
-    return tuple(in_batch(layer, batch // own) for layer in layers)
+    return tuple(in_batch(layer, int(batch) // own) for layer in layers)
 
 
 def _shapes(given: Shapes) -> dict[str, tuple[int | None, ...]]:
     if isinstance(given, Mapping):
-        return {name: tuple(extents) for name, extents in given.items()}
+        return {name: _extents(name, extents) for name, extents in given.items()}
     return dict(map(_input_shape, given))
+
+
+def _extents(name: str, given: Any) -> tuple[int | None, ...]:
+    sizes = tuple(given) if isinstance(given, Iterable) else (given,)
+    if not all(size is None or (_whole(size) and size >= 1) for size in sizes):
+        allowed = "whole numbers from 1, or None, which keeps what the file says"
+        raise ModelError(f"shape {given!r}", where=f"input {name}", allowed=allowed)
+    return sizes
+
+
+def _whole(number: object) -> bool:
+    return isinstance(number, Integral) and not isinstance(number, bool)
 
 
 def _input_shape(text: str) -> tuple[str, tuple[int, ...]]:
