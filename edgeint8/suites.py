@@ -19,6 +19,10 @@ from edgeint8.study.config import section_of
 
 ASKED = ("weight", "rate", "deadline_ms")
 READING = ("batch", "batch_axis")
+NO_MACHINE = (
+    "no design holds every layer of every network, is fast enough for each and keeps to the "
+    "constraints, or the work of a network is not known whole"
+)
 
 
 @dataclass(frozen=True)
@@ -33,9 +37,9 @@ class Suite(Answer):
         return str(self.networks[0]["hardware"]) if self.networks else None
 
     def facts(self) -> Row:
-        """The machine, its area, and the worst regret."""
+        """The machine, its area, and the worst regret; or why there is none."""
         if not self.networks:
-            return {"hardware": None}
+            return {"hardware": None, "none_because": NO_MACHINE}
         worst = max(row["regret"] for row in self.networks)
         area = self.networks[0]["area_mm2"]
         return {"hardware": self.hardware, "area_mm2": area, "worst_regret": worst}

@@ -146,9 +146,21 @@ class Front(Answer):
 
     def facts(self) -> Row:
         """Sizes, and the recommended design."""
-        best = {f"best_{name}": value for name, value in (self.best or {}).items()}
+        best = {f"best_{name}": value for name, value in (self.best or {"hardware": None}).items()}
         sizes = {"designs": self.designs, "feasible_designs": self.feasible}
-        return {**sizes, "front": len(self.front), "incomplete": self.incomplete, **best}
+        said = {"incomplete": self.incomplete, "no_best_because": self.reason}
+        return {**sizes, "front": len(self.front), **said, **best}
+
+    @property
+    def reason(self) -> str:
+        """Why nothing is recommended; empty where something is."""
+        if self.best is not None:
+            return ""
+        if not self.feasible:
+            return "no design holds every layer and keeps to the constraints"
+        return (
+            self.incomplete or "no design is fast enough, or keeps to the constraints as it waits"
+        )
 
     def rows(self) -> list[Row]:
         """One row a design on the front, the columns of ``pareto.csv``."""

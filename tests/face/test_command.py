@@ -97,6 +97,29 @@ def test_the_largest_machine_gets_advice_as_any(net, capsys):
     assert strict(capsys.readouterr().out)["facts"]["hardware"] == largest
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--rate", "1e12"], "no design is fast enough"),
+        (["--rows", "4096", "4096"], "no design holds every layer"),
+        ([], ""),
+    ],
+)
+def test_an_empty_answer_says_why(net, capsys, options, words):
+    asked = ["explore", net, "--shape", "x=1,3,8,8", *SMALL, *options, "--json"]
+    assert main(asked) == 0
+    facts = strict(capsys.readouterr().out)["facts"]
+    assert facts["no_best_because"].startswith(words) and bool(words) == (
+        not facts["best_hardware"]
+    )
+
+
+def test_a_suite_without_a_machine_says_why(net, capsys):
+    assert main(["suite", f"{net},rate=1e12,shape.x=1x3x8x8", *SMALL, "--json"]) == 0
+    facts = strict(capsys.readouterr().out)["facts"]
+    assert facts["hardware"] is None and "fast enough" in facts["none_because"]
+
+
 @pytest.mark.parametrize("option", [["--shape", "x=1,3,8,8"], ["--constant", "x=1"]])
 def test_sizes_for_a_topology_are_refused(net, capsys, option):
     assert main(["layers", str(TOPOLOGIES / "ds_cnn.csv"), *option]) == 2
