@@ -130,7 +130,7 @@ class Asking:
             peer = PEERS[name]
             for method, steps in peer.methods.items():
                 if method in self.methods and (peer.bounds or setting not in BOUNDED):
-                    head = {"program": peer.program, "method": method}
+                    head: dict[str, Any] = {"program": peer.program, "method": method}
                     if "adaround" in steps:
                         head |= {"iterations": self.iterations}
                     yield head, self.answer(python, HERE / peer.child, self.request(setting, steps))

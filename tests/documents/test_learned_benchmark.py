@@ -14,7 +14,12 @@ from edgeint8.models.networks.registry import MODELS
 from edgeint8.quant.affine import sqnr_db
 from edgeint8.quant.session import run_onnx
 from edgeint8.tflite.export.export import export_tflite
-from tools.docs.learned_quotes import learned_codes, learned_codes_witness, learned_targets
+from tools.docs.learned_quotes import (
+    learned_codes,
+    learned_codes_witness,
+    learned_targets,
+    learning_time,
+)
 
 ROOT = Path(__file__).parents[2]
 ROW = {"network": "net", "setting": "w4", "accuracy_fp32": 0.9, "time_cpu_s": 5.0}
@@ -83,3 +88,10 @@ def test_what_was_asked_is_held_against_the_worst_draw():
     ):
         (line,) = learned_targets({"benchmark_learned_codes": rows}).splitlines()[2:]
         assert line.endswith(wanted)
+
+
+def test_times_stand_beside_what_they_were_needed_for():
+    row = {"network": "net", "setting": "w4", "layers": 3, "weights": 12345}
+    rows = pd.DataFrame([row | {"bits_guaranteed": 19, "time_cpu_s": 7.26}])
+    (line,) = learning_time({"benchmark_learning_time": rows}).splitlines()[2:]
+    assert line == "| net | 3 | 12,345 | w4 | 19 | 7.3 |"

@@ -13,7 +13,7 @@ from edgeint8.report.markdown import Tables, percent, table
 
 CODES = ("learned_codes_tiny", "learned_codes_mobile", "learned_codes", "learned_codes_bits")
 PEERS = ("ptq_peers", "ptq_peers_brevitas")
-KEPT = (*CODES, *PEERS)
+KEPT = (*CODES, "learning_time", *PEERS)
 # (network, setting): the points below FP32 that no draw may pass.
 ASKED = {
     ("tiny_cnn_2d", "w4_channel_pow2"): 1.0,
@@ -113,6 +113,18 @@ def _met(holds: bool, draws: int) -> str:
     return "yes" if draws >= DRAWS else "so far"
 
 
+def learning_time(tables: Tables) -> str:
+    """Seconds of learning by network and setting."""
+    rows = tables["benchmark_learning_time"]
+    frame = rows.assign(
+        weights=[f"{count:,}" for count in rows["weights"]],
+        time_cpu_s=[f"{seconds:.1f}" for seconds in rows["time_cpu_s"]],
+    )
+    headings = {"network": "network", "layers": "layers", "weights": "weights"}
+    headings |= {"setting": "setting", "bits_guaranteed": "bits of sums, proven"}
+    return table(frame, headings | {"time_cpu_s": "CPU s"})
+
+
 def _compared(tables: Tables) -> pd.DataFrame:
     """Rows of all peers, case by case; ours are measured beside each, and stand once."""
     rows = _kept(tables, PEERS)
@@ -177,7 +189,7 @@ def ptq_peers_best(tables: Tables) -> str:
 QUOTES: dict[str, Callable[[Tables], str]] = {
     function.__name__: function
     for function in (
-        *(learned_codes, learned_codes_witness, learned_targets),
+        *(learned_codes, learned_codes_witness, learned_targets, learning_time),
         *(ptq_peers, ptq_peers_best),
     )
 }
