@@ -18,9 +18,9 @@ from edgeint8.answers.integers import (
     Verification,
     Widths,
 )
-from edgeint8.arch.cost.energy import area_mm2
-from edgeint8.arch.cost.machine.cost import machine_cycles
-from edgeint8.arch.cost.physical import Options, network_cost
+from edgeint8.arch.cost.energy import area_mm2, energy_band_pj
+from edgeint8.arch.cost.machine.cost import costs_on_machine
+from edgeint8.arch.cost.physical import LayerCost, Options, network_cost, total_cycles
 from edgeint8.arch.cost.roofline import network_bound, roofline_rows
 from edgeint8.arch.cost.schedule import scheduled_cycles
 from edgeint8.arch.explore.design_space import constraints, design_space
@@ -118,7 +118,8 @@ def cost(
     """Cycles, DRAM bytes, energy and what binds them, layer by layer and for one inference.
 
     batch
-        Images that share the weights of a run; None as the file has it. Totals are of one image.
+        Images of a run; None as the file has it. Totals are of one image. The bound's share their
+        weights, the machine that waits fetches those of a convolution for each.
     fused
         Pools, additions and element-wise layers work on the way out.
     on_chip
@@ -139,20 +140,19 @@ def cost(
 
 def _cost(found: tuple[Layer, ...], machine: Hardware, options: Options, needed: Memory) -> Cost:
     """The answer of `cost`, at the constants in use."""
-    costs = network_cost(found, machine, options)
+    bound = network_cost(found, machine, options)
+    waiting = costs_on_machine(found, machine, options)
+    costs = bound if waiting is None else waiting
     totals = network_totals(costs, machine)
     low, mid, high = (1e9 * energy for energy in totals.energy_mj)
-    on_chip = options.on_chip
-    scheduled = () if on_chip else scheduled_cycles(found, machine, options)
-    run_cycles = None if on_chip else machine_cycles(found, machine, options)
-    waiting = None if run_cycles is None else per_image(run_cycles, totals.batch)
+    scheduled = None if options.on_chip else sum(scheduled_cycles(found, machine, options))
     return Cost(
         hardware=machine,
-        costs=tuple(costs),
+        costs=costs,
         images=totals.batch,
-        bound_cycles=totals.cycles,
-        machine_cycles=waiting,
-        schedule_cycles=None if on_chip else per_image(sum(scheduled), totals.batch),
+        bound_cycles=per_image(total_cycles(bound), totals.batch),
+        machine_cycles=None if waiting is None else totals.cycles,
+        schedule_cycles=None if scheduled is None else per_image(scheduled, totals.batch),
         model_ms=totals.milliseconds,
         fps=totals.frames_per_second,
         macs=totals.macs,
@@ -160,13 +160,13 @@ def _cost(found: tuple[Layer, ...], machine: Hardware, options: Options, needed:
         dram_bytes=totals.dram_bytes,
         energy_pj=(low, mid, high),
         area_mm2=area_mm2(machine),
-        bound_by=network_bound(costs),
+        bound_by=network_bound(bound),
         incomplete=totals.incomplete,
         advice=()
         if totals.incomplete
         else tuple(change.sentence for change in changes(found, machine, options)),
         text=summary(found, machine, options, waiting, needed),
-        layer_rows=tuple(_without_workload(roofline_rows("", found, machine, options))),
+        layer_rows=_layer_rows(found, machine, options, waiting),
     )
 
 
@@ -426,6 +426,20 @@ def _technology(path: str | Path | None) -> Technology | None:
 
 def _machine(name: str | Path | Hardware) -> Hardware:
     return name if isinstance(name, Hardware) else find_hardware(str(name), where="hardware")
+
+
+def _layer_rows(
+    found: Sequence[Layer],
+    machine: Hardware,
+    options: Options,
+    waiting: Sequence[LayerCost] | None,
+) -> tuple[Row, ...]:
+    """A row a layer: the bound's, and of the machine that waits what its tile takes."""
+    rows = _without_workload(roofline_rows("", found, machine, options))
+    for row, cost in zip(rows, waiting or (), strict=waiting is not None):
+        row["machine_cycles"], row["machine_bytes"] = cost.cycles, cost.dram_bytes
+        row["machine_energy_pj"] = energy_band_pj([cost], machine)["mid"]
+    return tuple(rows)
 
 
 def _without_workload(rows: Sequence[Row]) -> list[Row]:

@@ -78,6 +78,8 @@ class Cost(Answer):
     `bound_cycles`: no machine of this kind is faster; `machine_cycles`: one that waits for tiles,
     each layer with its best (None without a shared bus, and where a layer has too many tiles to be
     run); `schedule_cycles`: a tile-by-tile schedule. Both are None where tensors stay on chip.
+    Time, bytes, energy, utilisation and `costs` are those of the machine that waits, with the tiles
+    of its cycles, and the bound's where there is none; `bound_by` and the rows are the bound's.
     Energy is (low, mid, high) pJ at 45 nm; area mm2. Cycles, MACs and bytes are of one image of
     `images`; `incomplete` says what the totals lack.
     """
@@ -125,7 +127,8 @@ class Cost(Answer):
         }
 
     def rows(self) -> list[Row]:
-        """One row a layer, the columns of ``roofline.csv``."""
+        """One row a layer: the columns of ``roofline.csv``, and of a run on the machine that waits
+        cycles, DRAM bytes and energy at mid constants."""
         return list(self.layer_rows)
 
 

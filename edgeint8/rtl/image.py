@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from edgeint8.arch.cost.machine.candidates import Cuts, cut, searched_tiles
+from edgeint8.arch.cost.machine.prices import prices_of
 from edgeint8.arch.cost.machine.program import (
     IDEAL_DRAM,
     Dram,
@@ -15,7 +17,7 @@ from edgeint8.arch.cost.machine.program import (
     program_of,
     run,
 )
-from edgeint8.arch.cost.machine.search import Cuts, best_tile, cut, searched_tiles
+from edgeint8.arch.cost.machine.search import best_tile
 from edgeint8.arch.cost.machine.walk import (
     AVERAGE,
     FILTER,
@@ -64,7 +66,8 @@ def tiling(
         return _pool_tiling(layer, hardware, dram)
     constants = CONSTANT_BYTES[scheme]
     grouped = layer.groups > 1
-    found = best_tile(layer.loops, storage, engine, layer.groups, grouped, constants)
+    prices = prices_of(hardware)
+    found = best_tile(layer.loops, storage, engine, prices, layer.groups, grouped, constants)
     nest = Cuts(layer.loops).nest(found.tile, layer.groups, grouped, constants)
     return nest, found.run
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from edgeint8.arch.cost.energy import dse_row
+from edgeint8.arch.cost.cost_rows import dse_row
 from edgeint8.arch.machine.hardware import Hardware
 from edgeint8.arch.network.layers import Layer
 from edgeint8.arch.network.totals import of_one_inference

@@ -74,7 +74,11 @@ DSE = Table(
             "one without a shared bus",
         ),
         number("utilization", "share", "MACs over what the array could do in `bound_cycles`"),
-        number("dram_bytes", "bytes", "of the bound"),
+        number(
+            "dram_bytes",
+            "bytes",
+            "of the machine that waits for tiles, as the energies; the bound's where there is none",
+        ),
         *ENERGY_BAND,
         AREA,
         BOUND_BY,

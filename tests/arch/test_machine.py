@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from edgeint8.arch.cost.folds import compute_cycles
 from edgeint8.arch.cost.loops import layer_loops
-from edgeint8.arch.cost.machine.cost import machine_cost, machine_costs, machine_cycles
+from edgeint8.arch.cost.machine.candidates import Cuts
+from edgeint8.arch.cost.machine.cost import costs_on_machine, machine_cost, machine_costs
+from edgeint8.arch.cost.machine.prices import FEWEST_CYCLES
 from edgeint8.arch.cost.machine.program import (
     Dram,
     Program,
@@ -20,7 +22,7 @@ from edgeint8.arch.cost.machine.program import (
     program_of,
     run,
 )
-from edgeint8.arch.cost.machine.search import Cuts, best_tile
+from edgeint8.arch.cost.machine.search import best_tile
 from edgeint8.arch.cost.machine.walk import (
     CHUNK_BYTES,
     CHUNKS,
@@ -36,7 +38,7 @@ from edgeint8.arch.cost.machine.walk import (
     Engine,
     folds_of,
 )
-from edgeint8.arch.cost.physical import DEFAULT, layer_cost, storage_of
+from edgeint8.arch.cost.physical import DEFAULT, Options, layer_cost, storage_of
 from edgeint8.arch.cost.tiling import NEVER, Storage
 from edgeint8.arch.machine.hardware import Hardware, parse_hardware_id
 from edgeint8.arch.network.layers import Layer, LayerShape
@@ -236,7 +238,9 @@ storages = st.builds(
 @given(small_layers, storages, engines)
 def test_the_recurrence_steps_as_the_machine_does(layer, storage, engine) -> None:
     try:
-        found = best_tile(layer_loops(layer), storage, engine, layer.repeats, layer.repeats > 1)
+        found = best_tile(
+            layer_loops(layer), storage, engine, FEWEST_CYCLES, layer.repeats, layer.repeats > 1
+        )
     except HardwareError:
         return
     assert Stepped(found.run.program, engine).cycles() == found.run.cycles
@@ -284,7 +288,9 @@ def test_no_machine_beats_the_bound_and_the_account_adds_up(layer, hardware) -> 
 @given(small_layers, storages, engines)
 def test_spills_go_out_and_come_back(layer, storage, engine) -> None:
     try:
-        found = best_tile(layer_loops(layer), storage, engine, layer.repeats, layer.repeats > 1)
+        found = best_tile(
+            layer_loops(layer), storage, engine, FEWEST_CYCLES, layer.repeats, layer.repeats > 1
+        )
     except HardwareError:
         return
     moved = found.run.program.moved_bytes
@@ -311,10 +317,11 @@ def test_a_network_is_its_layers_one_after_another() -> None:
     network = [conv((12, 12), 3, 24, 40), pool]
     hardware = parse_hardware_id("ws_16x16_8kB_2Bpc")
     costs = machine_costs(network, hardware)
-    assert machine_cycles(network, hardware) == sum(cost.cycles for cost in costs)
+    assert costs_on_machine(network, hardware) == tuple(found.cost for found in costs)
     assert costs[1].cycles == 200 and costs[1].tile is None
     ports = replace(hardware, shared_bus=False, name="ports")
-    assert machine_cycles(network, ports) is None
+    assert costs_on_machine(network, ports) is None
+    assert costs_on_machine(network, hardware, Options(on_chip=True)) is None
     with pytest.raises(HardwareError, match="one DRAM bus"):
         machine_costs(network, ports)
 

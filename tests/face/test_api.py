@@ -65,9 +65,11 @@ def test_cost_adds_up_to_its_layers(folder):
     assert f"waiting for tiles {answer.machine_cycles:,}" in answer.text
     assert e8.cost(folder / "net.onnx", MACHINE, on_chip=True).machine_cycles is None
     assert frame["macs"].sum() == answer.macs == e8.layers(folder / "net.onnx").macs
-    assert frame["bytes"].sum() == answer.dram_bytes
+    assert frame["machine_cycles"].sum() == answer.machine_cycles
+    assert frame["bytes"].sum() < frame["machine_bytes"].sum() == answer.dram_bytes
+    assert frame["machine_energy_pj"].sum() == pytest.approx(answer.energy_pj[1], rel=1e-12)
     assert answer.energy_pj[0] < answer.energy_pj[1] < answer.energy_pj[2]
-    assert answer.utilization == pytest.approx(answer.macs / (64 * answer.bound_cycles))
+    assert answer.utilization == pytest.approx(answer.macs / (64 * answer.machine_cycles))
     assert answer.advice and answer.bound_by in set(frame["bound_by"])
 
 

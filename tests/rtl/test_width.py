@@ -8,8 +8,8 @@ import pytest
 from test_network import needs_verilator, network
 
 from edgeint8.arch.cost.loops import Loops
+from edgeint8.arch.cost.machine.candidates import Cuts
 from edgeint8.arch.cost.machine.program import Run, Tile, engine_of, program_of, run
-from edgeint8.arch.cost.machine.search import Cuts
 from edgeint8.arch.cost.machine.walk import WHOLE, Nest
 from edgeint8.arch.machine.hardware import Hardware
 from edgeint8.fixed_point.arithmetic.kernels import accumulate

@@ -7,6 +7,7 @@ rule rtl_network:
         dataset=dataset_of,
         model=f"{STRATEGY}/executable.onnx",
         preset=preset_of,
+        technology=constants_of,
         sources=sorted(map(str, (ROOT / "rtl").glob("*.*"))),
     output:
         table=f"{STRATEGY}/rtl/{{hardware}}.csv",
@@ -22,6 +23,7 @@ rule rtl_network:
     params:
         code=code("rtl_network"),
         images=STUDY.rtl["images"],
+        dram=STUDY.dram,
     script:
         "../scripts/rtl_network.py"
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from edgeint8.arch.cost.energy import energy_rows
+from edgeint8.arch.cost.cost_rows import energy_rows
 from edgeint8.arch.cost.feasible import infeasible_reason
 from edgeint8.arch.cost.roofline import roofline_rows
 from edgeint8.arch.machine.technology import of_files, using

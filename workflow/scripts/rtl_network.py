@@ -2,13 +2,14 @@
 
 import onnx
 
+from edgeint8.arch.machine.technology import of_files, using
 from edgeint8.arch.network.inputs import find_hardware
 from edgeint8.models.data.samples import load_samples
 from edgeint8.rtl.rows import network_rows
 from edgeint8.study.job import job
 from edgeint8.tables.files import write_table
 
-with job(snakemake):
+with job(snakemake), using(of_files(snakemake.input.technology), snakemake.params.dram):
     key = {name: snakemake.wildcards[name] for name in ("workload", "strategy")}
     test = load_samples(snakemake.input.dataset, "test").first(snakemake.params.images)
     preset = snakemake.input.preset

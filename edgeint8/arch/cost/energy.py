@@ -6,21 +6,11 @@ Leakage of logic, control and on-chip wires are left out; no source at hand give
 docs/physical_model.md, equations 26 to 29, 54 and 55.
 """
 
-import math
 from collections.abc import Iterable, Sequence
-from dataclasses import astuple, dataclass, replace
+from dataclasses import astuple, dataclass
 
 from edgeint8.arch.cost.loops import layer_loops
-from edgeint8.arch.cost.physical import (
-    DEFAULT,
-    LayerCost,
-    Options,
-    network_cost,
-    total_cycles,
-    total_dram_bytes,
-)
-from edgeint8.arch.cost.roofline import network_bound
-from edgeint8.arch.cost.schedule import scheduled_cycles
+from edgeint8.arch.cost.physical import LayerCost
 from edgeint8.arch.cost.sram import port_lanes, tiled_accesses, tiled_words
 from edgeint8.arch.cost.tile_space import FP32, INT8, ElementBytes
 from edgeint8.arch.machine.constants import (
@@ -41,9 +31,7 @@ from edgeint8.arch.machine.processing_element import (
     data_fj,
     network_clock_fj,
 )
-from edgeint8.arch.machine.technology import in_use
-from edgeint8.arch.network.layers import Layer
-from edgeint8.conventions import KIB, Row
+from edgeint8.conventions import KIB
 
 PARTS = (
     *("mac", "registers", "clock", "ifmap_sram", "filter_sram", "ofmap_sram", "sram_leakage"),
@@ -142,6 +130,16 @@ def sram_prices_fj(
     return ifmap, filter_, ofmap
 
 
+def idle_fj_per_cycle(hardware: Hardware, level: Level) -> int:
+    """The clock of every element while the array waits, and what the SRAMs leak. Equation 49.
+
+    Whole femtojoules a cycle.
+    """
+    idle = clock_fj(hardware.dataflow, hardware.pipelined_folds, level)[1]
+    leakage = leakage_fj_per_cycle(sum(hardware.sram_kb), hardware.clock_hz, level)
+    return hardware.processing_elements * idle + leakage
+
+
 def network_accesses(
     costs: Sequence[LayerCost], hardware: Hardware, element_bytes: ElementBytes = INT8
 ) -> Accesses:
@@ -179,86 +177,3 @@ def area_mm2(
     one = area_um2(hardware.dataflow, hardware.pipelined_folds, level, number_format)
     bits = sum(hardware.sram_kb) * KIB * 8
     return (hardware.processing_elements * one + bits * SRAM_AREA_PER_BIT.at(level)) / 1e6
-
-
-def dse_row(
-    workload: str,
-    layers: Sequence[Layer],
-    hardware: Hardware,
-    cycles: int,
-    stall_cycles: int,
-    options: Options = DEFAULT,
-) -> Row:
-    """One row of ``dse.csv``.
-
-    `cycles` and `stall_cycles` are the exact replica's, over the layers on the array; bytes,
-    energy and bound are the physical model's, over all layers, as are the columns on the right.
-    `utilization` is a share from 0 to 1 of the MACs that the array could have done in the bound's
-    cycles, `scalesim_utilization` in SCALE-Sim's. `bound_pipelined_cycles` is the same machine with
-    pipelined folds: what is left when the next tile is loaded while the present one computes.
-    """
-    from edgeint8.arch.cost.machine.cost import machine_cycles  # numba: only for those who ask
-
-    costs = network_cost(layers, hardware, options)
-    pipelined = replace(hardware, pipelined_folds=True, name=hardware.name or "pipelined")
-    energy = energy_band_pj(costs, hardware)
-    macs = sum(layer.mapped_macs for layer in layers)
-    machine = machine_cycles(layers, hardware, options)
-    bound, processing_elements = total_cycles(costs), hardware.processing_elements
-    kb = hardware.sram_kb
-    return {
-        "workload": workload,
-        "hardware": hardware.id,
-        "rows": hardware.rows,
-        "cols": hardware.cols,
-        "dataflow": hardware.dataflow,
-        "sram_kb": kb[0] if len(set(kb)) == 1 else "/".join(map(str, kb)),
-        "bandwidth": "unlimited" if hardware.bandwidth_bpc is None else hardware.bandwidth_bpc,
-        "scalesim_cycles": cycles,
-        "scalesim_stall_cycles": stall_cycles,
-        "bound_cycles": bound,
-        "machine_cycles": math.nan if machine is None else machine,
-        "utilization": macs / (bound * processing_elements) if bound else 0.0,
-        "dram_bytes": total_dram_bytes(costs),
-        "energy_pj_low": energy["low"],
-        "energy_pj": energy["mid"],
-        "energy_pj_high": energy["high"],
-        "area_mm2": area_mm2(hardware),
-        "bound_by": network_bound(costs),
-        "scalesim_utilization": macs / (cycles * processing_elements) if cycles else 0.0,
-        "schedule_cycles": sum(scheduled_cycles(layers, hardware, options)),
-        "bound_stall_cycles": sum(cost.stall_cycles for cost in costs),
-        "bound_pipelined_cycles": total_cycles(network_cost(layers, pipelined, options)),
-        "model_ms": bound / hardware.clock_hz * 1e3,
-        "area_mm2_low": area_mm2(hardware, "low"),
-        "area_mm2_high": area_mm2(hardware, "high"),
-        "constants": in_use(),
-    }
-
-
-def energy_rows(
-    workload: str, layers: Sequence[Layer], hardware: Hardware, options: Options = DEFAULT
-) -> list[Row]:
-    """Picojoules by part, level and number format: INT8 against FP32 on the same array."""
-    rows: list[Row] = []
-    for number_format, element_bytes in ELEMENTS_OF.items():
-        costs = network_cost(layers, hardware, replace(options, element_bytes=element_bytes))
-        for level in LEVELS:
-            parts = network_energy_fj(costs, hardware, level, number_format)
-            head: Row = {
-                "workload": workload,
-                "hardware": hardware.id,
-                "number_format": number_format,
-                "level": level,
-            }
-            rows.append(
-                head
-                | {f"{part}_pj": value / 1000 for part, value in parts.items()}
-                | {
-                    "total_pj": sum(parts.values()) / 1000,
-                    "bound_cycles": total_cycles(costs),
-                    "dram_bytes": total_dram_bytes(costs),
-                    "area_mm2": area_mm2(hardware, level, number_format),
-                }
-            )
-    return rows

@@ -17,8 +17,8 @@ import numpy as np
 
 from edgeint8.arch.cost.loops import Loops
 from edgeint8.arch.cost.pieces import Counts, Pieces, cut, cut_pixels
-from edgeint8.arch.cost.tile_space import TileSizes
-from edgeint8.dataflow import DIMENSIONS, Dataflow, Dimension, Operand, layout_of
+from edgeint8.arch.cost.tile_space import TileSizes, TileSpace
+from edgeint8.dataflow import DIMENSIONS, Dataflow, Dimension, Layout, Operand, layout_of
 
 OPERANDS: tuple[Operand, Operand, Operand] = ("ifmap", "filter", "ofmap")
 Lanes = TypeVar("Lanes", int, Counts)
@@ -75,17 +75,13 @@ def port_words(
     On all arrays of `rows` (R,) and `cols` (C,). Sums leave in them.
     """
     times, layout = _times(loops, tile, dataflow, rows, cols), layout_of(dataflow)
-    window = loops.filter_h * loops.filter_w * loops.channels
-    sizes: dict[Dimension, int] = {"p": loops.pixels, "k": window, "m": loops.filters}
     one = np.ones((1, 1), np.int64)
 
     def words(operand: Operand) -> Words:
-        across = layout.across(operand)
-        (along,) = DIMENSIONS[operand] - {across}
-        (lacking,) = sizes.keys() - DIMENSIONS[operand]
-        factors = {across: times[across], lacking: times[lacking]}
+        steps, folded = _words(loops, layout, operand)
+        factors = {loop: times[loop] for loop in folded}
         on_cols = factors.pop(layout.columns, one)
-        return Words(math.prod(factors.values(), start=sizes[along] * one), on_cols)
+        return Words(math.prod(factors.values(), start=steps * one), on_cols)
 
     ifmap, filter_, sums = map(words, OPERANDS)
     return ifmap, filter_, sums
@@ -125,6 +121,46 @@ def tiled_words(
     return ifmap, filter_, sums
 
 
+def words_of_tilings(
+    space: TileSpace, layout: Layout, rows: int, cols: int
+) -> tuple[Counts, Counts, Counts]:
+    """Elements in whole words of one run, of every tiling: each broadcasts to `space.grid`."""
+    loops = space.loops
+    sizes = (space.tile_h, space.tile_w, space.tile_images)
+    cuts = _cut_loops(loops, sizes, space.tile_c, space.tile_m)
+    lanes = {layout.rows: rows, layout.columns: cols}
+    axes: dict[Dimension, tuple[slice | None, ...]] = {
+        "p": (slice(None), None, None),
+        "k": (None, slice(None), None),
+        "m": (None, None, slice(None)),
+    }
+    times = {
+        loop: (pieces.folds(width, lanes[loop]) if loop in lanes else pieces.pieces)[axes[loop]]
+        for loop, (pieces, width) in cuts.items()
+    }
+
+    def elements(operand: Operand) -> Counts:
+        steps, folded = _words(loops, layout, operand)
+        wide = np.full((1, 1, 1), steps * lanes[layout.across(operand)], np.int64)
+        return math.prod((times[loop] for loop in folded), start=wide)
+
+    ifmap, filter_, sums = map(elements, OPERANDS)
+    return ifmap, filter_, sums
+
+
+def _words(loops: Loops, layout: Layout, operand: Operand) -> tuple[int, tuple[Dimension, ...]]:
+    """Words of an operand: elements of the dimension along them, and the loops that multiply them.
+
+    These are the dimension across a word, in folds, and the loop that brings the operand again.
+    """
+    window = loops.filter_h * loops.filter_w * loops.channels
+    sizes: dict[Dimension, int] = {"p": loops.pixels, "k": window, "m": loops.filters}
+    across = layout.across(operand)
+    (along,) = DIMENSIONS[operand] - {across}
+    (lacking,) = sizes.keys() - DIMENSIONS[operand]
+    return sizes[along], (across, lacking)
+
+
 def _times(
     loops: Loops, tile: TileSizes, dataflow: Dataflow, rows: Counts, cols: Counts
 ) -> dict[Dimension, Counts]:
@@ -143,11 +179,20 @@ def _times(
 
 @lru_cache(maxsize=65536)
 def _cuts(loops: Loops, tile: TileSizes) -> dict[Dimension, tuple[Pieces, int]]:
+    """The pieces of each loop of one tile."""
+    height, width, images, channels, filters = (
+        np.array([size])
+        for size in (tile.height, tile.width, tile.images, tile.channels, tile.filters)
+    )
+    return _cut_loops(loops, (height, width, images), channels, filters)
+
+
+def _cut_loops(
+    loops: Loops, pixels: tuple[Counts, Counts, Counts], channels: Counts, filters: Counts
+) -> dict[Dimension, tuple[Pieces, int]]:
     """The pieces of each loop, and the lanes that one of its steps takes on the array."""
-    sizes = (tile.height, tile.width, tile.images)
-    pixels = cut_pixels(loops, *(np.array([size]) for size in sizes))
     return {
-        "p": (pixels, 1),
-        "k": (cut(loops.channels, np.array([tile.channels])), loops.filter_h * loops.filter_w),
-        "m": (cut(loops.filters, np.array([tile.filters])), 1),
+        "p": (cut_pixels(loops, *pixels), 1),
+        "k": (cut(loops.channels, channels), loops.filter_h * loops.filter_w),
+        "m": (cut(loops.filters, filters), 1),
     }

@@ -11,10 +11,9 @@ from fractions import Fraction
 from numbers import Real
 from typing import Literal
 
-from edgeint8.arch.cost.energy import area_mm2
-from edgeint8.arch.machine.constants import Level, leakage_fj_per_cycle
+from edgeint8.arch.cost.energy import area_mm2, idle_fj_per_cycle
+from edgeint8.arch.machine.constants import Level
 from edgeint8.arch.machine.hardware import Hardware
-from edgeint8.arch.machine.processing_element import clock_fj
 from edgeint8.conventions import NEAR_LEAST_PERCENT
 from edgeint8.errors import ConfigError
 
@@ -81,16 +80,6 @@ class Need:
 
 
 NO_NEED = Need()
-
-
-def idle_fj_per_cycle(hardware: Hardware, level: Level) -> int:
-    """The clock of every element while the array waits, and what the SRAMs leak. Equation 49.
-
-    Whole femtojoules a cycle.
-    """
-    idle = clock_fj(hardware.dataflow, hardware.pipelined_folds, level)[1]
-    leakage = leakage_fj_per_cycle(sum(hardware.sram_kb), hardware.clock_hz, level)
-    return hardware.processing_elements * idle + leakage
 
 
 def size_of(hardware: Hardware) -> tuple[float, float]:

@@ -13,6 +13,7 @@ from functools import cached_property, lru_cache
 
 from edgeint8.arch.cost.energy import network_energy_fj
 from edgeint8.arch.cost.machine.cost import machine_cost
+from edgeint8.arch.cost.machine.prices import Prices, prices_of
 from edgeint8.arch.cost.physical import (
     DEFAULT,
     LayerCost,
@@ -103,11 +104,11 @@ class Ranking(Walk[Candidate]):
         """One design, None once the layers so far and the bound of the others pass `limit`."""
         hardware, exploration = self.hardware[place], self.exploration
         least_fj, cycles = self.least_energy_fj[place], int(exploration.cycles[place])
-        costs = []
         if cycles > self.longest:
             return None
+        costs, prices = [], prices_of(hardware) if self.machine else None
         for layer in network_layers(self.layers, DEFAULT):
-            cost, bound_cycles = _layer_cost(layer, hardware, self.machine)
+            cost, bound_cycles = _layer_cost(layer, hardware, prices)
             costs.append(cost)
             cycles += cost.cycles - bound_cycles
             if cycles > self.longest or self._figure(hardware, least_fj, cycles) > limit:
@@ -119,10 +120,13 @@ class Ranking(Walk[Candidate]):
 
 
 @lru_cache(maxsize=1 << 16)
-def _layer_cost(layer: Layer, hardware: Hardware, machine: bool) -> tuple[LayerCost, int]:
-    """The layer on the machine, and its bound; kept, for levels of energy share the designs."""
-    if not machine:
+def _layer_cost(layer: Layer, hardware: Hardware, prices: Prices | None) -> tuple[LayerCost, int]:
+    """The layer on the machine, and its bound; kept, for levels of energy share the designs.
+
+    Without prices there is no machine: the bound alone.
+    """
+    if prices is None:
         (cost,) = network_cost([layer], hardware)
         return cost, cost.cycles
-    found = machine_cost(layer, hardware)
+    found = machine_cost(layer, hardware, prices=prices)
     return found.cost, found.bound_cycles

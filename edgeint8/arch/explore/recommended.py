@@ -18,12 +18,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, groupby
 
+from edgeint8.arch.cost.energy import idle_fj_per_cycle
 from edgeint8.arch.cost.machine.search import TooManyTilesError
 from edgeint8.arch.cost.physical import dram_bytes_per_cycle
 from edgeint8.arch.explore.design_space import NO_LIMITS, Constraints
 from edgeint8.arch.explore.explore import Exploration
 from edgeint8.arch.explore.front import design_row
-from edgeint8.arch.explore.need import NO_NEED, Need, idle_fj_per_cycle, size_of
+from edgeint8.arch.explore.need import NO_NEED, Need, size_of
 from edgeint8.arch.explore.ranking import Candidate, Ranking
 from edgeint8.arch.explore.walk import Design, Walk
 from edgeint8.arch.machine.constants import Level

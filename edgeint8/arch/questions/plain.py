@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from edgeint8.arch.cost.energy import area_mm2, network_energy_fj
-from edgeint8.arch.cost.machine.cost import machine_cost
-from edgeint8.arch.cost.physical import DEFAULT, network_layers, total_cycles
+from edgeint8.arch.cost.machine.cost import machine_costs
+from edgeint8.arch.cost.physical import total_cycles
 from edgeint8.arch.explore.need import Need
 from edgeint8.arch.explore.recommended import Recommendation
 from edgeint8.arch.machine.constants import Level
@@ -54,7 +54,7 @@ def against_plain(
 
 def _figure(layers: Sequence[Layer], hardware: Hardware, need: Need, level: Level) -> int | None:
     try:
-        costs = [machine_cost(part, hardware).cost for part in network_layers(layers, DEFAULT)]
+        costs = [found.cost for found in machine_costs(layers, hardware)]
     except HardwareError:
         return None
     cycles, batch = total_cycles(costs), batch_of_layers(layers)

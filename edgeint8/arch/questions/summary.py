@@ -73,20 +73,22 @@ def summary(
     layers: Sequence[Layer],
     hardware: Hardware,
     options: Options,
-    waiting: int | float | None = None,
+    waiting: Sequence[LayerCost] | None = None,
     needed: Memory | None = None,
 ) -> str:
-    """The whole text; `waiting` are an inference's cycles on the machine, where they are known.
+    """The whole text: layers by the bound, totals by the costs on the machine, if given.
 
     `needed` is what a microcontroller needs, where a file says more of it than its layers do.
     """
     costs = network_cost(layers, hardware, options)
+    totals = network_totals(costs if waiting is None else waiting, hardware)
+    bracket = _bracket(layers, hardware, options, costs, None if waiting is None else totals.cycles)
     parts = [
         _machine(hardware, options),
         _layer_table(costs, hardware),
         _left_out(layers, costs),
         _bounds(costs),
-        _totals(network_totals(costs, hardware), _scheduled(layers, hardware, options, waiting)),
+        _totals(totals, bracket),
         _memory(layers, needed),
         _advice(layers, hardware, options),
     ]
@@ -165,22 +167,28 @@ def _bounds(costs: Sequence[LayerCost]) -> str:
     return "time by cause: " + ", ".join(f"{name} {share:.1%}" for name, share in shares)
 
 
-def _scheduled(
-    layers: Sequence[Layer], hardware: Hardware, options: Options, waiting: int | float | None
+def _bracket(
+    layers: Sequence[Layer],
+    hardware: Hardware,
+    options: Options,
+    costs: Sequence[LayerCost],
+    waiting: int | float | None,
 ) -> str:
-    """A schedule and the machine, above the bound; not known for tensors that stay on chip."""
+    """The bound, and above it a schedule and the machine: not known where tensors stay on chip."""
+    batch = batch_of_layers(layers)
+    bound = _number(per_image(total_cycles(costs), batch))
     if options.on_chip:
-        return ""
-    cycles = per_image(sum(scheduled_cycles(layers, hardware, options)), batch_of_layers(layers))
+        return bound
+    cycles = per_image(sum(scheduled_cycles(layers, hardware, options)), batch)
     machine = "" if waiting is None else f", waiting for tiles {_number(waiting)}"
-    return f" (tile by tile {_number(cycles)}{machine})"
+    return f"{bound} (tile by tile {_number(cycles)}{machine})"
 
 
-def _totals(totals: Totals, scheduled: str) -> str:
+def _totals(totals: Totals, cycles: str) -> str:
     low, mid, high = totals.energy_mj
     less = " (incomplete)" if totals.incomplete else ""
     lines = [
-        f"cycles                 {_number(totals.cycles)}{scheduled}{less}",
+        f"cycles                 {cycles}{less}",
         f"latency                {totals.milliseconds:.4g} ms, "
         f"{totals.frames_per_second:,.1f} fps{less}",
         f"MACs                   {_number(totals.macs)}, "

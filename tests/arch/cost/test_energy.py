@@ -7,17 +7,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edgeint8.arch.cost.cost_rows import dse_row, energy_rows
 from edgeint8.arch.cost.energy import (
     PARTS,
     Accesses,
     area_mm2,
     count_accesses,
-    dse_row,
+    energy_band_pj,
     energy_fj,
-    energy_rows,
     network_energy_fj,
 )
-from edgeint8.arch.cost.physical import layer_cost, network_cost, total_cycles
+from edgeint8.arch.cost.machine.cost import costs_on_machine
+from edgeint8.arch.cost.physical import layer_cost, network_cost, total_cycles, total_dram_bytes
 from edgeint8.arch.machine import constants
 from edgeint8.arch.machine.constants import (
     LEVELS,
@@ -236,7 +237,10 @@ def test_dse_row_has_the_design_columns() -> None:
     assert row["bound_cycles"] == total_cycles(costs)
     assert row["utilization"] == pytest.approx(CONV.macs / (total_cycles(costs) * 256))
     assert row["energy_pj_low"] <= row["energy_pj"] <= row["energy_pj_high"]
-    assert row["dram_bytes"] == CONV.dram_bytes_minimum
+    machine = costs_on_machine([CONV], HARDWARE)
+    assert row["dram_bytes"] == total_dram_bytes(machine) > CONV.dram_bytes_minimum
+    assert row["machine_cycles"] == total_cycles(machine) > row["bound_cycles"]
+    assert row["energy_pj"] == energy_band_pj(machine, HARDWARE)["mid"]
     split = replace(HARDWARE, ofmap_sram_kb=128, name="split")
     assert dse_row("net", [CONV], split, 1, 0)["sram_kb"] == "64/64/128"
 

@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 import edgeint8
-from edgeint8.arch.cost.energy import area_mm2, dse_row, network_energy_fj
+from edgeint8.arch.cost.cost_rows import dse_row
+from edgeint8.arch.cost.energy import area_mm2, network_energy_fj
 from edgeint8.arch.cost.physical import network_cost
 from edgeint8.arch.explore.design_space import DesignSpace
 from edgeint8.arch.explore.explore import explore

@@ -9,7 +9,9 @@ import pytest
 from test_explore import NETWORK, SPACE
 
 from edgeint8.arch.cost.energy import network_energy_fj
+from edgeint8.arch.cost.machine.prices import Prices, prices_of
 from edgeint8.arch.cost.physical import network_cost, total_cycles
+from edgeint8.arch.explore import ranking
 from edgeint8.arch.explore.draws import (
     VARIED,
     Contender,
@@ -28,7 +30,7 @@ from edgeint8.arch.explore.energy_band import (
 from edgeint8.arch.explore.need import NO_NEED, Need
 from edgeint8.arch.explore.recommended import recommend
 from edgeint8.arch.machine.constants import IDLE_CLOCK, LEVELS
-from edgeint8.arch.machine.hardware import parse_hardware_id
+from edgeint8.arch.machine.hardware import Hardware, parse_hardware_id
 from edgeint8.arch.machine.technology import Technology, using
 from edgeint8.report.findings.recommended_answers import draws_won
 
@@ -228,11 +230,18 @@ def test_the_band_has_the_draws_and_the_report_says_so() -> None:
 
 
 @pytest.mark.parametrize("need", [Need(20_000), Need(15_000), Need(deadline_ms=0.1)], ids=str)
-def test_a_need_has_its_draws(need) -> None:
+def test_a_need_has_its_draws(need, monkeypatch) -> None:
     """Every winner of a draw is what the rule recommends at the draw's own constants.
 
-    But for rounding to femtojoules, and for designs that no ranking at mid came near.
+    With the tiles of mid, but for rounding to femtojoules, and for designs that no ranking at mid
+    came near.
     """
+
+    def at_mid(hardware: Hardware) -> Prices:
+        with using():
+            return prices_of(hardware)
+
+    monkeypatch.setattr(ranking, "prices_of", at_mid)
     explorations = explore_band(NETWORK, SPACE)
     band = recommend_band(NETWORK, explorations, need=need)
     rows = band_rows("net", NETWORK, explorations, band, need)

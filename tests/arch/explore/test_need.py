@@ -5,18 +5,11 @@ import math
 import pytest
 from test_recommended import NETWORK, SPACE
 
-from edgeint8.arch.cost.energy import area_mm2, network_energy_fj
+from edgeint8.arch.cost.energy import area_mm2, idle_fj_per_cycle, network_energy_fj
 from edgeint8.arch.cost.machine.cost import machine_costs
 from edgeint8.arch.cost.physical import total_cycles
 from edgeint8.arch.explore.explore import explore
-from edgeint8.arch.explore.need import (
-    LARGEST,
-    NO_NEED,
-    SMALLEST,
-    Need,
-    idle_fj_per_cycle,
-    need_of,
-)
+from edgeint8.arch.explore.need import LARGEST, NO_NEED, SMALLEST, Need, need_of
 from edgeint8.arch.explore.ranking import Ranking
 from edgeint8.arch.explore.recommended import need_columns, recommend
 from edgeint8.arch.machine.hardware import Hardware

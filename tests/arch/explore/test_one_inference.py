@@ -5,7 +5,7 @@ import pytest
 from product_networks import network, node, value, weights
 
 from edgeint8.arch.cost.energy import energy_band_pj
-from edgeint8.arch.cost.machine.cost import machine_cycles
+from edgeint8.arch.cost.machine.cost import machine_costs
 from edgeint8.arch.cost.physical import network_cost, total_cycles, total_dram_bytes
 from edgeint8.arch.explore.design_space import Constraints, DesignSpace
 from edgeint8.arch.explore.explore import explore
@@ -47,12 +47,18 @@ def test_totals_of_a_design_are_those_of_one_image():
 
 
 def test_an_image_of_a_batch_costs_no_more_than_one_alone():
-    """It shares weights: fewer bytes; as the file of one image, nothing is divided."""
+    """In the bound it shares weights; on the machine where images are the rows of a product.
+
+    As the file of one image, nothing is divided.
+    """
     alone, shared = (dse_rows("net", layers(n), [MACHINE])[0] for n in (1, IMAGES))
     for name in TOTALS:
         assert shared[name] <= alone[name], name
     saved = (12 * 27 + 120) * (1 - 1 / IMAGES)  # the weights are read once a run
-    assert alone["dram_bytes"] - shared["dram_bytes"] == pytest.approx(saved)
+    one, all_images = (total_dram_bytes(network_cost(layers(n), MACHINE)) for n in (1, IMAGES))
+    assert one - all_images / IMAGES == pytest.approx(saved)
+    product = (120 + 10 * 8) * (1 - 1 / IMAGES)  # weights, biases and scales
+    assert alone["dram_bytes"] - shared["dram_bytes"] == pytest.approx(product)
     assert isinstance(alone["bound_cycles"], int)
     framed(TABLES["dse"], [alone, shared])  # every cell is of its column's kind
 
@@ -71,7 +77,7 @@ def test_limits_on_time_are_of_one_inference():
 def test_limits_on_the_machine_are_of_one_inference_too():
     space = DesignSpace((8,), (8,), ((16, 16, 16),), (2,), ("ws",), (False,))
     hardware = space.machine("ws", 8, 8, (16, 16, 16), 2, False)
-    run = machine_cycles(layers(IMAGES), hardware)
+    run = sum(found.cycles for found in machine_costs(layers(IMAGES), hardware))
     within = 1e3 * run / space.clock_hz / IMAGES
     for share, feasible in ((1.001, True), (0.999, False)):
         limits = Constraints(latency_ms=within * share)
@@ -83,6 +89,6 @@ def test_the_recommended_machine_is_told_by_the_image_as_its_bound_is():
     space = DesignSpace((8,), (8,), ((16, 16, 16),), (2,), ("ws",), (False,))
     found = recommend(layers(IMAGES), explore(layers(IMAGES), space))
     row = recommended_row("net", layers(IMAGES), found)
-    run = machine_cycles(layers(IMAGES), found.designs[0].hardware)
+    run = sum(found.cycles for found in machine_costs(layers(IMAGES), found.designs[0].hardware))
     assert row["machine_cycles"] * IMAGES == pytest.approx(run, rel=1e-12)
     assert row["bound_cycles"] <= row["machine_cycles"] < 2 * row["bound_cycles"]

@@ -6,12 +6,12 @@ from dataclasses import replace
 import pytest
 from test_recommended import NETWORK, SPACE
 
-from edgeint8.arch.cost.energy import area_mm2, network_energy_fj
+from edgeint8.arch.cost.energy import area_mm2, idle_fj_per_cycle, network_energy_fj
 from edgeint8.arch.cost.machine.cost import machine_costs
 from edgeint8.arch.cost.physical import total_cycles
 from edgeint8.arch.explore.design_space import DesignSpace
 from edgeint8.arch.explore.explore import explore
-from edgeint8.arch.explore.need import NO_NEED, Need, idle_fj_per_cycle
+from edgeint8.arch.explore.need import NO_NEED, Need
 from edgeint8.arch.explore.recommended import best_rows, recommend
 from edgeint8.arch.machine.hardware import parse_hardware_id
 from edgeint8.arch.questions.plain import against_plain

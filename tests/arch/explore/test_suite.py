@@ -8,11 +8,11 @@ import pytest
 from test_explore import conv
 from test_recommended import NETWORK, SPACE
 
-from edgeint8.arch.cost.energy import area_mm2, network_energy_fj
+from edgeint8.arch.cost.energy import area_mm2, idle_fj_per_cycle, network_energy_fj
 from edgeint8.arch.cost.machine.cost import machine_costs
 from edgeint8.arch.cost.physical import network_cost, total_cycles
 from edgeint8.arch.explore.explore import explore
-from edgeint8.arch.explore.need import NO_NEED, Need, idle_fj_per_cycle
+from edgeint8.arch.explore.need import NO_NEED, Need
 from edgeint8.arch.explore.suite import (
     Member,
     SuiteRanking,

@@ -1,15 +1,16 @@
 """What layers and networks cost on the machine that waits for tiles. docs/machine.md.
 
-Cycles, bytes and, through them, energy of a layer come from one tile. Every tensor is read from
-DRAM and written to it: what could stay on chip between two layers does not, here. The images of a
-batch and the steps of a recurrence each fetch their weights, and what a fused addition reads comes
-when the layer is over.
+Cycles, bytes and energy of a layer come from one tile: that of least energy times delay. Every
+tensor is read from DRAM and written to it: what could stay on chip between two layers does not,
+here. The images of a batch and the steps of a recurrence each fetch their weights, and what a fused
+addition reads comes when the layer is over.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from edgeint8.arch.cost.loops import Loops, layer_loops
+from edgeint8.arch.cost.machine.prices import Prices, prices_of
 from edgeint8.arch.cost.machine.program import (
     IDEAL_DRAM,
     TERMS,
@@ -57,8 +58,13 @@ class MachineCost:
         return self.cost.cycles
 
 
-def machine_cost(layer: Layer, hardware: Hardware, dram: Dram = IDEAL_DRAM) -> MachineCost:
-    """The layer with its best tile.
+def machine_cost(
+    layer: Layer,
+    hardware: Hardware,
+    dram: Dram = IDEAL_DRAM,
+    prices: Prices | None = None,
+) -> MachineCost:
+    """The layer with its best tile at these prices, by default those in use.
 
     Raises `HardwareError` where nothing fits, or without a bus, `TooManyTilesError` where it would
     take too long to run.
@@ -69,9 +75,10 @@ def machine_cost(layer: Layer, hardware: Hardware, dram: Dram = IDEAL_DRAM) -> M
         terms = dict.fromkeys(TERMS, 0) | {"waits": bound.cycles}
         return MachineCost(bound, bound.cycles, None, None, terms)
     grouped = layer.operator in ("depthwise", "grouped") and layer.images == 1
-    storage = storage_of(hardware, DEFAULT)
+    storage, loops = storage_of(hardware, DEFAULT), one_image(layer)
+    prices = prices_of(hardware) if prices is None else prices
     try:
-        found = best_tile(one_image(layer), storage, engine, layer.separate_runs, grouped)
+        found = best_tile(loops, storage, engine, prices, layer.separate_runs, grouped)
     except TooManyTilesError:
         raise
     except HardwareError as error:
@@ -111,19 +118,22 @@ def machine_costs(
     dram: Dram = IDEAL_DRAM,
 ) -> tuple[MachineCost, ...]:
     """Costs of all layers in the order of `network_cost`, fused as `options` say."""
-    return tuple(machine_cost(layer, hardware, dram) for layer in network_layers(layers, options))
+    prices = prices_of(hardware)
+    parts = network_layers(layers, options)
+    return tuple(machine_cost(layer, hardware, dram, prices) for layer in parts)
 
 
-def machine_cycles(
+def costs_on_machine(
     layers: Sequence[Layer], hardware: Hardware, options: Options = DEFAULT
-) -> int | None:
-    """Cycles of a network, layer after layer.
+) -> tuple[LayerCost, ...] | None:
+    """What each layer costs on the machine that waits for tiles, in the order of `network_cost`.
 
-    None for a machine without a shared bus, and where a layer has too many tiles to be run.
+    None where there is no such machine: without a shared bus, with tensors that stay on chip, and
+    where a layer has too many tiles to be run.
     """
-    if not hardware.shared_bus:
+    if not hardware.shared_bus or options.on_chip:
         return None
     try:
-        return sum(cost.cycles for cost in machine_costs(layers, hardware, options))
+        return tuple(found.cost for found in machine_costs(layers, hardware, options))
     except TooManyTilesError:
         return None

@@ -28,10 +28,11 @@ from edgeint8.arch.cost.machine.walk import (
 )
 from edgeint8.arch.cost.physical import bus_rate
 from edgeint8.arch.machine.hardware import Hardware
-from edgeint8.dataflow import Dataflow
+from edgeint8.dataflow import LAYOUTS, Dataflow, Layout
 from edgeint8.errors import HardwareError
 
 FLOWS: dict[Dataflow, int] = {"ws": WS, "os": OS, "is": IS}
+_LAYOUTS = {FLOWS[dataflow]: layout for dataflow, layout in LAYOUTS.items()}
 CONSTANT_BYTES = 8
 """Of a filter: a bias of four bytes and a float32 scale."""
 TERMS = ("compute", "tiling", "first_tile", "waits", "array_drain_pipeline", "last_store")
@@ -166,6 +167,11 @@ def engine_of(hardware: Hardware, dram: Dram = IDEAL_DRAM) -> Engine:
         dram.latency_cycles,
         rate.denominator,
     )
+
+
+def layout_of_engine(engine: Engine) -> Layout:
+    """What lies where on the engine's array."""
+    return _LAYOUTS[engine.dataflow]
 
 
 def program_of(nest: Nest) -> Program:
