@@ -126,6 +126,8 @@ def ours(nest: Nest) -> Quantities:
     accesses, price = count_accesses(cost, hardware), prices(hardware)
     bytes_of = {operand: getattr(accesses, f"{operand}_sram_bytes") for operand in OPERANDS}
     amounts = {"mac": accesses.macs, "dram": accesses.dram_bytes} | bytes_of
+    tiled = max(tiled_cycles(nest) + cost.exposed_cycles, cost.memory_cycles)
+    waits = replace(accesses, cycles=tiled)  # the clock of the cycles that this tile takes
     return {
         "ifmap DRAM reads": cost.ifmap_bytes,
         "filter DRAM reads": cost.filter_bytes,
@@ -136,9 +138,9 @@ def ours(nest: Nest) -> Quantities:
         "ofmap SRAM writes": sums + spilled,
         "ofmap SRAM reads": sums + spilled,
         BOUND: cost.cycles,
-        TILED: max(tiled_cycles(nest) + cost.exposed_cycles, cost.memory_cycles),
+        TILED: tiled,
         ENERGY: sum(price[part] * amount for part, amount in amounts.items()),
-        ALL_ENERGY: sum(energy_fj(accesses, hardware).values()),
+        ALL_ENERGY: sum(energy_fj(waits, hardware).values()),
     }
 
 
@@ -184,8 +186,8 @@ def of_all_energy(nest: Nest, theirs: Quantities, mine: Quantities) -> str:
     """Terms that add up to the difference."""
     price, whole = prices(nest.hardware)["cycle"], mine[ALL_ENERGY]
     terms = {
-        "other_cycles": (mine[BOUND] - theirs[BOUND]) * price,
-        "idle_lanes": whole - mine[ENERGY] - mine[BOUND] * price,
+        "other_cycles": (mine[TILED] - theirs[TILED]) * price,
+        "idle_lanes": whole - mine[ENERGY] - mine[TILED] * price,
         "lines_between_windows": mine[ENERGY] - theirs[ENERGY],
     }
     if not math.isclose(theirs[ALL_ENERGY] + sum(terms.values()), whole, rel_tol=EQUAL):

@@ -272,7 +272,7 @@ def test_energy_is_its_prices(witness, every) -> None:
     network, nest = every[2]
     assert (network, nest.layer.name) == ("resnet8", "stack1_conv1")
     ours, price = witness.ours(nest), witness.prices(nest.hardware)
-    everything = ours[witness.ENERGY] + ours[witness.BOUND] * price["cycle"]
+    everything = ours[witness.ENERGY] + ours[witness.TILED] * price["cycle"]
     assert everything == pytest.approx(ours[witness.ALL_ENERGY], rel=1e-9)
 
 
