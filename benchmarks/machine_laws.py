@@ -24,10 +24,11 @@ from edgeint8.arch.cost.physical import total_cycles
 from edgeint8.arch.explore.design_space import DesignSpace, holds_array_tile
 from edgeint8.arch.explore.explore import explore
 from edgeint8.arch.explore.ranking import Ranking
-from edgeint8.arch.machine.hardware import DATAFLOWS, Hardware
+from edgeint8.arch.machine.hardware import Hardware
 from edgeint8.arch.network.fusion import fuse
 from edgeint8.arch.network.inputs import read_layers
 from edgeint8.arch.network.layers import Layer
+from edgeint8.dataflow import DATAFLOWS
 from edgeint8.models.export import export_onnx
 from edgeint8.models.networks.registry import build_model
 
