@@ -58,6 +58,12 @@ class Quantized(Answer):
         return [{"float_node": name, "op_type": kinds.get(name, "")} for name in self.float_nodes]
 
 
+SATURATES = (
+    "ONNX Runtime adds unsigned-by-signed products in 16 bits on this processor (no VNNI or AMX) "
+    "and saturates: such layers with 8-bit weights can differ for that reason"
+)
+
+
 @dataclass(frozen=True)
 class Verification(Answer):
     """Every tensor of a quantised network, the integer executor against a runtime.
@@ -93,6 +99,7 @@ class Verification(Answer):
             "float_nodes": list(self.comparison.float_nodes),
             "differing": [tensor.name for tensor in self.differing],
             "exact_u8s8_cpu": self.exact_u8s8_cpu,
+            "note": SATURATES if self.mismatches and not self.exact_u8s8_cpu else "",
         }
 
     def rows(self) -> list[Row]:

@@ -114,6 +114,11 @@ def test_an_empty_answer_says_why(net, capsys, options, words):
     )
 
 
+def test_a_range_that_runs_backwards_is_named(net, capsys):
+    assert main(["explore", net, "--shape", "x=1,3,8,8", "--rows", "6", "4"]) == 2
+    assert "rows are 6 to 4 @ $.explore; allowed: the smallest first" in capsys.readouterr().err
+
+
 def test_a_suite_without_a_machine_says_why(net, capsys):
     assert main(["suite", f"{net},rate=1e12,shape.x=1x3x8x8", *SMALL, "--json"]) == 0
     facts = strict(capsys.readouterr().out)["facts"]

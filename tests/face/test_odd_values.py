@@ -140,3 +140,19 @@ def test_every_run_of_scale_sim_counts(tmp_path):
     assert e8.predict_scalesim(plane, MACHINE, batch=5).scalesim_cycles == 5 * alone
     (row,) = e8.layers(solid, batch=5).rows()
     assert row["repeats"] == 15 and row["macs"] == 15 * (5 * 5) * (3 * 2 * 2 * 3) * 2
+
+
+@pytest.mark.parametrize("exact", [True, False])
+@pytest.mark.parametrize("wrong", [0, 1 << 14])
+def test_a_difference_of_the_processor_is_explained(tmp_path, monkeypatch, exact, wrong):
+    """Without VNNI the witness itself saturates; only a difference needs to be told."""
+    from edgeint8 import api
+
+    x = np.eye(4, dtype=np.float32)
+    net = e8.quantize(one_operator(tmp_path, "MatMul"), x).save(tmp_path / "q.onnx")
+    right = api.exact_accumulate
+    monkeypatch.setattr(api, "exact_accumulate", lambda *a: right(*a) + wrong)
+    monkeypatch.setattr(api, "has_exact_u8s8", lambda flags: exact)
+    facts = e8.verify(net, x).facts()
+    assert bool(facts["mismatches"]) == bool(wrong)
+    assert ("saturates" in facts["note"]) == (bool(wrong) and not exact)

@@ -182,6 +182,15 @@ class Constraints:
 NO_LIMITS = Constraints()
 
 
+def _between(options: Mapping[str, Any], name: str) -> tuple[int, ...]:
+    low, high = options[name]
+    if low > high:
+        raise ConfigError(
+            f"{name} are {low} to {high}", where="$.explore", allowed="the smallest first"
+        )
+    return tuple(range(low, high + 1))
+
+
 def design_space(options: Mapping[str, Any]) -> DesignSpace:
     """The space of ``$.explore``: every array size in the ranges, every combination of SRAM sizes.
 
@@ -191,8 +200,8 @@ def design_space(options: Mapping[str, Any]) -> DesignSpace:
     sram = product(sizes, repeat=3) if options["sram_splits"] else ((kb, kb, kb) for kb in sizes)
     bandwidths = [None if b == "unlimited" else b for b in options["bandwidth"]]
     return DesignSpace(
-        rows=tuple(range(options["rows"][0], options["rows"][1] + 1)),
-        cols=tuple(range(options["cols"][0], options["cols"][1] + 1)),
+        rows=_between(options, "rows"),
+        cols=_between(options, "cols"),
         sram_kb=tuple(sram),
         bandwidths_bpc=tuple(bandwidths),
         dataflows=tuple(options["dataflows"]),
