@@ -28,8 +28,8 @@ from edgeint8.quant.strategy import Strategy
 from edgeint8.rtl.rows import network_rows
 
 NETWORKS = ("signal_cnn_1d", "tiny_cnn_2d", "mobile_cnn_2d")
-MACHINES = ("ws_8x8_32kB_4Bpc", "os_8x8_32kB_4Bpc")
-STRATEGY = Strategy("asym_channel_minmax", symmetric=False, per_channel=True, calibration="minmax")
+MACHINES = ("ws_8x8_32kB_4Bpc", "os_8x8_32kB_4Bpc", "is_8x8_32kB_4Bpc")
+STRATEGY = Strategy.from_name("asym_channel_minmax")
 KEY = ("workload", "layer", "hardware", "words", "mismatches", "rtl_dram_bytes", "dram_bytes")
 
 
@@ -54,18 +54,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def quantized(name: str) -> tuple[onnx.ModelProto, np.ndarray]:
-    """The integer graph of a built-in network with random weights, and two images."""
+def quantized(
+    name: str, strategy: Strategy = STRATEGY, images: int = 2
+) -> tuple[onnx.ModelProto, np.ndarray]:
+    """The integer graph of a built-in network with random weights, and random images."""
     network = build_model(name, 0)
-    images = np.random.default_rng(0).normal(0, 1, (18, *input_shape(network)))
-    images = images.astype(np.float32)
+    drawn = np.random.default_rng(0).normal(0, 1, (16 + images, *input_shape(network)))
+    drawn = drawn.astype(np.float32)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
         export_onnx(network, path)
         model = prepare_model(onnx.load(path))
     (source,) = Executor(model).graph.inputs
-    ranges = calibrate_for(model, {source: images[:16]}, STRATEGY)
-    return quantize(model, ranges, STRATEGY, exact_u8s8=True).executable, images[16:]
+    ranges = calibrate_for(model, {source: drawn[:16]}, strategy)
+    return quantize(model, ranges, strategy, exact_u8s8=True).executable, drawn[16:]
 
 
 if __name__ == "__main__":

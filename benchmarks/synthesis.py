@@ -1,14 +1,16 @@
 """Area of the RTL's parts by synthesis: a witness for what the model takes elements to cost.
 
-    LIBERTY=cells.lib python benchmarks/synthesis.py [--output synthesis.csv]
+    LIBERTY=cells.lib python benchmarks/synthesis.py [--only WORDS] [--output synthesis.csv]
 
 Yosys maps each part to the cells of a Liberty file of your own; none comes with this project.
 Without LIBERTY it counts the cells of its own gates (`abc -g`), which belong to no technology and
 have no area. `over_mac` compares technologies: the part over a combinational 8 x 8 multiplier and
-32-bit adder.
+32-bit adder. With `--only` the parts whose names have these words are made, and other rows of the
+output stay. A part that takes longer than LIMIT_S has a row without numbers that says so.
 """
 
 import argparse
+import csv
 import os
 import re
 import subprocess
@@ -24,6 +26,7 @@ from edgeint8.conventions import Row
 from edgeint8.errors import ConfigError
 from edgeint8.rtl.simulator import SOURCES
 
+LIMIT_S = 1800
 GATES = "AND,NAND,OR,NOR,XOR,XNOR,MUX"
 MAPPING = "+strash;dc2;dc2;strash;&get,-n;&dch,-f;&nf;&put"
 """Yosys' own script for ABC without its searches for equal nodes, which a 32 x 31 bit multiplier
@@ -98,38 +101,63 @@ def parts() -> Iterator[Part]:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--output", type=Path, help="write the rows to this CSV file")
+    parser.add_argument("--only", default="", help="words of the parts to be made")
     options = parser.parse_args(arguments)
     liberty = os.environ.get("LIBERTY")
     found = circumstances("counts and areas, the same on any computer")
     tool = yosys(["-V"]).split("(")[0].strip()
-    rows: list[Row] = []
+    rows = kept_rows(options.output) if options.only else {}
+    for part in (part for part in parts() if options.only in part.what):
+        rows[part.what] = row_of(part, liberty, tool, str(found["date"]))
+        print(*rows[part.what].values(), flush=True)
+    ordered = [rows[part.what] for part in parts() if part.what in rows]
     unit = "area_um2" if liberty else "gates"
-    for part in parts():
-        rows.append(row_of(part, liberty, tool, str(found["date"])))
-        rows[-1]["over_mac"] = round(rows[-1][unit] / rows[0][unit], 3)
-        print(*rows[-1].values(), flush=True)
+    for row in ordered:
+        row["over_mac"] = row[unit] and round(float(row[unit]) / float(ordered[0][unit]), 3)
     if options.output is not None:
-        keep(options.output, rows, found)
+        keep(options.output, ordered, found)
     return 0
+
+
+def kept_rows(path: Path | None) -> dict[str, Row]:
+    """Rows of an earlier run, by part."""
+    if path is None or not path.is_file():
+        return {}
+    with path.open(encoding="utf-8", newline="") as file:
+        return {row["part"]: dict(row) for row in csv.DictReader(file)}
 
 
 def row_of(part: Part, liberty: str | None, tool: str, date: str) -> Row:
     """One synthesis."""
-    said = synthesised(part, liberty)
+    numbers: Row = dict.fromkeys(("gates", "flip_flops", "area_um2"))
+    note = ""
+    try:
+        numbers = numbers_of(synthesised(part, liberty))
+    except subprocess.TimeoutExpired:
+        note = f"stopped after {LIMIT_S} s"
+    return {
+        "part": part.what,
+        "module": part.module,
+        "parameters": " ".join(f"{k}={v}" for k, v in part.parameters.items()),
+        **numbers,
+        "library": library_name(liberty) if liberty else f"none: abc -g {GATES}",
+        "tool": tool,
+        "date": date,
+        "over_mac": None,
+        "note": note,
+    }
+
+
+def numbers_of(said: str) -> Row:
+    """Combinational cells, flip-flops and area as Yosys says them last."""
     flops = r"(?:\$_S?DFF\w*_|\w*(?i:dff|dfxtp|dfrtp)\w*)"
     cells = int(re.findall(r"Number of cells:\s+(\d+)", said)[-1])
     held = sum(int(n) for n in re.findall(rf"^\s+{flops}\s+(\d+)$", said, re.M))
     area = re.search(r"Chip area for (?:top )?module '.*': ([0-9.]+)", said)
     return {
-        "part": part.what,
-        "module": part.module,
-        "parameters": " ".join(f"{k}={v}" for k, v in part.parameters.items()),
         "gates": cells - held,
         "flip_flops": held,
         "area_um2": float(area[1]) if area else None,
-        "library": library_name(liberty) if liberty else f"none: abc -g {GATES}",
-        "tool": tool,
-        "date": date,
     }
 
 
@@ -168,7 +196,7 @@ def readable(source: str) -> str:
 def yosys(arguments: Sequence[str]) -> str:
     try:
         done = subprocess.run(
-            ["yosys", *arguments], capture_output=True, text=True, timeout=1800, check=False
+            ["yosys", *arguments], capture_output=True, text=True, timeout=LIMIT_S, check=False
         )
     except FileNotFoundError:
         raise ConfigError("yosys is not installed", allowed="apt-get install yosys") from None

@@ -17,7 +17,7 @@ from edgeint8.fixed_point.arithmetic.geometry import ConvGeometry
 from edgeint8.fixed_point.arithmetic.kernels import accumulate
 from edgeint8.fixed_point.arithmetic.operands import Operands
 from edgeint8.fixed_point.arithmetic.requantize import Scheme, requantize
-from edgeint8.fixed_point.runtimes.known import ORT
+from edgeint8.fixed_point.runtimes.known import ORT, TFLM
 from edgeint8.fixed_point.runtimes.runtime import Runtime
 from edgeint8.rtl.image import CONSTANT_BYTES, Image, image_of
 from edgeint8.rtl.layer import RtlLayer, as_nhwc, rescale_of
@@ -25,21 +25,21 @@ from edgeint8.rtl.simulator import build, outputs, simulate
 
 Array = np.ndarray
 BUSES = [0, 1, 3, 7, 12, 64]
-MANY = 110
+MANY = 100
 """Random layers on each of `SMALL_MACHINES`."""
 SMALL_MACHINES = [
-    (Hardware(*sizes, 8, 8, 8, 1, pipelined_folds=True), scheme)
-    for sizes, scheme in (
-        (("ws", 4, 3), Scheme.ORT_FLOAT32),
-        (("ws", 2, 5), Scheme.GEMMLOWP),
-        (("ws", 8, 8), Scheme.ORT_FLOAT32),
-        (("os", 3, 4), Scheme.ORT_FLOAT32),
-        (("os", 5, 2), Scheme.GEMMLOWP),
-        (("os", 1, 6), Scheme.ORT_FLOAT32),
-        (("is", 4, 3), Scheme.ORT_FLOAT32),
-        (("is", 2, 5), Scheme.GEMMLOWP),
+    (Hardware(flow, *array, *[kilobytes] * 3, 1, pipelined_folds=True), scheme, runtime)
+    for flow, array, kilobytes, scheme, runtime in (
+        ("ws", (4, 3), 8, Scheme.ORT_FLOAT32, ORT),
+        ("ws", (4, 3), 8, Scheme.INT32_HALF_EVEN, ORT),
+        ("ws", (4, 4), 32, Scheme.ORT_FLOAT32, ORT),
+        ("ws", (8, 8), 32, Scheme.ORT_FLOAT32, ORT),
+        ("os", (3, 4), 8, Scheme.GEMMLOWP, ORT),
+        ("os", (8, 8), 32, Scheme.ORT_FLOAT32, ORT),
+        ("is", (4, 3), 8, Scheme.GEMMLOWP, TFLM),
     )
 ]
+"""Machines that other tests and examples build as well, so that each is built once."""
 
 
 def random_zero(rng: np.random.Generator, low: int) -> int:

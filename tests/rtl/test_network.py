@@ -250,10 +250,10 @@ def test_the_document_lists_every_bin() -> None:
 
 @needs_verilator
 @pytest.mark.slow
-@pytest.mark.parametrize(("hardware", "scheme"), SMALL_MACHINES)
-def test_many_random_layers(hardware: Hardware, scheme: Scheme) -> None:
+@pytest.mark.parametrize(("hardware", "scheme", "runtime"), SMALL_MACHINES)
+def test_many_random_layers(hardware: Hardware, scheme: Scheme, runtime: Runtime) -> None:
     """What `benchmarks/rtl_runs.py` counts, and every bin of `bins.py`."""
-    met = hold_random_layers(MANY, hardware.rows, hardware, scheme)
+    met = hold_random_layers(MANY, hardware.cols, hardware, scheme, runtime)
     assert set(BINS) - met == set()
 
 

@@ -1,6 +1,7 @@
 """What benchmarks/synthesis.py gives Yosys to read, and what it reads of its answer."""
 
 import importlib
+import subprocess
 from pathlib import Path
 from types import ModuleType
 
@@ -57,3 +58,26 @@ def test_areas_and_cells_are_read(
     liberty.write_text("cells {}\n")
     with pytest.raises(ConfigError, match="no library in a Liberty file"):
         synthesis.library_name(str(liberty))
+
+
+def test_a_part_that_takes_too_long_says_so_and_other_rows_stay(
+    synthesis: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a kept table one part is made anew."""
+
+    def slow(part: object, liberty: object) -> str:
+        raise subprocess.TimeoutExpired("yosys", 1800)
+
+    parts = [synthesis.Part("mac", "a reference"), synthesis.Part("add_ort", "an addition")]
+    monkeypatch.setattr(synthesis, "parts", lambda: iter(parts))
+    monkeypatch.setattr(synthesis, "yosys", lambda arguments: "Yosys 0.23 (git)")
+    monkeypatch.delenv("LIBERTY", raising=False)
+    monkeypatch.setattr(synthesis, "synthesised", lambda part, liberty: STATISTICS)
+    table = tmp_path / "areas.csv"
+    assert synthesis.main(["--output", str(table)]) == 0
+    monkeypatch.setattr(synthesis, "synthesised", slow)
+    assert synthesis.main(["--output", str(table), "--only", "addition"]) == 0
+    first, second = synthesis.kept_rows(table).values()
+    assert (first["gates"], first["over_mac"], first["note"]) == ("573", "1.0", "")
+    assert (second["gates"], second["over_mac"]) == ("", "")
+    assert second["note"] == "stopped after 1800 s"

@@ -1,4 +1,4 @@
-"""What docs/rtl.md quotes: the same layers four times, and areas by synthesis."""
+"""What docs/rtl.md quotes: runs counted, the same layers four times, coverage, areas, speed."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,9 +7,11 @@ import pandas as pd
 
 from edgeint8.report.document.rtl import MACHINE, scalesim_terms, unbalanced
 from edgeint8.report.figures.style import short_name
-from edgeint8.report.markdown import Tables, table
+from edgeint8.report.markdown import Tables, percent, table
+from edgeint8.rtl.coverage import share
 from edgeint8.tables.files import read_table
 
+RANDOM = "random layers"  # a case of rtl_runs
 SHOWN = "tiny_cnn_2d", "ws_8x8_32kB_4Bpc", "os_8x8_32kB_4Bpc"  # of four_counts
 
 
@@ -57,6 +59,62 @@ def four_counts_sentence(tables: Tables) -> str:
     )
 
 
+def rtl_runs_sentence(tables: Tables) -> str:
+    """Whole images, then random layers: how many, and what of them does not agree."""
+    rows = tables["benchmark_rtl_runs"]
+    layers = rows[rows["case"] == RANDOM]
+    images = rows[rows["case"] != RANDOM]
+    each = int(images["images"].min())
+    below = int(images["below_bound"].sum())
+    return (
+        f"{int(images['images'].sum()):,} whole images, {each} in each of {len(images)} runs "
+        f"through {images['case'].nunique()} networks: {_apart(images)}, and {below} layers take "
+        f"fewer cycles than the bound. {int(layers['layers'].sum()):,} random layers on "
+        f"{len(layers)} machines: {_apart(layers)}."
+    )
+
+
+def _apart(rows: pd.DataFrame) -> str:
+    return (
+        f"{int(rows['mismatches'].sum()):,} of {int(rows['words'].sum()):,} codes differ from the "
+        f"executor's, {int(rows['cycles_apart'].sum())} layers in cycles and "
+        f"{int(rows['bytes_apart'].sum())} in DRAM bytes from the machine"
+    )
+
+
+def rtl_runs(tables: Tables) -> str:
+    """A row a run."""
+    headings = {"case": "network", "strategy": "strategy", "dataflow": "array", "array": ""}
+    headings |= {"scheme": "rounding", "images": "images", "words": "codes"}
+    headings |= {"mismatches": "differ", "cycles_apart": "cycles differ", "bytes_apart": "bytes"}
+    return table(tables["benchmark_rtl_runs"], headings)
+
+
+def rtl_coverage_sentence(tables: Tables) -> str:
+    """Shares of lines and of toggled bits, and how many are waived."""
+    rows = tables["benchmark_rtl_coverage"].to_dict("records")
+    said = []
+    for kind, name in (("line", "blocks of lines"), ("toggle", "bits")):
+        points = sum(row["points"] for row in rows if row["kind"] == kind)
+        waived = sum(row["waived"] for row in rows if row["kind"] == kind)
+        reached = percent(share(rows, kind), 2)
+        said.append(f"{reached} of {points - waived:,} {name} ({waived:,} more are waived)")
+    return f"Reached: {said[0]}, {said[1]}."
+
+
+def rtl_coverage(tables: Tables) -> str:
+    """A row a file and kind."""
+    names = ("file", "kind", "points", "reached", "waived")
+    return table(tables["benchmark_rtl_coverage"], {name: name for name in names})
+
+
+def rtl_speed(tables: Tables) -> str:
+    """Products a CPU second on each array."""
+    headings = {"network": "network", "hardware": "array", "macs": "products", "cycles": "cycles"}
+    headings |= {"time_cpu_s": "CPU seconds", "million_macs_per_cpu_s": "million products a second"}
+    return table(tables["benchmark_rtl_speed"], headings | {"time_control": "A/A control"})
+
+
 def synthesis(tables: Tables) -> str:
     """Areas, and each over a multiplier with its adder."""
     return table(
@@ -72,5 +130,9 @@ def synthesis(tables: Tables) -> str:
 
 
 QUOTES: dict[str, Callable[[Tables], str]] = {
-    function.__name__: function for function in (four_counts, four_counts_sentence, synthesis)
+    function.__name__: function
+    for function in (
+        *(four_counts, four_counts_sentence, rtl_runs, rtl_runs_sentence),
+        *(rtl_coverage, rtl_coverage_sentence, rtl_speed, synthesis),
+    )
 }
