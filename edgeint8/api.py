@@ -6,7 +6,7 @@ an `EdgeInt8Error` of one line: what is wrong, where, and what is allowed.
 """
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,27 +18,15 @@ from edgeint8.answers.integers import (
     Verification,
     Widths,
 )
-from edgeint8.arch.cost.energy import area_mm2, energy_band_pj
-from edgeint8.arch.cost.machine.cost import costs_on_machine
-from edgeint8.arch.cost.physical import LayerCost, Options, network_cost, total_cycles
-from edgeint8.arch.cost.roofline import network_bound, roofline_rows
-from edgeint8.arch.cost.schedule import scheduled_cycles
-from edgeint8.arch.explore.design_space import constraints, design_space
-from edgeint8.arch.explore.explore import explore as explore_space
-from edgeint8.arch.explore.front import front_rows
-from edgeint8.arch.explore.need import need_of
-from edgeint8.arch.explore.recommended import need_columns, recommend, recommended_row
+from edgeint8.arch.cost.physical import Options
 from edgeint8.arch.machine.hardware import Hardware
 from edgeint8.arch.machine.technology import Technology, load_technology, using
 from edgeint8.arch.network.fusion import fuse
 from edgeint8.arch.network.inputs import find_hardware, preset_names
-from edgeint8.arch.network.layers import Layer
-from edgeint8.arch.network.memory import Memory
-from edgeint8.arch.network.totals import batch_of_layers, mac_count, per_image
-from edgeint8.arch.questions.advice import changes
-from edgeint8.arch.questions.summary import network_totals, summary
+from edgeint8.arch.network.totals import mac_count
 from edgeint8.codesign.prices import weight_prices
-from edgeint8.conventions import IMAGES_AT_ONCE, Array, Row
+from edgeint8.conventions import IMAGES_AT_ONCE, Array
+from edgeint8.costs import cost_of, front_of
 from edgeint8.errors import ConfigError, ModelError
 from edgeint8.fixed_point.arithmetic.graph import Node
 from edgeint8.fixed_point.arithmetic.operands import Operands
@@ -75,7 +63,6 @@ from edgeint8.quant.ptq import quantize as quantize_model
 from edgeint8.quant.session import cpu_flags, has_exact_u8s8
 from edgeint8.quant.strategy import Strategy
 from edgeint8.scale_sim.predict import check_rows, predicted_rows
-from edgeint8.study.config import section_of
 from edgeint8.tflite.verify import verify_tflite
 
 VECTOR_IMAGES = 1
@@ -135,39 +122,7 @@ def cost(
     machine, options = _machine(hardware), Options(on_chip=on_chip, fused=fused)
     needed = network_memory(network, found, batch)
     with using(_technology(technology), dram):
-        return _cost(found, machine, options, needed)
-
-
-def _cost(found: tuple[Layer, ...], machine: Hardware, options: Options, needed: Memory) -> Cost:
-    """The answer of `cost`, at the constants in use."""
-    bound = network_cost(found, machine, options)
-    waiting = costs_on_machine(found, machine, options)
-    costs = bound if waiting is None else waiting
-    totals = network_totals(costs, machine)
-    low, mid, high = (1e9 * energy for energy in totals.energy_mj)
-    scheduled = None if options.on_chip else sum(scheduled_cycles(found, machine, options))
-    return Cost(
-        hardware=machine,
-        costs=costs,
-        images=totals.batch,
-        bound_cycles=per_image(total_cycles(bound), totals.batch),
-        machine_cycles=None if waiting is None else totals.cycles,
-        schedule_cycles=None if scheduled is None else per_image(scheduled, totals.batch),
-        model_ms=totals.milliseconds,
-        fps=totals.frames_per_second,
-        macs=totals.macs,
-        utilization=totals.utilization,
-        dram_bytes=totals.dram_bytes,
-        energy_pj=(low, mid, high),
-        area_mm2=area_mm2(machine),
-        bound_by=network_bound(bound),
-        incomplete=totals.incomplete,
-        advice=()
-        if totals.incomplete
-        else tuple(change.sentence for change in changes(found, machine, options)),
-        text=summary(found, machine, options, waiting, needed),
-        layer_rows=_layer_rows(found, machine, options, waiting),
-    )
+        return cost_of(found, machine, options, needed)
 
 
 def explore(
@@ -195,36 +150,7 @@ def explore(
     with using(_technology(technology), dram):
         found = network_layers(network, shape, **reading)
         found = fuse(found) if fused else found
-        return _explore(found, rows, cols, options, {"rate": rate, "deadline_ms": deadline_ms})
-
-
-def _explore(
-    found: tuple[Layer, ...],
-    rows: tuple[int, int],
-    cols: tuple[int, int],
-    options: Mapping[str, Any],
-    stated: Mapping[str, float | None],
-) -> Front:
-    """The answer of `explore`, at the constants in use."""
-    chosen = section_of("explore", {"rows": list(rows), "cols": list(cols), **options})
-    limits, need = constraints(chosen), need_of(stated, chosen["objective"])
-    if chosen["suite"]:
-        raise ConfigError(
-            "a suite", where="explore", allowed="none: edgeint8.suite explores for one"
-        )
-    front = explore_space(found, design_space(chosen), limits)
-    best = recommend(found, front, chosen["dram_gb_per_s"], 1, limits, need)
-    batch = batch_of_layers(found)
-    needed = {} if best is None else need_columns(best.designs[0], need, front.level, batch)
-    return Front(
-        designs=front.designs,
-        feasible=front.feasible,
-        front=tuple(_without_workload(front_rows("", found, front))),
-        incomplete=mac_count(found).warning,
-        best=None
-        if best is None
-        else _without_workload([recommended_row("", found, best) | needed])[0],
-    )
+        return front_of(found, rows, cols, options, {"rate": rate, "deadline_ms": deadline_ms})
 
 
 def quantize(
@@ -426,21 +352,3 @@ def _technology(path: str | Path | None) -> Technology | None:
 
 def _machine(name: str | Path | Hardware) -> Hardware:
     return name if isinstance(name, Hardware) else find_hardware(str(name), where="hardware")
-
-
-def _layer_rows(
-    found: Sequence[Layer],
-    machine: Hardware,
-    options: Options,
-    waiting: Sequence[LayerCost] | None,
-) -> tuple[Row, ...]:
-    """A row a layer: the bound's, and of the machine that waits what its tile takes."""
-    rows = _without_workload(roofline_rows("", found, machine, options))
-    for row, cost in zip(rows, waiting or (), strict=waiting is not None):
-        row["machine_cycles"], row["machine_bytes"] = cost.cycles, cost.dram_bytes
-        row["machine_energy_pj"] = energy_band_pj([cost], machine)["mid"]
-    return tuple(rows)
-
-
-def _without_workload(rows: Sequence[Row]) -> list[Row]:
-    return [{name: value for name, value in row.items() if name != "workload"} for row in rows]

@@ -21,6 +21,7 @@ SHARED = (
 )
 FACE = {
     "api.py",
+    "costs.py",
     "suites.py",
     "inputs.py",
     "cli.py",
