@@ -101,4 +101,5 @@ def _layer_rows(
 
 
 def without_workload(rows: Sequence[Row]) -> list[Row]:
+    """Rows without the column that names the network: a call is about one."""
     return [{name: value for name, value in row.items() if name != "workload"} for row in rows]

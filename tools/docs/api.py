@@ -18,6 +18,7 @@ PACKAGE = Path(edgeint8.__file__).parent
 PAGE = DOCS / "api.md"
 ROOMS = {
     "": "The house: what all parts share",
+    "answers": "The house: what the public calls return",
     "data": "The house: files that travel with the package",
     "study": "The house: the study as configured and as it went",
     "models": "Part A: the float networks",

@@ -17,7 +17,7 @@ from tools.docs import learned_quotes
 KEPT = (
     *("golden", "golden_mobilenet", "scalesim", "quantize_sweep", "explore", "peers"),
     *("workflow_cost", "machine_laws", "runtimes", "runtime_speed", "vela", "four_counts"),
-    *("mapping_witness", "equal", "rtl_runs", "rtl_coverage", "rtl_speed"),
+    *("mapping_witness", "equal", "rtl_runs", "rtl_coverage"),
     *learned_quotes.KEPT,
 )
 SLOWEST = 5  # cases in which the replica gains least

@@ -108,13 +108,6 @@ def rtl_coverage(tables: Tables) -> str:
     return table(tables["benchmark_rtl_coverage"], {name: name for name in names})
 
 
-def rtl_speed(tables: Tables) -> str:
-    """Products a CPU second on each array."""
-    headings = {"network": "network", "hardware": "array", "macs": "products", "cycles": "cycles"}
-    headings |= {"time_cpu_s": "CPU seconds", "million_macs_per_cpu_s": "million products a second"}
-    return table(tables["benchmark_rtl_speed"], headings | {"time_control": "A/A control"})
-
-
 def synthesis(tables: Tables) -> str:
     """Areas, and each over a multiplier with its adder."""
     return table(
@@ -133,6 +126,6 @@ QUOTES: dict[str, Callable[[Tables], str]] = {
     function.__name__: function
     for function in (
         *(four_counts, four_counts_sentence, rtl_runs, rtl_runs_sentence),
-        *(rtl_coverage, rtl_coverage_sentence, rtl_speed, synthesis),
+        *(rtl_coverage, rtl_coverage_sentence, synthesis),
     )
 }
