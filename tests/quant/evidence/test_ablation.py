@@ -14,7 +14,7 @@ from edgeint8.quant.ptq import Strategy, calibrate_for, prepare_model, quantize,
 
 def test_the_parts_lead_from_nearest_to_learned_codes():
     model, shape = prepare_model(one_dimensional()), (2, 40)
-    seen, judged = images(48, shape=shape), images(64, seed=9, shape=shape)
+    seen, judged = images(256, seed=1, shape=shape), images(64, seed=9, shape=shape)
     strategy = Strategy("s", weight_bits=4, per_channel=False, rounding="learned")
     name = model.graph.output[0].name
     wanted = run_onnx(model, judged)[name]
