@@ -25,6 +25,7 @@ POLICY_LABELS = {
     "saturate_step": "saturate every step",
     "saturate_tile": "saturate every K-tile",
 }
+ROOM = 8  # layers whose names and widths can be written side by side
 
 
 def accumulator_width(table: pd.DataFrame) -> Figure:
@@ -50,10 +51,13 @@ def accumulator_width(table: pd.DataFrame) -> Figure:
                 hatch=HATCHES[k],
                 edgecolor="white",
             )
-            ax.bar_label(bars, fontsize=7)
+            if len(rows) <= ROOM:
+                ax.bar_label(bars, fontsize=7)
             for bar, name, bits in zip(bars, rows.index, rows[column], strict=True):
                 tell([bar], [f"{name}: {bits:g} bits, {label}"])
         ax.set_xticks(x, [short_name(name) for name in rows.index])
+        if len(rows) > ROOM:
+            ax.tick_params(axis="x", labelrotation=90, labelsize=6)
         ax.set_ylim(0, 34)
         ax.axhline(32, color=COLOURS[7], linewidth=0.8, linestyle=":")
         ax.set_ylabel("accumulator width (bits)")
