@@ -146,3 +146,9 @@ def test_functions_stay_short(path):
 def test_scripts_read_call_and_write(path):
     assert len(path.read_text().splitlines()) <= 60
     assert re.search(r"^with job\(snakemake\)[,:]", path.read_text(), re.MULTILINE)
+
+
+def test_no_two_test_files_share_a_name():
+    """Pytest imports a test file by its name alone, and skips the second of two in error."""
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert sorted(names) == sorted(set(names))
