@@ -20,7 +20,7 @@ from edgeint8.fixed_point.arithmetic.requantize import Scheme, requantize
 from edgeint8.fixed_point.runtimes.known import ORT, TFLM
 from edgeint8.fixed_point.runtimes.runtime import Runtime
 from edgeint8.rtl.image import CONSTANT_BYTES, Image, image_of
-from edgeint8.rtl.layer import RtlLayer, as_nhwc, rescale_of
+from edgeint8.rtl.layer import RtlLayer, rescale_of
 from edgeint8.rtl.simulator import build, outputs, simulate
 
 Array = np.ndarray
@@ -99,10 +99,6 @@ def scales_of(layer: RtlLayer, scheme: Scheme) -> Array:
     if scheme is Scheme.ORT_FLOAT32:
         return layer.rescale.factor.view(np.float32).astype(np.float64)
     return layer.rescale.factor / 2.0**layer.rescale.shift
-
-
-def nhwc(codes: Array) -> Array:
-    return as_nhwc(codes)
 
 
 class RandomRun(NamedTuple):

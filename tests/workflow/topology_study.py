@@ -3,12 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-TOPOLOGY = """\
-Layer name, IFMAP Height, IFMAP Width, Filter Height, Filter Width, Channels, Num Filter, Strides,
-stem, 10, 10, 3, 3, 3, 8, 1,
-down, 8, 8, 3, 3, 8, 16, 2,
-head, 1, 1, 1, 1, 144, 10, 1,
-"""
+from small_study import TOPOLOGY as TWO_LAYERS
+
+TOPOLOGY = TWO_LAYERS + "head, 1, 1, 1, 1, 144, 10, 1,\n"
 POINTS = ["ws_4x4_1kB_unlimited", "os_4x8_1kB_2Bpc"]
 
 
